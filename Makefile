@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+# make          build build/bitfader
+# make demo     install what is missing, build, do the main job on the bundled model
+# make check    install what is missing, build, run all tests
+# make lint     layers, headers, exported names, format, warnings of gcc and clang
+# make bench    kernels and networks, against OpenBLAS
+# make install  PREFIX=/usr/local, DESTDIR honoured
+# V=1 shows commands; SAN=address,undefined (or thread) builds with sanitizers into its own folder; B= moves the build.
+
+CC ?= gcc
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+SAN ?=
+B ?= build$(if $(SAN),-$(subst $(empty) ,-,$(subst $(comma), ,$(SAN))))
+empty :=
+comma := ,
+Q := $(if $(V),,@)
+
+# --- what Debian packages it takes: `make deps` installs the missing ones, and this is the only list of them -----------
+DEPS := build-essential pkg-config libncurses-dev libyaml-dev libopenblas-dev check protobuf-c-compiler \
+        libprotobuf-c-dev zlib1g-dev libcjson-dev libxxhash-dev dataset-fashion-mnist
+DEPS_CHECK := libglpk-dev libvterm-dev libsimde-dev
+DEPS_LINT := clang clang-format
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
+LIB_DIRS := base kernels model quant engine search profiles
+SIMD := $(if $(filter x86_64,$(ARCH)),,_avx2.c _avx512vnni.c)
+drop = $(foreach f,$(1),$(if $(filter $(addprefix %,$(SIMD)),$(f)),,$(f)))
+LIB_SRC := $(call drop,$(wildcard $(addsuffix /*.c,$(LIB_DIRS))))
+APP_SRC := $(wildcard ui/*.c) $(filter-out cli/main.c,$(wildcard cli/*.c))
+TEST_SRC := $(wildcard tests/*.c)
+BENCH_SRC := $(wildcard bench/*.c)
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+
+PKGS := ncursesw yaml-0.1 libprotobuf-c zlib libcjson openblas libxxhash
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+TEST_PKG = $(shell pkg-config --cflags --libs check vterm 2>/dev/null) -lglpk -lutil
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
+        -Wno-missing-field-initializers
+# Floating point means the same on every machine: no contraction to FMA, no fast-math, no -march=native.
+BASE_FLAGS = -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -pthread -I. -I$(B) $(WARN) $(if $(WERROR),-Werror) \
+        $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+LIBS = $(PKG_LIBS) -lm -pthread $(if $(SAN),-fsanitize=$(SAN))
+isa_flags = $(if $(filter %_avx2.c,$(1)),-mavx2,$(if $(filter %_avx512vnni.c,$(1)),-mavx2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni))
+
+.PHONY: all demo check lint bench install deps deps-check deps-lint clean
+.DELETE_ON_ERROR:
+all: $(B)/bitfader
+
+$(B)/%.o: %.c | $(B)/model/onnx.pb-c.h
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(BASE_FLAGS) $(PKG_CFLAGS) $(CFLAGS) $(call isa_flags,$<) -MMD -MP -c -o $@ $<
+
+# The ONNX schema is our own onnx.proto; protobuf-c generates the reader.
+$(B)/model/onnx.pb-c.h: model/onnx.proto
+	@mkdir -p $(@D)
+	$(Q)protoc-c --c_out=$(B) $<
+$(B)/model/onnx.pb-c.c: $(B)/model/onnx.pb-c.h
+$(B)/model/onnx.pb-c.o: $(B)/model/onnx.pb-c.h
+	$(Q)$(CC) $(BASE_FLAGS) $(PKG_CFLAGS) $(CFLAGS) -w -c -o $@ $(B)/model/onnx.pb-c.c
+
+LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/model/onnx.pb-c.o
+APP_OBJ := $(call obj,$(APP_SRC))
+
+$(B)/libbitfader.a: $(LIB_OBJ)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(B)/bitfader: $(call obj,cli/main.c) $(APP_OBJ) $(B)/libbitfader.a
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/check_all: $(call obj,$(TEST_SRC)) $(APP_OBJ) $(B)/libbitfader.a
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(TEST_PKG) $(LIBS)
+$(call obj,$(TEST_SRC)): PKG_CFLAGS += $(shell pkg-config --cflags check 2>/dev/null)
+
+$(B)/bench_all: $(call obj,$(BENCH_SRC)) $(B)/libbitfader.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# --- installing what is missing -----------------------------------------------------------------------------------------
+# Debian: asks dpkg what is there, and apt-get for the rest (through sudo where not root). Elsewhere: says what is needed.
+define install_missing
+@missing=; for p in $(1); do \
+    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+if [ -n "$$missing" ]; then \
+    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+    echo "installing:$$missing"; \
+    if ! command -v apt-get >/dev/null || { [ -n "$$sudo" ] && ! command -v sudo >/dev/null; } || \
+       ! { $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq update && \
+           $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing >/dev/null; }; then \
+        echo "cannot install by myself; these Debian packages are missing:$$missing" >&2; exit 1; fi; fi
+endef
+deps:
+	$(call install_missing,$(DEPS))
+deps-check: deps
+	$(call install_missing,$(DEPS_CHECK))
+deps-lint: deps-check
+	$(call install_missing,$(DEPS_LINT))
+
+# --- the two commands ---------------------------------------------------------------------------------------------------
+demo: deps
+	@$(MAKE) --no-print-directory all
+	$(Q)$(B)/bitfader demo zoo/resnet20_fmnist.onnx -d fashion-mnist -o $(B)/resnet20-half.yaml
+
+check: deps-check
+	@$(MAKE) --no-print-directory all $(B)/check_all
+	$(Q)BITFADER_BIN=$(abspath $(B))/bitfader $(B)/check_all $(SUITE)
+
+lint: deps-lint
+	$(Q)tests/lint.sh
+
+bench: deps
+	@$(MAKE) --no-print-directory $(B)/bench_all
+	$(Q)env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(B)/bench_all
+
+install: all
+	install -D -m 755 $(B)/bitfader $(DESTDIR)$(PREFIX)/bin/bitfader
+	for f in configs/datasets/*.yaml; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/bitfader/$$f; done
+
+clean:
+	rm -rf build build-*
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Files: read whole (gzip understood), written so that the old file or the new one is there, never half of one.
+ */
+#ifndef BITFADER_BASE_FILE_H
+#define BITFADER_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* The whole file, gunzipped where it is gzip, with a zero byte after it that size does not count. Refuses more than
+ * limit bytes. The caller frees with mem_free. NULL on failure; the message names the file. */
+void *file_read(const char *path, size_t limit, size_t *size, struct err *e);
+
+/* Writes beside the target, syncs, renames. Keeps the old file as PATH.bak when backup is set. On failure the target is
+ * untouched and nothing is left behind. A symbolic link is followed; the mode of an existing file is kept. */
+int file_write(const char *path, const void *data, size_t size, bool backup, struct err *e);
+
+/* $XDG_CACHE_HOME/bitfader (or ~/.cache/bitfader), state and config likewise; created on demand. NULL when there is no
+ * home to put it in or it cannot be made: then nothing is cached. The caller frees with mem_free. */
+char *file_cache_dir(void);
+char *file_state_dir(void);
+
+bool file_exists(const char *path);
+
+#endif

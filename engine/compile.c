@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/compile.h"
+
+#include <assert.h>
+#include <cblas.h>
+#include <math.h>
+#include <string.h>
+
+int forms_stored_bits(const struct forms *f)
+{
+    unsigned codes = f->want & ~(unsigned)WANT_FLOAT;
+    if (!codes || (f->want & WANT_FLOAT))
+        return 0;
+    for (int b = 1; b <= BITS_MAX; b++)
+        if (codes == 1u << b)
+            return b;
+    return BITS_MAX; /* readers disagree: keep 8 bits, and requantize for each */
+}
+
+int compile_value(struct compiler *c, int tensor, bool codes, const struct act_quant *q)
+{
+    struct plan *p = c->plan;
+    if (p->n_values == p->cap_values) {
+        int cap = p->cap_values ? 2 * p->cap_values : 64;
+        struct value *more = mem_resize(p->values, (size_t)p->n_values, (size_t)cap, sizeof *more);
+        p->values = more;
+        p->cap_values = cap;
+    }
+    struct value *v = &p->values[p->n_values];
+    *v = (struct value){.tensor = tensor, .codes = codes, .alias = -1, .first = -1, .last = -1};
+    v->count = shape_count(&c->g->tensors[tensor].shape);
+    if (q)
+        v->q = *q;
+    return p->n_values++;
+}
+
+struct step *compile_step(struct compiler *c, const char *name, const char *kernel, int in0, int in1, int out)
+{
+    struct plan *p = c->plan;
+    if (p->n_steps == p->cap_steps) {
+        int cap = p->cap_steps ? 2 * p->cap_steps : 64;
+        struct step *more = mem_resize(p->steps, (size_t)p->n_steps, (size_t)cap, sizeof *more);
+        p->steps = more;
+        p->cap_steps = cap;
+    }
+    struct step *s = &p->steps[p->n_steps];
+    *s = (struct step){.name = name,
+                       .kernel = kernel,
+                       .layer = -1,
+                       .in = {in0, in1},
+                       .out = out,
+                       .lo = -INFINITY,
+                       .hi = INFINITY,
+                       .fill = -1};
+    const int touched[3] = {in0, in1, out};
+    for (int i = 0; i < 3; i++) {
+        if (touched[i] < 0)
+            continue;
+        struct value *v = &p->values[touched[i]];
+        if (v->first < 0)
+            v->first = p->n_steps;
+        v->last = p->n_steps;
+    }
+    p->n_steps++;
+    return s;
+}
+
+void compile_row_major(const struct shape *s, int64_t strides[SHAPE_MAX])
+{
+    int64_t stride = 1;
+    for (int k = s->n - 1; k >= 0; k--) {
+        strides[k] = stride;
+        stride *= s->d[k];
+    }
+}
+
+void compile_strides(const struct shape *s, int64_t strides[SHAPE_MAX])
+{
+    compile_row_major(s, strides);
+    if (s->n != 4)
+        return;
+    int64_t ch = s->d[1], w = s->d[3];
+    strides[1] = 1;
+    strides[2] = w * ch;
+    strides[3] = ch;
+}
+
+int compile_quantizer(struct compiler *c, int tensor, int bits, struct act_quant *q, struct err *e)
+{
+    const struct histogram *h = c->cal && tensor < c->cal->n_tensors ? c->cal->tensors[tensor] : NULL;
+    if (!h)
+        return err_set(e, "%s: tensor \"%s\" has no calibrated range: quantized activations need calibration images (-d)",
+                       c->g->file, c->g->tensors[tensor].name);
+    *q = range_act_quant(h, bits, c->forms[tensor].range);
+    return 0;
+}
+
+void compile_code_limits(const struct act_quant *q, float lo, float hi, int *code_lo, int *code_hi)
+{
+    double top = (1 << q->bits) - 1;
+    double a = lo == -INFINITY ? 0 : rint((double)lo / q->scale + q->zero);
+    double b = hi == INFINITY ? top : rint((double)hi / q->scale + q->zero);
+    *code_lo = (int)fmin(fmax(a, 0), top);
+    *code_hi = (int)fmin(fmax(b, *code_lo), top);
+}
+
+int compile_requantize(struct compiler *c, int v, int tensor, const struct act_quant *q)
+{
+    const struct act_quant from = c->plan->values[v].q;
+    if (from.bits == q->bits && from.scale == q->scale && from.zero == q->zero)
+        return v;
+    int out = compile_value(c, tensor, true, q);
+    c->plan->values[out].count = c->plan->values[v].count;
+    struct step *s = compile_step(c, c->g->tensors[tensor].name, "requantize_u8", v, -1, out);
+    uint8_t *table = arena_new(&c->plan->arena, 256, 1);
+    int top = (1 << q->bits) - 1;
+    for (int i = 0; i < 256; i++) {
+        double x = ((double)i - from.zero) * from.scale, code = rint(x / q->scale + q->zero);
+        table[i] = (uint8_t)fmin(fmax(code, 0), top);
+    }
+    s->table = table;
+    s->run = step_lut_u8;
+    return out;
+}
+
+/* The widest codes of a tensor that exist, or -1. */
+static int widest_codes(const struct forms *f)
+{
+    for (int b = BITS_MAX; b >= 1; b--)
+        if (f->as_codes[b] >= 0)
+            return f->as_codes[b];
+    return -1;
+}
+
+int compile_codes(struct compiler *c, int tensor, int bits, struct err *e)
+{
+    struct forms *f = &c->forms[tensor];
+    if (f->as_codes[bits] >= 0)
+        return f->as_codes[bits];
+    struct act_quant q;
+    if (compile_quantizer(c, tensor, bits, &q, e))
+        return -1;
+    int wide = widest_codes(f), out;
+    if (wide >= 0 && !f->float_made) {
+        assert(c->plan->values[wide].q.bits >= bits);
+        out = compile_requantize(c, wide, tensor, &q);
+    } else {
+        int from = compile_float(c, tensor, e);
+        if (from < 0)
+            return -1;
+        out = compile_value(c, tensor, true, &q);
+        compile_step(c, c->g->tensors[tensor].name, "quantize_u8", from, -1, out)->run = step_quantize;
+    }
+    f->as_codes[bits] = out;
+    return out;
+}
+
+int compile_any_codes(struct compiler *c, int tensor, struct err *e)
+{
+    int wide = widest_codes(&c->forms[tensor]);
+    return wide >= 0 ? wide : compile_codes(c, tensor, BITS_MAX, e);
+}
+
+/* Constants are used in their row-major order by the broadcasting steps only; others get them in storage order. */
+static int constant_value(struct compiler *c, int tensor)
+{
+    const struct tensor *t = &c->g->tensors[tensor];
+    int v = compile_value(c, tensor, false, NULL);
+    c->plan->values[v].constant = true;
+    c->plan->values[v].data = t->data;
+    return v;
+}
+
+int compile_float(struct compiler *c, int tensor, struct err *e)
+{
+    struct forms *f = &c->forms[tensor];
+    if (f->as_float >= 0)
+        return f->as_float;
+    if (c->g->tensors[tensor].data) {
+        if (c->g->tensors[tensor].type != DTYPE_F32)
+            return err_set(e, "%s: constant \"%s\" is not float", c->g->file, c->g->tensors[tensor].name);
+        return f->as_float = constant_value(c, tensor);
+    }
+    int wide = widest_codes(f);
+    if (wide < 0)
+        return err_set(e, "%s: tensor \"%s\" is read before it is computed", c->g->file, c->g->tensors[tensor].name);
+    int out = compile_value(c, tensor, false, NULL);
+    compile_step(c, c->g->tensors[tensor].name, "dequantize", wide, -1, out)->run = step_dequantize;
+    return f->as_float = out;
+}
+
+/* Operators that run on codes; those whose codes pass through unchanged keep their input's quantizer. */
+static bool op_on_codes(const struct compiler *c, const struct node *n)
+{
+    switch (n->op) {
+    case OP_ADD: {
+        const struct tensor *a = &c->g->tensors[n->in[0]], *b = &c->g->tensors[n->in[1]];
+        return !a->data && !b->data && a->shape.n == b->shape.n &&
+               !memcmp(a->shape.d, b->shape.d, sizeof *a->shape.d * (size_t)a->shape.n);
+    }
+    case OP_AVERAGE_POOL: /* a divisor for each number of taps exists unless padding counts and is cut off */
+        return !n->window.count_include_pad || (n->window.pad_top | n->window.pad_left | n->window.pad_bottom |
+                                                n->window.pad_right) == 0;
+    case OP_PAD:
+        return n->value == 0;
+    case OP_CLIP:
+    case OP_LEAKY_RELU:
+    case OP_SIGMOID:
+    case OP_HARD_SWISH:
+    case OP_MAX_POOL:
+    case OP_GLOBAL_AVERAGE_POOL:
+    case OP_RESHAPE:
+    case OP_TRANSPOSE:
+    case OP_CONCAT:
+    case OP_SLICE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool passes_codes_through(enum op op)
+{
+    return op == OP_MAX_POOL || op == OP_RESHAPE || op == OP_TRANSPOSE || op == OP_PAD || op == OP_SLICE;
+}
+
+static void count_readers(struct compiler *c)
+{
+    const struct graph *g = c->g;
+    for (int i = 0; i < g->n_tensors; i++) {
+        struct forms *f = &c->forms[i];
+        f->only_reader = f->as_float = -1;
+        f->range = RANGE_MSE;
+        for (int b = 0; b <= BITS_MAX; b++)
+            f->as_codes[b] = -1;
+    }
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i].n_in; k++)
+            if (g->nodes[i].in[k] >= 0) {
+                struct forms *f = &c->forms[g->nodes[i].in[k]];
+                f->only_reader = ++f->consumers == 1 ? i : -1;
+            }
+    for (int i = 0; i < g->n_outputs; i++) {
+        struct forms *f = &c->forms[g->outputs[i]];
+        f->want |= WANT_FLOAT;
+        f->only_reader = -1;
+        f->consumers++;
+    }
+}
+
+/* From the outputs back: which node runs on codes, and which widths each tensor is wanted in. */
+static void settle_forms(struct compiler *c)
+{
+    const struct graph *g = c->g;
+    count_readers(c);
+    for (int i = g->n_nodes - 1; i >= 0; i--) {
+        const struct node *n = &g->nodes[i];
+        const struct forms *out = &c->forms[n->out[0]];
+        if (c->layer_of[i] >= 0) {
+            const struct precision *p = &c->plan->layers[c->layer_of[i]].applied;
+            struct forms *in = &c->forms[n->in[0]];
+            c->on_codes[i] = precision_is_integer(p);
+            in->want |= p->a_bits ? 1u << p->a_bits : (unsigned)WANT_FLOAT;
+            if (p->a_bits)
+                in->range = p->range;
+            continue;
+        }
+        unsigned codes = out->want & ~(unsigned)WANT_FLOAT;
+        c->on_codes[i] = codes && op_on_codes(c, n);
+        for (int k = 0; k < n->n_in; k++) {
+            if (n->in[k] < 0)
+                continue;
+            struct forms *in = &c->forms[n->in[k]];
+            bool through = c->on_codes[i] && passes_codes_through(n->op);
+            in->want |= !c->on_codes[i] ? (unsigned)WANT_FLOAT : through ? codes : 1u << BITS_MAX;
+            if (through)
+                in->range = out->range;
+        }
+    }
+}
+
+/* The input arrives row-major; from there it is permuted to [H][W][C] where that differs. */
+static int emit_input(struct compiler *c, struct err *e)
+{
+    const struct graph *g = c->g;
+    if (g->n_inputs != 1)
+        return err_set(e, "%s: the model has %d inputs; models with one input can be run", g->file, g->n_inputs);
+    int t = g->inputs[0];
+    const struct shape *s = &g->tensors[t].shape;
+    if (g->tensors[t].type != DTYPE_F32)
+        return err_set(e, "%s: input \"%s\" is not float", g->file, g->tensors[t].name);
+    int v = compile_value(c, t, false, NULL);
+    c->plan->input_value = v;
+    c->plan->values[v].first = c->plan->values[v].last = 0;
+    c->forms[t].as_float = v;
+    c->forms[t].float_made = true;
+    if (s->n != 4 || s->d[1] == 1 || s->d[2] * s->d[3] == 1)
+        return 0;
+    int out = compile_value(c, t, false, NULL);
+    struct step *st = compile_step(c, g->tensors[t].name, "permute", v, -1, out);
+    st->run = step_copy_f32;
+    st->copy.n = 4;
+    memcpy(st->copy.d, s->d, sizeof st->copy.d);
+    compile_row_major(s, st->copy.ss);
+    compile_strides(s, st->copy.ds);
+    c->forms[t].as_float = out;
+    return 0;
+}
+
+/* The first output, as floats in row-major order. */
+static int emit_output(struct compiler *c, struct err *e)
+{
+    const struct graph *g = c->g;
+    int t = g->outputs[0], v = compile_float(c, t, e);
+    if (v < 0)
+        return -1;
+    const struct shape *s = &g->tensors[t].shape;
+    if (s->n == 4 && s->d[1] > 1 && s->d[2] * s->d[3] > 1) {
+        int out = compile_value(c, t, false, NULL);
+        struct step *st = compile_step(c, g->tensors[t].name, "permute", v, -1, out);
+        st->run = step_copy_f32;
+        st->copy.n = 4;
+        memcpy(st->copy.d, s->d, sizeof st->copy.d);
+        compile_strides(s, st->copy.ss);
+        compile_row_major(s, st->copy.ds);
+        v = out;
+    }
+    c->plan->output_value = v;
+    if (c->plan->values[v].constant)
+        return err_set(e, "%s: output \"%s\" does not depend on the input", g->file, g->tensors[t].name);
+    return 0;
+}
+
+/* Accumulators are 32 bits: a layer with so many taps that they could overflow stays in fp32. */
+static void settle_applied(struct compiler *c)
+{
+    const struct graph *g = c->g;
+    for (int l = 0; l < g->n_layers; l++) {
+        struct plan_layer *pl = &c->plan->layers[l];
+        pl->requested = pl->applied = c->precisions[l];
+        if (!pl->requested.w_bits && !pl->requested.a_bits)
+            continue;
+        const struct tensor *in = &g->tensors[g->nodes[g->layers[l].node].in[0]];
+        const struct tensor *w = &g->tensors[g->nodes[g->layers[l].node].in[1]];
+        if (!w->data || in->data) {
+            pl->applied.w_bits = pl->applied.a_bits = BITS_FLOAT;
+            strcpy(pl->note, "weights are not constant: fp32");
+            continue;
+        }
+        double peak = (double)((1 << pl->requested.a_bits) - 1) * (1 << (pl->requested.w_bits ? pl->requested.w_bits - 1 : 0));
+        if (precision_is_integer(&pl->requested) && peak * g->layers[l].k >= 2147483648.0) {
+            pl->applied.w_bits = pl->applied.a_bits = BITS_FLOAT;
+            strcpy(pl->note, "32-bit sums could overflow: fp32");
+        } else if (!precision_is_integer(&pl->requested)) {
+            strcpy(pl->note, "emulated: fp32 arithmetic");
+        }
+    }
+}
+
+static int emit_all(struct compiler *c, struct err *e)
+{
+    if (emit_input(c, e))
+        return -1;
+    for (int i = 0; i < c->g->n_nodes; i++) {
+        if (c->done[i])
+            continue;
+        if ((c->layer_of[i] >= 0 ? emit_layer : emit_op)(c, i, e))
+            return -1;
+    }
+    return emit_output(c, e);
+}
+
+struct plan *plan_compile(const struct graph *g, const struct precision *precisions, const struct calibration *cal,
+                          struct weight_cache *cache, struct err *e)
+{
+    openblas_set_num_threads(1); /* images run in parallel, not the products inside of one */
+    struct plan *p = mem_new(1, sizeof *p);
+    p->graph = g;
+    p->layers = arena_new(&p->arena, (size_t)g->n_layers + 1, sizeof *p->layers);
+    struct weight_cache *own = cache ? NULL : weight_cache_new();
+    struct arena scratch = {0};
+    struct compiler c = {
+        .plan = p,
+        .g = g,
+        .precisions = precisions,
+        .cal = cal,
+        .cache = cache ? cache : own,
+        .forms = arena_new(&scratch, (size_t)g->n_tensors + 1, sizeof *c.forms),
+        .on_codes = arena_new(&scratch, (size_t)g->n_nodes + 1, sizeof *c.on_codes),
+        .done = arena_new(&scratch, (size_t)g->n_nodes + 1, sizeof *c.done),
+        .layer_of = arena_new(&scratch, (size_t)g->n_nodes + 1, sizeof *c.layer_of),
+    };
+    for (int i = 0; i < g->n_nodes; i++)
+        c.layer_of[i] = -1;
+    for (int l = 0; l < g->n_layers; l++)
+        c.layer_of[g->layers[l].node] = l;
+    settle_applied(&c);
+    settle_forms(&c);
+    int failed = emit_all(&c, e);
+    arena_done(&scratch);
+    weight_cache_free(own);
+    if (failed) {
+        plan_free(p);
+        return NULL;
+    }
+    plan_place(p);
+    return p;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Private to engine/: the state of a compilation, and what its parts (compile.c: which form each tensor takes, and
+ * conversions; emit_layer.c: layers; emit_ops.c: everything else) ask of each other.
+ */
+#ifndef BITFADER_ENGINE_COMPILE_H
+#define BITFADER_ENGINE_COMPILE_H
+
+#include "engine/step.h"
+
+enum { WANT_FLOAT = 1 }; /* bits 1..8 of the mask: wanted as codes of that width */
+
+struct forms {       /* of one graph tensor */
+    unsigned want;   /* mask */
+    int range;       /* range method of the layer that reads it */
+    int consumers;   /* nodes that read it; a graph output counts as one more */
+    int only_reader; /* the node, when consumers == 1 */
+    int as_float;    /* value or -1 */
+    bool float_made; /* as_float was computed as float, not converted from codes */
+    int as_codes[BITS_MAX + 1];
+};
+
+struct compiler {
+    struct plan *plan;
+    const struct graph *g;
+    const struct precision *precisions;
+    const struct calibration *cal;
+    struct weight_cache *cache;
+    struct forms *forms;  /* [n_tensors] */
+    bool *on_codes;       /* [n_nodes] runs on codes */
+    bool *done;           /* [n_nodes] emitted together with an earlier node */
+    int *layer_of;        /* [n_nodes] or -1 */
+};
+
+/* Bits that a tensor is stored in, or 0 when it is stored as float. */
+int forms_stored_bits(const struct forms *f);
+
+/* A new value of tensor t. The quantizer is for codes. */
+int compile_value(struct compiler *c, int tensor, bool codes, const struct act_quant *q);
+/* A new step that reads in0, in1 (values, -1 absent) and writes out. Valid until the next one is added. */
+struct step *compile_step(struct compiler *c, const char *name, const char *kernel, int in0, int in1, int out);
+
+/* Values of a tensor in a form, converting where it does not exist yet. -1 and a message when calibration lacks it. */
+int compile_float(struct compiler *c, int tensor, struct err *e);
+int compile_codes(struct compiler *c, int tensor, int bits, struct err *e);
+/* The highest-width codes that exist already, or new ones of 8 bits. */
+int compile_any_codes(struct compiler *c, int tensor, struct err *e);
+
+/* The quantizer of a tensor at a width, from its histogram. */
+int compile_quantizer(struct compiler *c, int tensor, int bits, struct act_quant *q, struct err *e);
+
+/* Codes v under another quantizer (of the same tensor or another): a lookup table, or v itself where they are equal. */
+int compile_requantize(struct compiler *c, int v, int tensor, const struct act_quant *q);
+
+/* Clamp limits as codes. */
+void compile_code_limits(const struct act_quant *q, float lo, float hi, int *code_lo, int *code_hi);
+
+/* Strides of a tensor's logical dimensions where its values are stored: [H][W][C] for four dimensions, else row-major. */
+void compile_strides(const struct shape *s, int64_t strides[SHAPE_MAX]);
+void compile_row_major(const struct shape *s, int64_t strides[SHAPE_MAX]);
+
+int emit_layer(struct compiler *c, int node, struct err *e);
+int emit_op(struct compiler *c, int node, struct err *e);
+
+struct conv_geom compile_geom(const struct compiler *c, const struct node *n);
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Everything that is not a layer: on codes where the node was settled to, in float otherwise.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "engine/compile.h"
+
+static void made_codes(struct compiler *c, int tensor, int bits, int value)
+{
+    c->forms[tensor].as_codes[bits] = value;
+}
+
+static void made_float(struct compiler *c, int tensor, int value)
+{
+    c->forms[tensor].as_float = value;
+    c->forms[tensor].float_made = true;
+}
+
+/* The quantizer that a node's output is stored with: its own, or, where its readers disagree or a float is wanted too,
+ * 8 bits. */
+static int output_quantizer(struct compiler *c, int tensor, struct act_quant *q, struct err *e)
+{
+    int bits = forms_stored_bits(&c->forms[tensor]);
+    return compile_quantizer(c, tensor, bits ? bits : BITS_MAX, q, e);
+}
+
+static int emit_add_codes(struct compiler *c, const struct node *n, struct err *e)
+{
+    struct act_quant q;
+    int a = compile_any_codes(c, n->in[0], e), b = a < 0 ? -1 : compile_any_codes(c, n->in[1], e);
+    if (b < 0 || output_quantizer(c, n->out[0], &q, e))
+        return -1;
+    int out = compile_value(c, n->out[0], true, &q);
+    struct step *s = compile_step(c, n->name, "add_u8", a, b, out);
+    const struct act_quant qa = c->plan->values[a].q, qb = c->plan->values[b].q;
+    double ra = (double)qa.scale / q.scale, rb = (double)qb.scale / q.scale;
+    double offset = q.zero - ra * qa.zero - rb * qb.zero;
+    int shift = 21 - (int)ceil(log2(fmax(ra, rb)));
+    while (shift > 1 && fabs(offset) * ldexp(1, shift) > ldexp(1, 29))
+        shift--;
+    shift = shift < 1 ? 1 : shift > 30 ? 30 : shift;
+    s->shift = shift;
+    s->ma = (int32_t)rint(ra * ldexp(1, shift));
+    s->mb = (int32_t)rint(rb * ldexp(1, shift));
+    s->mc = (int32_t)fmin(fmax(rint(offset * ldexp(1, shift)), -ldexp(1, 29)), ldexp(1, 29)) + (1 << (shift - 1));
+    compile_code_limits(&q, n->act_lo, n->act_hi, &s->qlo, &s->qhi);
+    s->run = step_add_u8;
+    made_codes(c, n->out[0], q.bits, out);
+    return 0;
+}
+
+static int emit_unary_codes(struct compiler *c, const struct node *n, struct err *e)
+{
+    struct act_quant q;
+    int in = compile_any_codes(c, n->in[0], e);
+    if (in < 0 || output_quantizer(c, n->out[0], &q, e))
+        return -1;
+    int out = compile_value(c, n->out[0], true, &q);
+    struct step *s = compile_step(c, n->name, "lut_u8", in, -1, out);
+    const struct act_quant from = c->plan->values[in].q;
+    uint8_t *table = arena_new(&c->plan->arena, 256, 1);
+    int top = (1 << q.bits) - 1;
+    for (int i = 0; i < 256; i++) {
+        float y = unary_value(n->op, ((float)i - from.zero) * from.scale, n->alpha, n->act_lo, n->act_hi);
+        table[i] = (uint8_t)fmin(fmax(rint((double)y / q.scale + q.zero), 0), top);
+    }
+    s->table = table;
+    s->run = step_lut_u8;
+    made_codes(c, n->out[0], q.bits, out);
+    return 0;
+}
+
+static int emit_average_codes(struct compiler *c, const struct node *n, struct err *e)
+{
+    struct act_quant q;
+    int in = compile_any_codes(c, n->in[0], e);
+    if (in < 0 || output_quantizer(c, n->out[0], &q, e))
+        return -1;
+    int out = compile_value(c, n->out[0], true, &q);
+    struct step *s = compile_step(c, n->name, "avgpool_u8", in, -1, out);
+    const struct act_quant from = c->plan->values[in].q;
+    s->geom = compile_geom(c, n);
+    int taps = s->geom.kh * s->geom.kw;
+    int32_t *m = arena_new(&c->plan->arena, (size_t)taps + 1, sizeof *m);
+    int64_t *b = arena_new(&c->plan->arena, (size_t)taps + 1, sizeof *b);
+    double ratio = (double)from.scale / q.scale;
+    s->shift = 30 - (int)fmax(0, ceil(log2(ratio)));
+    double unit = ldexp(1, s->shift);
+    for (int k = 0; k <= taps; k++) {
+        m[k] = k ? (int32_t)fmin(rint(ratio / k * unit), 2147483647.0) : 0;
+        b[k] = (int64_t)rint(((k ? -ratio * from.zero : 0) + q.zero) * unit) + (int64_t)(unit / 2);
+    }
+    s->pool_m = m;
+    s->pool_b = b;
+    compile_code_limits(&q, n->act_lo, n->act_hi, &s->qlo, &s->qhi);
+    s->run = step_avgpool_u8;
+    made_codes(c, n->out[0], q.bits, out);
+    return 0;
+}
+
+static int emit_maxpool(struct compiler *c, const struct node *n, bool codes, struct err *e)
+{
+    int in = codes ? compile_any_codes(c, n->in[0], e) : compile_float(c, n->in[0], e);
+    if (in < 0)
+        return -1;
+    const struct act_quant q = c->plan->values[in].q;
+    int out = compile_value(c, n->out[0], codes, &q);
+    struct step *s = compile_step(c, n->name, codes ? "maxpool_u8" : "maxpool_f32", in, -1, out);
+    s->geom = compile_geom(c, n);
+    s->run = codes ? step_maxpool_u8 : step_maxpool_f32;
+    if (codes)
+        made_codes(c, n->out[0], q.bits, out);
+    else
+        made_float(c, n->out[0], out);
+    return 0;
+}
+
+/* A tensor in the order that Reshape needs: row-major. Returns a value whose memory is row-major. */
+static int row_major_value(struct compiler *c, int v, const struct shape *s)
+{
+    if (s->n != 4 || s->d[1] == 1 || s->d[2] * s->d[3] == 1)
+        return v;
+    const struct value from = c->plan->values[v];
+    int out = compile_value(c, from.tensor, from.codes, &from.q);
+    struct step *st = compile_step(c, c->g->tensors[from.tensor].name, "permute", v, -1, out);
+    st->run = from.codes ? step_copy_u8 : step_copy_f32;
+    st->copy.n = 4;
+    memcpy(st->copy.d, s->d, sizeof st->copy.d);
+    compile_strides(s, st->copy.ss);
+    compile_row_major(s, st->copy.ds);
+    return out;
+}
+
+static int emit_reshape(struct compiler *c, const struct node *n, bool codes, struct err *e)
+{
+    const struct shape *from = &c->g->tensors[n->in[0]].shape, *to = &c->g->tensors[n->out[0]].shape;
+    int in = codes ? compile_any_codes(c, n->in[0], e) : compile_float(c, n->in[0], e);
+    if (in < 0)
+        return -1;
+    bool constant = c->plan->values[in].constant; /* row-major as it is */
+    in = constant ? in : row_major_value(c, in, from);
+    const struct act_quant q = c->plan->values[in].q;
+    int out = compile_value(c, n->out[0], codes, &q);
+    if (to->n == 4 && to->d[1] > 1 && to->d[2] * to->d[3] > 1) {
+        struct step *s = compile_step(c, n->name, "permute", in, -1, out);
+        s->run = codes ? step_copy_u8 : step_copy_f32;
+        s->copy.n = 4;
+        memcpy(s->copy.d, to->d, sizeof s->copy.d);
+        compile_row_major(to, s->copy.ss);
+        compile_strides(to, s->copy.ds);
+    } else { /* the same memory under another shape */
+        struct value *v = &c->plan->values[out];
+        v->alias = in;
+        v->first = v->last = c->plan->n_steps > 0 ? c->plan->n_steps - 1 : 0;
+    }
+    if (codes)
+        made_codes(c, n->out[0], q.bits, out);
+    else
+        made_float(c, n->out[0], out);
+    return 0;
+}
+
+/* Transpose, Slice, Pad: one strided copy. */
+static int emit_copy(struct compiler *c, const struct node *n, bool codes, struct err *e)
+{
+    const struct shape *from = &c->g->tensors[n->in[0]].shape, *to = &c->g->tensors[n->out[0]].shape;
+    int in = codes ? compile_any_codes(c, n->in[0], e) : compile_float(c, n->in[0], e);
+    if (in < 0)
+        return -1;
+    const struct act_quant q = c->plan->values[in].q;
+    int out = compile_value(c, n->out[0], codes, &q);
+    struct step *s = compile_step(c, n->name, "copy", in, -1, out);
+    s->run = codes ? step_copy_u8 : step_copy_f32;
+    int64_t src[SHAPE_MAX], dst[SHAPE_MAX];
+    compile_strides(from, src);
+    compile_strides(to, dst);
+    struct copy_dims *k = &s->copy;
+    k->n = from->n;
+    for (int i = 0; i < from->n; i++) {
+        k->d[i] = n->op == OP_PAD ? from->d[i] : to->d[i];
+        k->ds[i] = dst[i];
+        k->ss[i] = n->op == OP_TRANSPOSE ? src[n->perm[i]] : n->op == OP_SLICE ? src[i] * n->step[i] : src[i];
+        if (n->op == OP_SLICE)
+            k->src_at += src[i] * n->begin[i];
+        if (n->op == OP_PAD)
+            k->dst_at += dst[i] * n->pads_begin[i];
+    }
+    if (n->op == OP_PAD) {
+        s->fill = codes ? range_pad_code(&q) : 1;
+        s->alpha = n->value;
+        for (int i = 0; i < from->n; i++)
+            if (n->pads_begin[i] < 0 || n->pads_end[i] < 0)
+                return err_set(e, "%s: node \"%s\": Pad with negative pads is not supported", c->g->file, n->name);
+    }
+    if (k->n == 0) {
+        k->n = 1;
+        k->d[0] = k->ss[0] = k->ds[0] = 1;
+    }
+    if (codes)
+        made_codes(c, n->out[0], q.bits, out);
+    else
+        made_float(c, n->out[0], out);
+    return 0;
+}
+
+static int emit_concat(struct compiler *c, const struct node *n, bool codes, struct err *e)
+{
+    struct act_quant q = {0};
+    if (codes && output_quantizer(c, n->out[0], &q, e))
+        return -1;
+    const struct shape *to = &c->g->tensors[n->out[0]].shape;
+    int out = compile_value(c, n->out[0], codes, &q);
+    int64_t at = 0, dst[SHAPE_MAX];
+    compile_strides(to, dst);
+    for (int i = 0; i < n->n_in; i++) {
+        const struct shape *from = &c->g->tensors[n->in[i]].shape;
+        int in = codes ? compile_any_codes(c, n->in[i], e) : compile_float(c, n->in[i], e);
+        if (in < 0)
+            return -1;
+        if (codes)
+            in = compile_requantize(c, in, n->in[i], &q);
+        struct step *s = compile_step(c, n->name, "copy", in, -1, out);
+        s->run = codes ? step_copy_u8 : step_copy_f32;
+        s->copy.n = from->n;
+        memcpy(s->copy.d, from->d, sizeof s->copy.d);
+        (c->plan->values[in].constant ? compile_row_major : compile_strides)(from, s->copy.ss);
+        memcpy(s->copy.ds, dst, sizeof dst);
+        s->copy.dst_at = at * dst[n->axis];
+        at += from->d[n->axis];
+    }
+    if (codes)
+        made_codes(c, n->out[0], q.bits, out);
+    else
+        made_float(c, n->out[0], out);
+    return 0;
+}
+
+/* Strides of an operand for every dimension of the output, 0 where it is broadcast. */
+static void broadcast_strides(const struct compiler *c, int tensor, int value, const struct shape *to, int64_t *out)
+{
+    const struct shape *s = &c->g->tensors[tensor].shape;
+    int64_t own[SHAPE_MAX] = {0};
+    (c->plan->values[value].constant ? compile_row_major : compile_strides)(s, own);
+    for (int i = 0; i < to->n; i++) {
+        int k = i - (to->n - s->n);
+        out[i] = k < 0 || s->d[k] == 1 ? 0 : own[k];
+    }
+}
+
+static int emit_binary(struct compiler *c, const struct node *n, struct err *e)
+{
+    int a = compile_float(c, n->in[0], e), b = a < 0 ? -1 : compile_float(c, n->in[1], e);
+    if (b < 0)
+        return -1;
+    int out = compile_value(c, n->out[0], false, NULL);
+    struct step *s = compile_step(c, n->name, n->op == OP_ADD ? "add_f32" : "mul_f32", a, b, out);
+    const struct shape *to = &c->g->tensors[n->out[0]].shape;
+    int64_t sa[SHAPE_MAX], sb[SHAPE_MAX];
+    broadcast_strides(c, n->in[0], a, to, sa);
+    broadcast_strides(c, n->in[1], b, to, sb);
+    static const int nhwc[4] = {0, 2, 3, 1}; /* outputs are written in storage order */
+    s->cast.n = to->n;
+    for (int i = 0; i < to->n; i++) {
+        int k = to->n == 4 ? nhwc[i] : i;
+        s->cast.d[i] = to->d[k];
+        s->cast.a[i] = sa[k];
+        s->cast.b[i] = sb[k];
+    }
+    s->op = n->op;
+    s->lo = n->act_lo;
+    s->hi = n->act_hi;
+    s->run = step_binary_f32;
+    made_float(c, n->out[0], out);
+    return 0;
+}
+
+static int emit_average_float(struct compiler *c, const struct node *n, struct step *s)
+{
+    struct conv_geom *g = &s->geom;
+    *g = compile_geom(c, n);
+    const struct window *w = &n->window;
+    bool padded = n->op == OP_AVERAGE_POOL && w->count_include_pad;
+    float *scale = arena_new(&c->plan->arena, (size_t)g->oh * (size_t)g->ow, sizeof *scale);
+    int lo_h = padded ? -w->pad_top : 0, hi_h = g->h + (padded ? w->pad_bottom : 0);
+    int lo_w = padded ? -w->pad_left : 0, hi_w = g->w + (padded ? w->pad_right : 0);
+    for (int y = 0; y < g->oh; y++)
+        for (int x = 0; x < g->ow; x++) {
+            int taps = 0;
+            for (int i = 0; i < g->kh; i++)
+                for (int j = 0; j < g->kw; j++) {
+                    int row = y * g->stride_h - g->pad_top + i * g->dilation_h;
+                    int col = x * g->stride_w - g->pad_left + j * g->dilation_w;
+                    taps += row >= lo_h && row < hi_h && col >= lo_w && col < hi_w;
+                }
+            scale[y * g->ow + x] = taps ? 1 / (float)taps : 0;
+        }
+    s->scale = scale;
+    s->run = step_avgpool_f32;
+    s->kernel = "avgpool_f32";
+    return 0;
+}
+
+static int emit_softmax(const struct shape *shape, const struct node *n, struct step *s)
+{
+    int64_t strides[SHAPE_MAX];
+    compile_strides(shape, strides);
+    s->inner = shape->d[n->axis];
+    s->stride = strides[n->axis];
+    s->outer = shape_count(shape) / (s->inner * s->stride);
+    s->run = step_softmax_f32;
+    s->kernel = "softmax_f32";
+    return 0;
+}
+
+static int emit_affine(struct compiler *c, const struct node *n, struct step *s, struct err *e)
+{
+    const struct shape *shape = &c->g->tensors[n->out[0]].shape;
+    const struct tensor *scale = &c->g->tensors[n->in[1]], *shift = &c->g->tensors[n->in[2]];
+    if (!scale->data || !shift->data)
+        return err_set(e, "%s: node \"%s\": batch-norm parameters must be constant", c->g->file, n->name);
+    int64_t strides[SHAPE_MAX];
+    compile_strides(shape, strides);
+    s->scale = scale->data;
+    s->bias = shift->data;
+    s->inner = shape->n > 1 ? shape->d[1] : shape->d[0];
+    s->stride = shape->n > 1 ? strides[1] : 1;
+    s->run = step_affine_f32;
+    s->kernel = "affine_f32";
+    return 0;
+}
+
+static int emit_float(struct compiler *c, const struct node *n, struct err *e)
+{
+    int in = compile_float(c, n->in[0], e);
+    if (in < 0)
+        return -1;
+    int out = compile_value(c, n->out[0], false, NULL), failed = 0;
+    struct step *s = compile_step(c, n->name, "unary_f32", in, -1, out);
+    s->op = n->op;
+    s->alpha = n->alpha;
+    s->lo = n->act_lo;
+    s->hi = n->act_hi;
+    switch (n->op) {
+    case OP_BATCHNORM:
+        failed = emit_affine(c, n, s, e);
+        break;
+    case OP_AVERAGE_POOL:
+    case OP_GLOBAL_AVERAGE_POOL:
+        failed = emit_average_float(c, n, s);
+        break;
+    case OP_SOFTMAX:
+        failed = emit_softmax(&c->g->tensors[n->in[0]].shape, n, s);
+        break;
+    case OP_CLIP:
+    case OP_LEAKY_RELU:
+    case OP_SIGMOID:
+    case OP_HARD_SWISH:
+        s->run = step_unary_f32;
+        break;
+    default:
+        return err_set(e, "%s: node \"%s\": operator %s cannot be run", c->g->file, n->name, n->op_type);
+    }
+    made_float(c, n->out[0], out);
+    return failed;
+}
+
+int emit_op(struct compiler *c, int node, struct err *e)
+{
+    const struct node *n = &c->g->nodes[node];
+    bool codes = c->on_codes[node];
+    switch (n->op) {
+    case OP_ADD:
+        return codes ? emit_add_codes(c, n, e) : emit_binary(c, n, e);
+    case OP_MUL:
+        return emit_binary(c, n, e);
+    case OP_MAX_POOL:
+        return emit_maxpool(c, n, codes, e);
+    case OP_RESHAPE:
+        return emit_reshape(c, n, codes, e);
+    case OP_TRANSPOSE:
+    case OP_SLICE:
+    case OP_PAD:
+        return emit_copy(c, n, codes, e);
+    case OP_CONCAT:
+        return emit_concat(c, n, codes, e);
+    case OP_AVERAGE_POOL:
+    case OP_GLOBAL_AVERAGE_POOL:
+        return codes ? emit_average_codes(c, n, e) : emit_float(c, n, e);
+    case OP_CLIP:
+    case OP_LEAKY_RELU:
+    case OP_SIGMOID:
+    case OP_HARD_SWISH:
+        return codes ? emit_unary_codes(c, n, e) : emit_float(c, n, e);
+    default:
+        return emit_float(c, n, e);
+    }
+}

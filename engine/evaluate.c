@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/evaluate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/parallel.h"
+
+/* One thread's memory to run images. */
+struct worker {
+    struct plan_context *context;
+    float *input, *output;
+    struct calibration *seen;
+    bool counting; /* second pass of calibration: bins; first: extremes */
+};
+
+struct crew {
+    struct worker *workers;
+    int n_workers;
+    const struct image_source *src;
+    float *outputs; /* [images][per_image] or NULL */
+    int64_t per_image;
+    int first;
+};
+
+static struct calibration *calibration_new(int n_tensors)
+{
+    struct calibration *c = mem_new(1, sizeof *c);
+    c->tensors = mem_new((size_t)n_tensors + 1, sizeof *c->tensors);
+    c->n_tensors = n_tensors;
+    return c;
+}
+
+static struct crew crew_new(const struct plan *plan, const struct image_source *src)
+{
+    struct crew c = {.n_workers = parallel_threads(), .src = src, .per_image = plan_output_count(plan)};
+    c.workers = mem_new((size_t)c.n_workers, sizeof *c.workers);
+    for (int i = 0; i < c.n_workers; i++) {
+        c.workers[i].context = plan_context_new(plan);
+        c.workers[i].input = mem_new((size_t)plan_input_count(plan), sizeof(float));
+        c.workers[i].output = mem_new((size_t)c.per_image, sizeof(float));
+    }
+    return c;
+}
+
+static void crew_done(struct crew *c)
+{
+    for (int i = 0; i < c->n_workers; i++) {
+        plan_context_free(c->workers[i].context);
+        mem_free(c->workers[i].input);
+        mem_free(c->workers[i].output);
+    }
+    mem_free(c->workers);
+}
+
+/* Runs images 0..n-1 in blocks, so that progress and stop requests get through. Returns the number done. */
+static int crew_run(struct crew *c, int n, void (*body)(void *ctx, int i, int thread), const char *what,
+                    const struct progress *p)
+{
+    enum { BLOCK = 64 };
+    int block = BLOCK * c->n_workers;
+    for (c->first = 0; c->first < n; c->first += block) {
+        if (progress_step(p, what, c->first, n))
+            return c->first;
+        parallel_for(n - c->first < block ? n - c->first : block, body, c);
+    }
+    return n;
+}
+
+static void see_values(void *ctx, int tensor, const float *values, size_t n)
+{
+    struct worker *w = ctx;
+    struct histogram **h = &w->seen->tensors[tensor];
+    if (!*h)
+        *h = mem_new(1, sizeof **h);
+    (w->counting ? histogram_add : histogram_range)(*h, values, n);
+}
+
+static void observe_image(void *ctx, int i, int thread)
+{
+    struct crew *c = ctx;
+    struct worker *w = &c->workers[thread];
+    c->src->get(c->src->ctx, c->first + i, w->input);
+    plan_run_observed(w->context, w->input, w->output, see_values, w);
+}
+
+/* The extremes of all workers into all workers. */
+static void share_extremes(struct crew *c, int n_tensors)
+{
+    for (int t = 0; t < n_tensors; t++) {
+        float lo = 0, hi = 0;
+        for (int i = 0; i < c->n_workers; i++) {
+            const struct histogram *h = c->workers[i].seen->tensors[t];
+            lo = h ? fminf(lo, h->min) : lo;
+            hi = h ? fmaxf(hi, h->max) : hi;
+        }
+        for (int i = 0; i < c->n_workers; i++) {
+            struct histogram **h = &c->workers[i].seen->tensors[t];
+            if (!*h && c->workers[0].seen->tensors[t])
+                *h = mem_new(1, sizeof **h);
+            if (*h) {
+                (*h)->min = lo;
+                (*h)->max = hi;
+            }
+        }
+    }
+}
+
+/* A reshaped tensor is the same memory and no step makes it: it has the histogram of what it was made from. */
+static void copy_reshaped(const struct graph *g, struct calibration *c)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct node *n = &g->nodes[i];
+        if (n->op != OP_RESHAPE || c->tensors[n->out[0]] || !c->tensors[n->in[0]])
+            continue;
+        c->tensors[n->out[0]] = mem_new(1, sizeof *c->tensors[0]);
+        *c->tensors[n->out[0]] = *c->tensors[n->in[0]];
+    }
+}
+
+struct calibration *evaluate_calibrate(const struct graph *g, const struct image_source *src, int n,
+                                       const struct progress *p, struct err *e)
+{
+    struct precision *fp32 = mem_new((size_t)g->n_layers + 1, sizeof *fp32);
+    struct plan *plan = plan_compile(g, fp32, NULL, NULL, e);
+    mem_free(fp32);
+    if (!plan)
+        return NULL;
+    struct crew c = crew_new(plan, src);
+    for (int i = 0; i < c.n_workers; i++)
+        c.workers[i].seen = calibration_new(g->n_tensors);
+    bool stopped = crew_run(&c, n, observe_image, "calibrate: extremes", p) < n;
+    share_extremes(&c, g->n_tensors);
+    for (int i = 0; i < c.n_workers; i++)
+        c.workers[i].counting = true;
+    stopped = stopped || crew_run(&c, n, observe_image, "calibrate: histograms", p) < n;
+    struct calibration *result = c.workers[0].seen;
+    for (int i = 1; i < c.n_workers; i++) {
+        for (int t = 0; t < g->n_tensors; t++)
+            if (result->tensors[t] && c.workers[i].seen->tensors[t])
+                histogram_merge(result->tensors[t], c.workers[i].seen->tensors[t]);
+        calibration_free(c.workers[i].seen);
+    }
+    copy_reshaped(g, result);
+    result->images = n;
+    crew_done(&c);
+    plan_free(plan);
+    if (stopped) {
+        calibration_free(result);
+        err_set(e, "calibration was stopped");
+        return NULL;
+    }
+    return result;
+}
+
+static void output_image(void *ctx, int i, int thread)
+{
+    struct crew *c = ctx;
+    struct worker *w = &c->workers[thread];
+    c->src->get(c->src->ctx, c->first + i, w->input);
+    plan_run(w->context, w->input, c->outputs + (c->first + i) * c->per_image, NULL);
+}
+
+int evaluate_outputs(const struct plan *plan, const struct image_source *src, int n, float *outputs,
+                     const struct progress *p)
+{
+    struct crew c = crew_new(plan, src);
+    c.outputs = outputs;
+    int done = crew_run(&c, n, output_image, "images", p);
+    crew_done(&c);
+    return done;
+}
+
+int evaluate_argmax(const float *x, int n)
+{
+    int best = 0;
+    for (int i = 1; i < n; i++)
+        if (x[i] > x[best])
+            best = i;
+    return best;
+}
+
+static void log_softmax(const float *x, int n, double *out)
+{
+    double peak = x[0], sum = 0;
+    for (int i = 1; i < n; i++)
+        peak = fmax(peak, x[i]);
+    for (int i = 0; i < n; i++)
+        sum += exp(x[i] - peak);
+    for (int i = 0; i < n; i++)
+        out[i] = x[i] - peak - log(sum);
+}
+
+double evaluate_kl(const float *reference, const float *x, int images, int classes)
+{
+    double *p = mem_new((size_t)classes, sizeof *p), *q = mem_new((size_t)classes, sizeof *q), total = 0;
+    for (int i = 0; i < images; i++) {
+        log_softmax(reference + (int64_t)i * classes, classes, p);
+        log_softmax(x + (int64_t)i * classes, classes, q);
+        for (int k = 0; k < classes; k++)
+            total += exp(p[k]) * (p[k] - q[k]);
+    }
+    mem_free(p);
+    mem_free(q);
+    return images ? total / images : 0;
+}
+
+static int compare_i64(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+struct latency evaluate_latency(const struct plan *plan, const float *input, int runs, double *step_ns)
+{
+    enum { WARM_UP = 3 };
+    int steps = plan_step_count(plan);
+    struct plan_context *x = plan_context_new(plan);
+    float *output = mem_new((size_t)plan_output_count(plan), sizeof *output);
+    int64_t *all = mem_new((size_t)runs, sizeof *all);
+    int64_t *each = mem_new((size_t)runs * (size_t)steps + 1, sizeof *each), *one = mem_new((size_t)steps + 1, sizeof *one);
+    for (int i = 0; i < WARM_UP; i++)
+        plan_run(x, input, output, NULL);
+    for (int i = 0; i < runs; i++) {
+        int64_t begin = clock_ns();
+        plan_run(x, input, output, step_ns ? one : NULL);
+        all[i] = clock_ns() - begin;
+        for (int s = 0; step_ns && s < steps; s++)
+            each[(int64_t)s * runs + i] = one[s];
+    }
+    qsort(all, (size_t)runs, sizeof *all, compare_i64);
+    for (int s = 0; step_ns && s < steps; s++) {
+        qsort(each + (int64_t)s * runs, (size_t)runs, sizeof *each, compare_i64);
+        step_ns[s] = (double)each[(int64_t)s * runs + runs / 2];
+    }
+    struct latency l = {.median_ns = (double)all[runs / 2], .p95_ns = (double)all[runs * 95 / 100], .runs = runs};
+    mem_free(all);
+    mem_free(each);
+    mem_free(one);
+    mem_free(output);
+    plan_context_free(x);
+    return l;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Running plans over many images and timing them: calibration, outputs of a whole dataset part on all cores, latency of
+ * one image on one thread.
+ */
+#ifndef BITFADER_ENGINE_EVALUATE_H
+#define BITFADER_ENGINE_EVALUATE_H
+
+#include "base/progress.h"
+#include "engine/plan.h"
+
+/* Source of images: writes image i as the model's input. */
+struct image_source {
+    void (*get)(void *ctx, int i, float *out);
+    void *ctx;
+    int n;
+};
+
+/* Runs the fp32 plan over images first..first+n-1 and builds a histogram of every float tensor. NULL when stopped or
+ * when the fp32 plan cannot be compiled. */
+struct calibration *evaluate_calibrate(const struct graph *g, const struct image_source *src, int n,
+                                       const struct progress *p, struct err *e);
+
+/* outputs[n][plan_output_count] of images 0..n-1, on all cores. Returns the number of images done from the start
+ * (less than n only when stopped). */
+int evaluate_outputs(const struct plan *plan, const struct image_source *src, int n, float *outputs,
+                     const struct progress *p);
+
+/* Index of the largest value: top-1. */
+int evaluate_argmax(const float *x, int n);
+
+/* Mean over images of KL(softmax(reference) || softmax(x)), nats. rows of `classes` logits. */
+double evaluate_kl(const float *reference, const float *x, int images, int classes);
+
+/* Latency of one image on the calling thread: median and 95th percentile of `runs` runs after warm-up, and the median
+ * time of each step (step_ns may be NULL; [plan_step_count]). */
+struct latency {
+    double median_ns, p95_ns;
+    int runs;
+};
+struct latency evaluate_latency(const struct plan *plan, const float *input, int runs, double *step_ns);
+
+#endif

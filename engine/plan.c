@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/plan.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/compile.h"
+
+enum { ALIGN = 64 };
+
+struct plan_context {
+    const struct plan *plan;
+    struct run_state state;
+};
+
+void calibration_free(struct calibration *c)
+{
+    if (!c)
+        return;
+    for (int i = 0; i < c->n_tensors; i++)
+        mem_free(c->tensors[i]);
+    mem_free(c->tensors);
+    mem_free(c);
+}
+
+void plan_free(struct plan *p)
+{
+    if (!p)
+        return;
+    arena_done(&p->arena);
+    mem_free(p->steps);
+    mem_free(p->values);
+    mem_free(p);
+}
+
+static size_t value_bytes(const struct value *v)
+{
+    size_t n = (size_t)v->count * (v->codes ? 1 : sizeof(float));
+    return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static int value_root(const struct plan *p, int v)
+{
+    while (p->values[v].alias >= 0)
+        v = p->values[v].alias;
+    return v;
+}
+
+/* The lowest place where a value fits beside those that live at the same time and were placed before it. */
+static size_t lowest_place(const struct plan *p, int v)
+{
+    const struct value *x = &p->values[v];
+    size_t at = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < v; i++) {
+            const struct value *y = &p->values[i];
+            if (y->alias >= 0 || y->constant || y->last < x->first || y->first > x->last)
+                continue;
+            if (at < y->offset + value_bytes(y) && y->offset < at + value_bytes(x)) {
+                at = y->offset + value_bytes(y);
+                moved = true;
+            }
+        }
+    }
+    return at;
+}
+
+void plan_place(struct plan *p)
+{
+    for (int i = 0; i < p->n_values; i++) { /* who shares memory lives as long as the last of them */
+        struct value *v = &p->values[i], *root = &p->values[value_root(p, i)];
+        root->last = v->last > root->last ? v->last : root->last;
+    }
+    p->values[p->input_value].first = 0;
+    p->values[value_root(p, p->output_value)].last = p->n_steps;
+    for (int i = 0; p->keep_all && i < p->n_values; i++) {
+        p->values[i].first = 0;
+        p->values[i].last = p->n_steps;
+    }
+    p->arena_bytes = 0;
+    for (int i = 0; i < p->n_values; i++) {
+        struct value *v = &p->values[i];
+        if (v->constant)
+            continue;
+        int root = value_root(p, i);
+        v->offset = root == i ? lowest_place(p, i) : p->values[root].offset;
+        if (v->offset + value_bytes(v) > p->arena_bytes)
+            p->arena_bytes = v->offset + value_bytes(v);
+    }
+}
+
+void plan_keep_all(struct plan *p)
+{
+    p->keep_all = true;
+    plan_place(p);
+}
+
+const struct plan_layer *plan_layers(const struct plan *p)
+{
+    return p->layers;
+}
+
+int64_t plan_bytes(const struct plan *p)
+{
+    int64_t sum = 0;
+    for (int l = 0; l < p->graph->n_layers; l++)
+        sum += p->layers[l].bytes;
+    return sum;
+}
+
+size_t plan_arena_bytes(const struct plan *p)
+{
+    return p->arena_bytes;
+}
+
+int plan_step_count(const struct plan *p)
+{
+    return p->n_steps;
+}
+
+struct plan_step_info plan_step(const struct plan *p, int step)
+{
+    const struct step *s = &p->steps[step];
+    return (struct plan_step_info){s->name, s->kernel, s->layer};
+}
+
+int64_t plan_input_count(const struct plan *p)
+{
+    return p->values[p->input_value].count;
+}
+
+int64_t plan_output_count(const struct plan *p)
+{
+    return p->values[p->output_value].count;
+}
+
+struct plan_context *plan_context_new(const struct plan *p)
+{
+    struct plan_context *x = mem_new(1, sizeof *x);
+    x->plan = p;
+    x->state = (struct run_state){
+        .plan = p,
+        .arena = mem_new(p->arena_bytes + ALIGN, 1),
+        .scratch = mem_new(p->scratch_bytes + ALIGN, 1),
+        .vec = vec_kernels_best(),
+    };
+    return x;
+}
+
+void plan_context_free(struct plan_context *x)
+{
+    if (!x)
+        return;
+    mem_free(x->state.arena);
+    mem_free(x->state.scratch);
+    mem_free(x);
+}
+
+static void copy_input(struct plan_context *x, const float *input)
+{
+    const struct plan *p = x->plan;
+    memcpy(value_at(&x->state, p->input_value), input, (size_t)plan_input_count(p) * sizeof(float));
+}
+
+static void copy_output(struct plan_context *x, float *output)
+{
+    const struct plan *p = x->plan;
+    memcpy(output, value_at(&x->state, p->output_value), (size_t)plan_output_count(p) * sizeof(float));
+}
+
+void plan_run(struct plan_context *x, const float *input, float *output, int64_t *step_ns)
+{
+    const struct plan *p = x->plan;
+    copy_input(x, input);
+    if (!step_ns) {
+        for (int i = 0; i < p->n_steps; i++)
+            p->steps[i].run(&p->steps[i], &x->state);
+    } else {
+        int64_t before = clock_ns();
+        for (int i = 0; i < p->n_steps; i++) {
+            p->steps[i].run(&p->steps[i], &x->state);
+            int64_t now = clock_ns();
+            step_ns[i] = now - before;
+            before = now;
+        }
+    }
+    copy_output(x, output);
+}
+
+void plan_run_observed(struct plan_context *x, const float *input, float *output,
+                       void (*see)(void *ctx, int tensor, const float *values, size_t n), void *ctx)
+{
+    const struct plan *p = x->plan;
+    copy_input(x, input);
+    see(ctx, p->values[p->input_value].tensor, input, (size_t)plan_input_count(p));
+    for (int i = 0; i < p->n_steps; i++) {
+        const struct step *s = &p->steps[i];
+        s->run(s, &x->state);
+        const struct value *v = &p->values[s->out];
+        bool complete = i + 1 == p->n_steps || p->steps[i + 1].out != s->out; /* a concatenation has a step an input */
+        if (!v->codes && complete)
+            see(ctx, v->tensor, value_at(&x->state, s->out), (size_t)v->count);
+    }
+    copy_output(x, output);
+}
+
+int plan_read_tensor(const struct plan_context *x, int tensor, float *out)
+{
+    const struct plan *p = x->plan;
+    assert(p->keep_all);
+    int found = -1;
+    for (int i = 0; i < p->n_values; i++)
+        if (p->values[i].tensor == tensor && (found < 0 || !p->values[i].codes))
+            found = i;
+    if (found < 0)
+        return -1;
+    const struct shape *s = &p->graph->tensors[tensor].shape;
+    const struct value *v = &p->values[found];
+    int64_t from[SHAPE_MAX] = {0}, at[SHAPE_MAX] = {0}, index = 0;
+    compile_strides(s, from);
+    if (found == p->input_value || found == p->output_value)
+        compile_row_major(s, from);
+    for (int64_t i = 0; i < v->count; i++) {
+        const uint8_t *codes = value_at(&x->state, found);
+        const float *floats = value_at(&x->state, found);
+        out[i] = v->codes ? ((float)codes[index] - v->q.zero) * v->q.scale : floats[index];
+        for (int k = s->n - 1; k >= 0; k--) {
+            index += from[k];
+            if (++at[k] < s->d[k])
+                break;
+            index -= from[k] * s->d[k];
+            at[k] = 0;
+        }
+    }
+    return 0;
+}

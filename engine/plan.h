@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A plan: a graph compiled under a precision for every layer. Weights are packed, every step knows its kernel, and one
+ * arena holds all activations; a running plan allocates nothing. Between quantized layers there is no float: tensors
+ * are codes, accumulators are requantized in fixed point, residual additions and pooling work on codes.
+ *
+ * A plan is immutable after compilation; any number of threads may run it, each in a context of its own. The output
+ * is the same whatever the instruction set and the number of threads (integer layers bit for bit; fp32 layers as far as
+ * OpenBLAS is).
+ */
+#ifndef BITFADER_ENGINE_PLAN_H
+#define BITFADER_ENGINE_PLAN_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/graph.h"
+#include "quant/histogram.h"
+#include "quant/precision.h"
+#include "quant/scheme.h"
+
+/* What calibration learned: one histogram for each tensor of the graph (NULL where it was not observed). */
+struct calibration {
+    struct histogram **tensors; /* [n_tensors] */
+    int n_tensors;
+    int images;
+};
+void calibration_free(struct calibration *c);
+
+/* Quantized weights that several plans share, so that compiling hundreds of plans quantizes each layer once a
+ * precision. Not for use by two threads at once. */
+struct weight_cache;
+struct weight_cache *weight_cache_new(void);
+void weight_cache_free(struct weight_cache *c);
+/* Layer's weights at p (p->w_bits 1..8); owned by the cache. */
+const struct quant_weights *weight_cache_get(struct weight_cache *c, const struct graph *g, int layer,
+                                             const struct precision *p);
+
+struct plan;
+
+/* What became of a layer. */
+struct plan_layer {
+    struct precision requested, applied;
+    const char *kernel; /* name of the kernel that runs it */
+    char note[64];      /* why applied differs from requested, or "" */
+    int64_t bytes;      /* exact stored size: codes, scales, biases */
+};
+
+/* Compiles. precisions has one entry for each layer; c may be NULL only when every layer is fp32; cache may be NULL. The
+ * graph must outlive the plan. NULL and a message naming the node when something cannot be compiled. */
+struct plan *plan_compile(const struct graph *g, const struct precision *precisions, const struct calibration *c,
+                          struct weight_cache *cache, struct err *e);
+void plan_free(struct plan *p);
+
+const struct plan_layer *plan_layers(const struct plan *p); /* [n_layers] */
+int64_t plan_bytes(const struct plan *p);                   /* of all layers */
+size_t plan_arena_bytes(const struct plan *p);              /* activations */
+
+/* Steps, for reports: what runs in which order. */
+int plan_step_count(const struct plan *p);
+struct plan_step_info {
+    const char *name;   /* of the node, or of the tensor that is converted */
+    const char *kernel; /* "conv_madd8_avx2", "add_u8", "quantize", "sgemm" */
+    int layer;          /* or -1 */
+};
+struct plan_step_info plan_step(const struct plan *p, int step);
+
+/* A context: memory to run one image at a time. */
+struct plan_context;
+struct plan_context *plan_context_new(const struct plan *p);
+void plan_context_free(struct plan_context *x);
+
+/* Runs one image. input: the graph's first input, row-major (NCHW). output: the graph's first output, row-major. step_ns
+ * may be NULL, or takes each step's time in nanoseconds. */
+void plan_run(struct plan_context *x, const float *input, float *output, int64_t *step_ns);
+
+int64_t plan_input_count(const struct plan *p);
+int64_t plan_output_count(const struct plan *p);
+
+/* Called after each step that makes a float tensor, with the tensor's index; values in physical order. Used by
+ * calibration on the fp32 plan. */
+void plan_run_observed(struct plan_context *x, const float *input, float *output,
+                       void (*see)(void *ctx, int tensor, const float *values, size_t n), void *ctx);
+
+/* Copy of a tensor of the graph in row-major order as floats (codes are dequantized), after plan_run and before the next.
+ * Only for tensors that the plan keeps: compile with plan_keep_all set. For tests. Returns 0, or -1 when the plan has no
+ * such tensor. */
+void plan_keep_all(struct plan *p);
+int plan_read_tensor(const struct plan_context *x, int tensor, float *out);
+
+#endif

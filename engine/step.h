@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Private to engine/: the steps of a plan. Compilation (plan.c, emit.c) writes them, execution (steps_u8.c, steps_f32.c)
+ * runs them. A step is data and one function.
+ */
+#ifndef BITFADER_ENGINE_STEP_H
+#define BITFADER_ENGINE_STEP_H
+
+#include <stdbool.h>
+
+#include "engine/plan.h"
+#include "kernels/kernels.h"
+#include "quant/range.h"
+
+/* A value: one form of a graph tensor in memory. 4-D tensors are stored [H][W][C] (one image), others row-major. */
+struct value {
+    int tensor;  /* of the graph */
+    bool codes;  /* uint8_t codes under q, or float */
+    struct act_quant q;
+    int64_t count;
+    int alias;       /* value whose memory this one shares, or -1 */
+    int first, last; /* steps that write it first and read it last */
+    size_t offset;   /* in the arena */
+    bool constant;   /* data holds it, nothing computes it */
+    const void *data;
+};
+
+struct copy_dims { /* strided copy: dst[sum i*ds] = src[sum i*ss] */
+    int n;
+    int64_t d[SHAPE_MAX], ss[SHAPE_MAX], ds[SHAPE_MAX];
+    int64_t src_at, dst_at; /* first elements */
+};
+
+struct broadcast { /* elementwise of two inputs under broadcasting, in physical order of the output */
+    int n;
+    int64_t d[SHAPE_MAX], a[SHAPE_MAX], b[SHAPE_MAX];
+};
+
+struct run_state {
+    const struct plan *plan;
+    char *arena;
+    void *scratch;
+    const struct vec_kernels *vec;
+};
+
+struct step {
+    const char *name;
+    const char *kernel;
+    int layer; /* or -1 */
+    int in[2]; /* values, -1 when absent */
+    int out;
+    void (*run)(const struct step *s, const struct run_state *r);
+
+    struct conv_geom geom;
+    const struct conv_kernel *conv;
+    const void *packed;
+    struct requant rq;
+    int pad_code;
+    const float *scale, *bias; /* [cout]: float output of an integer layer; bias of a float layer */
+    const float *weights;      /* float layers: sgemm [k][cout], depthwise [kh][kw][cout] */
+    float lo, hi;              /* float clamp */
+    const uint8_t *table;      /* 256 entries */
+    int32_t ma, mb, mc;        /* add_u8 */
+    int shift, qlo, qhi;
+    const int32_t *pool_m;
+    const int64_t *pool_b;
+    float alpha;
+    enum op op;
+    int fill; /* copy into a larger tensor: fill the output with this first (code, or float value in alpha); -1: no */
+    struct copy_dims copy;
+    struct broadcast cast;
+    int64_t outer, inner; /* softmax: rows and length; stride between elements in alpha's place is `stride` */
+    int64_t stride;
+};
+
+struct plan {
+    const struct graph *graph;
+    struct arena arena; /* everything below but steps and values */
+    struct step *steps;
+    int n_steps, cap_steps;
+    struct value *values;
+    int n_values, cap_values;
+    struct plan_layer *layers;
+    size_t arena_bytes, scratch_bytes;
+    int input_value, output_value; /* float, row-major order */
+    bool keep_all;
+};
+
+static inline void *value_at(const struct run_state *r, int v)
+{
+    const struct value *x = &r->plan->values[v];
+    return x->constant ? (void *)x->data : r->arena + x->offset;
+}
+
+/* Execution, one function a kind of step. */
+void step_conv_u8(const struct step *s, const struct run_state *r);
+void step_conv_f32(const struct step *s, const struct run_state *r);
+size_t step_conv_f32_scratch(const struct conv_geom *g); /* bytes */
+void step_dwconv_f32(const struct step *s, const struct run_state *r);
+void step_quantize(const struct step *s, const struct run_state *r);
+void step_dequantize(const struct step *s, const struct run_state *r);
+void step_lut_u8(const struct step *s, const struct run_state *r);
+void step_add_u8(const struct step *s, const struct run_state *r);
+void step_maxpool_u8(const struct step *s, const struct run_state *r);
+void step_avgpool_u8(const struct step *s, const struct run_state *r);
+void step_copy_u8(const struct step *s, const struct run_state *r);
+void step_copy_f32(const struct step *s, const struct run_state *r);
+void step_binary_f32(const struct step *s, const struct run_state *r);
+void step_unary_f32(const struct step *s, const struct run_state *r);
+void step_affine_f32(const struct step *s, const struct run_state *r);
+void step_maxpool_f32(const struct step *s, const struct run_state *r);
+void step_avgpool_f32(const struct step *s, const struct run_state *r);
+void step_softmax_f32(const struct step *s, const struct run_state *r);
+
+/* Gives every value its place in the arena; called at the end of compilation and by plan_keep_all. */
+void plan_place(struct plan *p);
+
+/* A unary operator's value at x: also what lookup tables on codes are made from. */
+float unary_value(enum op op, float x, float alpha, float lo, float hi);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Convolution of any shape at any widths: the definition of every other convolution kernel.
+ */
+#include "kernels/rows.h"
+#include "kernels/scalar.h"
+#include "kernels/stream.h"
+
+static bool conv_c_can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    (void)g, (void)a_bits, (void)w;
+    return true;
+}
+
+/* Room for the integers of one output channel. */
+static size_t conv_c_scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    (void)a_bits, (void)w;
+    return (size_t)(g->kh * g->kw * (g->cin / g->groups));
+}
+
+static int32_t conv_c_pixel(const struct conv_geom *g, const struct conv_call *call, const int8_t *levels, int first,
+                            int oy, int ox)
+{
+    int cg = g->cin / g->groups;
+    int32_t acc = 0;
+    for (int ky = 0; ky < g->kh; ky++)
+        for (int kx = 0; kx < g->kw; kx++) {
+            int y = oy * g->stride_h - g->pad_top + ky * g->dilation_h;
+            int x = ox * g->stride_w - g->pad_left + kx * g->dilation_w;
+            bool inside = y >= 0 && y < g->h && x >= 0 && x < g->w;
+            const uint8_t *in = inside ? call->in + ((size_t)y * (size_t)g->w + (size_t)x) * (size_t)g->cin : NULL;
+            for (int c = 0; c < cg; c++)
+                acc += (in ? in[first + c] : call->pad_code) * levels[(ky * g->kw + kx) * cg + c];
+        }
+    return acc;
+}
+
+static void conv_c_run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
+{
+    (void)a_bits;
+    int8_t *levels = call->scratch;
+    size_t k = conv_c_scratch_size(g, a_bits, NULL);
+    for (int co = 0; co < g->cout; co++) {
+        for (size_t i = 0; i < k; i++)
+            levels[i] = stream_level(call->packed, (size_t)co * k + i);
+        int group = co / (g->cout / g->groups);
+        for (int oy = 0; oy < g->oh; oy++)
+            for (int ox = 0; ox < g->ow; ox++) {
+                int32_t acc = conv_c_pixel(g, call, levels, group * (g->cin / g->groups), oy, ox);
+                conv_store(call, ((size_t)oy * (size_t)g->ow + (size_t)ox) * (size_t)g->cout + (size_t)co, co, acc);
+            }
+    }
+}
+
+const struct conv_kernel conv_c = {
+    "conv_c", ISA_C, conv_c_can, stream_size, stream_pack, conv_c_scratch_size, conv_c_run,
+};

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Depthwise convolution, 16 channels at a time in 32-bit lanes with vpdpwssd (the upper half of each lane of values is
+ * zero), at every width. 8 pixels share the weights of a tap.
+ */
+#include "kernels/intrin.h"
+#include "kernels/panel.h"
+#include "kernels/rows.h"
+
+#define PIXELS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+
+#define START(i)                                               \
+    const uint8_t *p##i = t->image + t->pixels[i < m ? i : 0]; \
+    __m512i c##i = _mm512_setzero_si512();
+#define STEP(i) \
+    c##i = _mm512_dpwssd_epi32(c##i, _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p##i + at))), w);
+#define STORE(i) \
+    if (i < m)   \
+        _mm512_store_si512(t->acc + PANEL * i, c##i);
+
+static void tile(int m, const struct panel_tile *t)
+{
+    PIXELS(START)
+    for (int s = 0; s < t->steps; s++) {
+        __m512i w = _mm512_cvtepi8_epi32(_mm_load_si128((const __m128i *)t->weights + s));
+        ptrdiff_t at = t->offsets[s];
+        PIXELS(STEP)
+    }
+    PIXELS(STORE)
+}
+
+static const struct panel_kernel kernel = {.unit = 1, .elem = 1, .pixels = 8, .group = 1, .tile = tile};
+
+static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    (void)a_bits, (void)w;
+    return g->groups == g->cin && g->cout == g->cin;
+}
+
+static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    (void)a_bits;
+    return panel_packed_size(&kernel, g, w);
+}
+
+static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
+{
+    panel_pack(&kernel, g, a_bits, w, packed);
+}
+
+static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    (void)a_bits, (void)w;
+    return panel_scratch_size(&kernel, g);
+}
+
+static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
+{
+    (void)a_bits;
+    panel_run_avx2(&kernel, g, call);
+}
+
+const struct conv_kernel dwconv_avx512 = {
+    "dwconv_avx512", ISA_AVX512VNNI, can, packed_size, pack, scratch_size, run,
+};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The processor's intrinsics, or SIMDe's portable ones: a test compiles the AVX-512 kernels with BITFADER_SIMDE to run
+ * them on processors without AVX-512. Included only by files whose suffix names an instruction set.
+ */
+#ifndef BITFADER_KERNELS_INTRIN_H
+#define BITFADER_KERNELS_INTRIN_H
+
+#ifdef BITFADER_SIMDE
+#pragma GCC diagnostic ignored "-Wpsabi" /* 512-bit vectors as parameters of SIMDe's own functions */
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+
+/* What SIMDe 0.7.4 lacks. */
+static inline simde__m512i _mm512_cvtepu8_epi32(simde__m128i a)
+{
+    uint8_t x[16];
+    int32_t y[16];
+    simde_mm_storeu_si128((simde__m128i *)x, a);
+    for (int i = 0; i < 16; i++)
+        y[i] = x[i];
+    return simde_mm512_loadu_si512(y);
+}
+
+static inline simde__m512i _mm512_cvtepi8_epi32(simde__m128i a)
+{
+    int8_t x[16];
+    int32_t y[16];
+    simde_mm_storeu_si128((simde__m128i *)x, a);
+    for (int i = 0; i < 16; i++)
+        y[i] = x[i];
+    return simde_mm512_loadu_si512(y);
+}
+#else
+#include <immintrin.h>
+#endif
+
+/* Accumulator c += x, with the instruction of this name, here and in place. Left to itself, gcc gathers the loads of
+ * all pixels in front and spills accumulators in the inner loop, or adds into another register and moves the sum back.
+ */
+#define ADD_IN_PLACE(instruction, c, x) __asm__ volatile(instruction " %1, %0, %0" : "+x"(c) : "x"(x) : "memory")
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The face of kernels/: arithmetic on small integer codes. Every function here is pure: no allocation, no error, no
+ * thread, no global. The C variant of each kernel is its definition; every other variant gives the same bits.
+ *
+ * Layout: activations are [height][width][channels] (NHWC, one image), one code of 1..8 bits in a byte. Weights are
+ * packed at their width by the kernel's own pack function.
+ *
+ * Quantities: an activation code q stands for the real value s * (q - z). A weight code c stands for the integer
+ * levels[c], times a real scale for each output channel. A convolution accumulates sum(q * levels[c]) in 32 bits over
+ * all taps; a tap outside of the image contributes pad_code * levels[c]. Zero points, biases and scales are all folded
+ * into the requantization by the caller.
+ */
+#ifndef BITFADER_KERNELS_KERNELS_H
+#define BITFADER_KERNELS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/isa.h"
+
+/* Sizes of a 2-D convolution of one image; a fully connected layer is 1x1 on a 1x1 image. cin and cout count all
+ * groups. A depthwise convolution has groups == cin and cout a multiple of cin. */
+struct conv_geom {
+    int cin, h, w;
+    int cout, kh, kw;
+    int stride_h, stride_w;
+    int pad_top, pad_left; /* bottom and right follow from oh and ow */
+    int dilation_h, dilation_w;
+    int groups;
+    int oh, ow;
+};
+
+/* Weights as quant/ made them, before packing. */
+struct conv_weights {
+    const uint8_t *codes; /* [cout][kh][kw][cin/groups], each below 1 << bits */
+    int bits;             /* 1..8 */
+    const int8_t *levels; /* [1 << bits] the integer that each code stands for, -127..127. With more than 4 bits
+                             levels[c] == c - (1 << (bits - 1)) and code 0 (-128 at 8 bits) is not used. */
+};
+
+/* Fixed-point requantization of a 32-bit accumulator to a code:
+ *     out = clamp((acc * m[c] + r * res_m + b[c]) >> shift, lo, hi)
+ * in 64-bit arithmetic, >> rounding to minus infinity (b holds the half for rounding to nearest), r the code of the
+ * residual input if there is one. |acc * m + r * res_m + b| < 2^62 is the caller's duty. 1 <= shift <= 61. */
+struct requant {
+    const int32_t *m; /* [cout] */
+    const int64_t *b; /* [cout] */
+    int64_t res_m;    /* |res_m| < 2^31 */
+    int shift;
+    int lo, hi; /* 0 <= lo <= hi <= 255; a fused ReLU or Clip is in here */
+};
+
+/* One call of a convolution. Exactly one of out_u8, out_s32, out_f32 is set. */
+struct conv_call {
+    const uint8_t *in;  /* [h][w][cin] */
+    const void *packed; /* by pack(), 64-byte aligned */
+    void *scratch;      /* scratch_size() bytes, 64-byte aligned; contents need not survive between calls */
+    uint8_t pad_code;
+    uint8_t *out_u8; /* [oh][ow][cout], requantized with rq */
+    const struct requant *rq;
+    const uint8_t *residual; /* NULL, or [oh][ow][cout] codes that rq->res_m multiplies (out_u8 only) */
+    int32_t *out_s32;        /* [oh][ow][cout] raw accumulators */
+    float *out_f32;          /* [oh][ow][cout] (float)acc * scale[c] + bias[c], two roundings, no FMA */
+    const float *scale, *bias;
+};
+
+/* A convolution kernel for a range of widths. */
+struct conv_kernel {
+    const char *name; /* "conv_a8w4_avx2": its specification, shown to users as what ran */
+    enum isa isa;
+    /* Whether this kernel computes this shape at these widths: a_bits 1..8, weights as given (bits and levels; codes
+     * may be NULL). */
+    bool (*can)(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
+    size_t (*packed_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
+    void (*pack)(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed);
+    size_t (*scratch_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
+    void (*run)(const struct conv_geom *g, int a_bits, const struct conv_call *call);
+};
+
+/* All convolution kernels, slow to fast: the last enabled one that can is what conv_kernel_find returns. The table is
+ * what tests and benchmarks loop over. The first two rows (general and depthwise C) can do everything. */
+extern const struct conv_kernel *const conv_kernels[];
+extern const int conv_kernel_count;
+const struct conv_kernel *conv_kernel_find(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
+
+/* Elementwise and pooling kernels on codes, and the float kernels around them. One table an instruction set; entries
+ * that a set does not improve point to the C function. vec_kernels_best() follows the ISA mask. */
+struct vec_kernels {
+    const char *name; /* "c", "avx2" */
+    enum isa isa;
+
+    /* out = clamp((a * ma + b * mb + c) >> shift, lo, hi) in 32 bits; |ma|, |mb| <= 2^21, |c| <= 2^30, 1 <= shift <= 30. */
+    void (*add_u8)(size_t n, const uint8_t *a, const uint8_t *b, int32_t ma, int32_t mb, int32_t c, int shift, int lo,
+                   int hi, uint8_t *out);
+
+    /* out[i] = table[in[i]]: every unary operation on codes. */
+    void (*lut_u8)(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out);
+
+    /* Maximum over a window, taps outside of the image ignored. Geometry as for a depthwise convolution, weights unused. */
+    void (*maxpool_u8)(const struct conv_geom *g, const uint8_t *in, uint8_t *out);
+
+    /* Sum over the taps inside of the image, then out = clamp((sum * m[k] + b[k]) >> shift, lo, hi) in 64 bits, where
+     * k is the number of those taps (tables of kh*kw + 1 entries): the caller decides what padding counts. */
+    void (*avgpool_u8)(const struct conv_geom *g, const uint8_t *in, const int32_t *m, const int64_t *b, int shift,
+                       int lo, int hi, uint8_t *out);
+
+    /* code = clamp(rint(x * inv + zero), lo, hi), ties to even, two roundings, NaN gives lo. */
+    void (*quantize_f32)(size_t n, const float *x, float inv, float zero, int lo, int hi, uint8_t *out);
+
+    /* x = (code - zero) * scale */
+    void (*dequantize_u8)(size_t n, const uint8_t *in, float scale, float zero, float *out);
+
+    /* Depthwise convolution in float: weights [kh][kw][cout], out = clamp(acc + bias[c], lo, hi). Sums may differ in
+     * the last bits between instruction sets. groups == cin, cout a multiple of cin. */
+    void (*dwconv_f32)(const struct conv_geom *g, const float *in, const float *weights, const float *bias, float lo,
+                       float hi, float *out);
+
+    /* Rows of a convolution's input matrix: for output pixels first..first+count-1 of group `group`, each row holds
+     * [kh][kw][cin/groups] values, zero outside of the image. */
+    void (*im2col_f32)(const struct conv_geom *g, int group, int first, int count, const float *in, float *rows);
+};
+
+extern const struct vec_kernels *const vec_kernel_tables[]; /* slow to fast, C first */
+extern const int vec_kernel_table_count;
+const struct vec_kernels *vec_kernels_best(void);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The shape of the SIMD convolutions: an implicit matrix product without im2col. Private to kernels/.
+ *
+ * Image. The taps of one output pixel are read straight from the image through a table of offsets, one for each step.
+ * Where that would leave the image (padding) or the row (odd channel counts), or where a kernel wants 16-bit elements,
+ * the image is first copied into scratch with its padding around it: once, not once for each tap.
+ *
+ * Steps. The taps are visited in runs of neighbouring values (a kernel row if the channels are contiguous, else one
+ * tap), a run in steps of `unit` values; the last step of a run may cover less, its other weights are zero.
+ *
+ * Panels. 16 output channels make a panel; its weights lie [step][16][unit], in chunks of 256 weights, 32 * bits bytes
+ * each: a plane of the low 4 bits (if bits has a 4), then of 2 bits (if it has a 2), then of 1 bit. A plane's bytes
+ * hold the weights that are 32 apart, so that shift and mask give 32 neighbours. With 8 bits a chunk is the integers
+ * themselves.
+ *
+ * Depthwise convolutions are the case unit == 1: a step is a tap of 16 channels, and panels move over the input too.
+ */
+#ifndef BITFADER_KERNELS_PANEL_H
+#define BITFADER_KERNELS_PANEL_H
+
+#include "kernels/kernels.h"
+
+enum { PANEL = 16, CHUNK = 256, PANEL_MAX_PIXELS = 8, PANEL_MAX_GROUP = 2 };
+
+struct panel_plan {
+    int unit, elem;             /* values a step, bytes an image element */
+    int cg, og;                 /* channels of a group in and out; 1 and all of them if depthwise */
+    int groups, panels;         /* groups, panels in a group */
+    int run, runs, run_steps;   /* values of a run, runs, steps of a run */
+    int steps, chunks;          /* of a panel */
+    bool copy;                  /* whether the image is copied */
+    int ih, iw;                 /* image (copied or not) in pixels */
+    int step_y, step_x;         /* source pixels to a copied pixel */
+    int stride_y, stride_x;     /* image pixels to an output pixel */
+    size_t image_bytes;         /* of the copy, 0 if none */
+    size_t pixels_at, steps_at; /* scratch: int32_t byte offsets of output pixels and of steps */
+    size_t weights_at;          /* scratch: PANEL_MAX_GROUP unpacked panels */
+    size_t requant_at;          /* scratch: struct requant_lanes of every panel */
+    size_t scratch_bytes;
+};
+
+/* First bytes of the packed weights; the panels follow. */
+struct panel_header {
+    int32_t bits;      /* as stored: 8 where no code stands for 0 but a run needs zeros */
+    int32_t window;    /* how many steps a 16-bit lane holds without overflow, up to all of them */
+    int8_t levels[16]; /* with bits <= 4 */
+    uint8_t fill[40];
+};
+
+/* A panel's requantization, arranged for 64-bit lanes: b of even and of odd channels apart. */
+struct requant_lanes {
+    int32_t m[PANEL];
+    int64_t even[PANEL / 2], odd[PANEL / 2];
+};
+
+/* Steps that a 16-bit lane holds whatever the weights are; 0 if even one can overflow. */
+int panel_window_worst(int unit, int a_bits, const struct conv_weights *w);
+
+/* Bytes of one panel that is stored with this many bits. */
+static inline size_t panel_bytes(const struct panel_plan *p, int bits)
+{
+    return (size_t)p->chunks * (size_t)bits * 32;
+}
+
+/* What a micro-kernel works on: m pixels times nv panels of 16 channels. */
+struct panel_tile {
+    const uint8_t *image;
+    const int32_t *pixels;  /* [m] */
+    const int32_t *offsets; /* [steps] */
+    int steps, window;
+    const int8_t *weights; /* [nv][stride], unpacked */
+    size_t stride;
+    int nv;
+    int32_t *acc; /* [nv][m][16], 64-byte aligned, overwritten */
+};
+
+struct panel_kernel {
+    int unit, elem;
+    int pixels, group; /* largest m and nv */
+    void (*tile)(int m, const struct panel_tile *t);
+};
+
+void panel_plan_init(struct panel_plan *p, const struct panel_kernel *k, const struct conv_geom *g);
+
+/* The bodies of a row's functions. */
+size_t panel_packed_size(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_weights *w);
+void panel_pack(const struct panel_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_weights *w,
+                void *packed);
+size_t panel_scratch_size(const struct panel_kernel *k, const struct conv_geom *g);
+
+/* Fills the tables of offsets in scratch. */
+void panel_offsets(const struct panel_plan *p, const struct conv_geom *g, void *scratch);
+
+#if defined(__x86_64__)
+/* Runs a micro-kernel over all panels and pixels of a call. Needs AVX2. */
+void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call);
+#endif
+
+#endif

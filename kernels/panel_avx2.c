@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What surrounds the micro-kernels: the image copy, the unpacking of a panel, the loop over tiles and the way from
+ * accumulators to outputs.
+ */
+#include "kernels/intrin.h"
+#include "kernels/panel.h"
+#include "kernels/scalar.h"
+
+#include <string.h>
+
+/* --- image ----------------------------------------------------------------------------------------------------------
+ */
+
+/* n values to elements of 1 or 2 bytes. */
+static void image_put(uint8_t *out, const uint8_t *in, int n, int elem)
+{
+    if (elem == 1) {
+        memcpy(out, in, (size_t)n);
+        return;
+    }
+    int i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(in + i));
+        _mm256_storeu_si256((__m256i *)(out + 2 * i), _mm256_cvtepu8_epi16(x));
+    }
+    for (; i < n; i++) {
+        out[2 * i] = in[i];
+        out[2 * i + 1] = 0;
+    }
+}
+
+static void image_fill(uint8_t *out, int code, size_t n, int elem)
+{
+    if (elem == 1) {
+        memset(out, code, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = (uint8_t)code;
+        out[2 * i + 1] = 0;
+    }
+}
+
+/* One row of the copy, y in source pixels. */
+static void image_copy_row(const struct panel_plan *p, const struct conv_geom *g, const struct conv_call *call, int y,
+                           uint8_t *out)
+{
+    int pixel = g->cin * p->elem;
+    if (y < 0 || y >= g->h) {
+        image_fill(out, call->pad_code, (size_t)p->iw * (size_t)g->cin, p->elem);
+        return;
+    }
+    const uint8_t *in = call->in + (size_t)y * (size_t)g->w * (size_t)g->cin;
+    if (p->step_x == 1) {
+        int left = g->pad_left < p->iw ? g->pad_left : p->iw;
+        int n = p->iw - left < g->w ? p->iw - left : g->w;
+        image_fill(out, call->pad_code, (size_t)left * (size_t)g->cin, p->elem);
+        image_put(out + left * pixel, in, n * g->cin, p->elem);
+        image_fill(out + (left + n) * pixel, call->pad_code, (size_t)(p->iw - left - n) * (size_t)g->cin, p->elem);
+        return;
+    }
+    for (int i = 0; i < p->iw; i++) {
+        int x = i * p->step_x - g->pad_left;
+        if (x < 0 || x >= g->w)
+            image_fill(out + i * pixel, call->pad_code, (size_t)g->cin, p->elem);
+        else
+            image_put(out + i * pixel, in + (size_t)x * (size_t)g->cin, g->cin, p->elem);
+    }
+}
+
+static const uint8_t *image_prepare(const struct panel_plan *p, const struct conv_geom *g, const struct conv_call *call)
+{
+    if (!p->copy)
+        return call->in;
+    uint8_t *image = call->scratch;
+    size_t row = (size_t)p->iw * (size_t)(g->cin * p->elem);
+    for (int y = 0; y < p->ih; y++)
+        image_copy_row(p, g, call, y * p->step_y - g->pad_top, image + (size_t)y * row);
+    memset(image + (size_t)p->ih * row, 0, 64);
+    return image;
+}
+
+/* --- weights --------------------------------------------------------------------------------------------------------
+ */
+
+/* 32 neighbouring codes of a chunk: the j-th of eight vectors. */
+static inline __attribute__((always_inline)) __m256i chunk_codes(const __m256i *in, int bits, int j)
+{
+    __m256i v = _mm256_setzero_si256();
+    if (bits & 4) {
+        __m256i x = _mm256_load_si256(in + j / 2);
+        v = _mm256_and_si256(_mm256_srli_epi16(x, j % 2 * 4), _mm256_set1_epi8(15));
+        in += 4;
+    }
+    if (bits & 2) {
+        int low = bits & 4;
+        __m256i x = _mm256_load_si256(in + j / 4);
+        x = _mm256_and_si256(_mm256_srli_epi16(x, j % 4 * 2), _mm256_set1_epi8(3));
+        v = _mm256_or_si256(v, _mm256_slli_epi16(x, low));
+        in += 2;
+    }
+    if (bits & 1) {
+        int low = bits & 6;
+        __m256i x = _mm256_load_si256(in);
+        x = _mm256_and_si256(_mm256_srli_epi16(x, j), _mm256_set1_epi8(1));
+        v = _mm256_or_si256(v, _mm256_slli_epi16(x, low));
+    }
+    return v;
+}
+
+/* Codes to integers: through the table of levels, or less the bias. */
+static inline __attribute__((always_inline)) __m256i chunk_levels(const __m256i *in, int bits, int j, __m256i key)
+{
+    __m256i v = chunk_codes(in, bits, j);
+    return bits <= 4 ? _mm256_shuffle_epi8(key, v) : _mm256_sub_epi8(v, key);
+}
+
+static inline __attribute__((always_inline)) void unpack(const uint8_t *in, int chunks, int bits, __m256i key,
+                                                         int8_t *out)
+{
+    for (int c = 0; c < chunks; c++, in += 32 * bits, out += CHUNK) {
+        const __m256i *x = (const __m256i *)in;
+        __m256i *y = (__m256i *)out;
+        _mm256_store_si256(y + 0, chunk_levels(x, bits, 0, key));
+        _mm256_store_si256(y + 1, chunk_levels(x, bits, 1, key));
+        _mm256_store_si256(y + 2, chunk_levels(x, bits, 2, key));
+        _mm256_store_si256(y + 3, chunk_levels(x, bits, 3, key));
+        _mm256_store_si256(y + 4, chunk_levels(x, bits, 4, key));
+        _mm256_store_si256(y + 5, chunk_levels(x, bits, 5, key));
+        _mm256_store_si256(y + 6, chunk_levels(x, bits, 6, key));
+        _mm256_store_si256(y + 7, chunk_levels(x, bits, 7, key));
+    }
+}
+
+/* A panel as integers; 8-bit panels need no work. */
+static const int8_t *panel_unpack(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out)
+{
+    __m256i key = head->bits <= 4 ? _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)head->levels))
+                                  : _mm256_set1_epi8((char)(1 << (head->bits - 1)));
+    switch (head->bits) {
+    case 1:
+        unpack(in, chunks, 1, key, out);
+        break;
+    case 2:
+        unpack(in, chunks, 2, key, out);
+        break;
+    case 3:
+        unpack(in, chunks, 3, key, out);
+        break;
+    case 4:
+        unpack(in, chunks, 4, key, out);
+        break;
+    case 5:
+        unpack(in, chunks, 5, key, out);
+        break;
+    case 6:
+        unpack(in, chunks, 6, key, out);
+        break;
+    case 7:
+        unpack(in, chunks, 7, key, out);
+        break;
+    default:
+        return (const int8_t *)in;
+    }
+    return out;
+}
+
+/* --- outputs --------------------------------------------------------------------------------------------------------
+ */
+
+/* The sums stay below 2^62, so that the upper half of a 64-bit lane is the sum shifted by 32, and shifting that half by
+ * the rest gives the 64-bit arithmetic shift that AVX2 lacks. */
+enum { SHIFT_MIN = 32 };
+
+static void requant_prepare(const struct conv_call *call, int co, int n, struct requant_lanes *r)
+{
+    memset(r, 0, sizeof *r);
+    for (int i = 0; i < n; i++) {
+        r->m[i] = call->rq->m[co + i];
+        *(i % 2 ? &r->odd[i / 2] : &r->even[i / 2]) = call->rq->b[co + i];
+    }
+}
+
+/* Eight channels before the clamp, as 32-bit integers. residual: eight codes, or NULL. */
+static inline __attribute__((always_inline)) __m256i requant8(const struct requant *rq, const struct requant_lanes *r,
+                                                              int half, const int32_t *acc, const uint8_t *residual)
+{
+    __m256i x = _mm256_load_si256((const __m256i *)(acc + 8 * half));
+    __m256i m = _mm256_load_si256((const __m256i *)(r->m + 8 * half));
+    __m256i even = _mm256_mul_epi32(x, m);
+    __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(x, 32), _mm256_srli_epi64(m, 32));
+    even = _mm256_add_epi64(even, _mm256_load_si256((const __m256i *)(r->even + 4 * half)));
+    odd = _mm256_add_epi64(odd, _mm256_load_si256((const __m256i *)(r->odd + 4 * half)));
+    if (residual) {
+        __m256i res = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(residual + 8 * half)));
+        __m256i rm = _mm256_set1_epi64x(rq->res_m);
+        even = _mm256_add_epi64(even, _mm256_mul_epi32(res, rm));
+        odd = _mm256_add_epi64(odd, _mm256_mul_epi32(_mm256_srli_epi64(res, 32), rm));
+    }
+    __m256i upper = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+    return _mm256_sra_epi32(upper, _mm_cvtsi32_si128(rq->shift - 32));
+}
+
+/* Two pixels of 16 channels to codes: saturation to 16, then to 8 bits gives the clamp to 0..255. */
+static inline __attribute__((always_inline)) __m256i requant_two(const struct requant *rq,
+                                                                 const struct requant_lanes *r, const int32_t *acc,
+                                                                 const int32_t *acc2, const uint8_t *residual,
+                                                                 const uint8_t *residual2)
+{
+    __m256i x = _mm256_packs_epi32(requant8(rq, r, 0, acc, residual), requant8(rq, r, 1, acc, residual));
+    __m256i y = _mm256_packs_epi32(requant8(rq, r, 0, acc2, residual2), requant8(rq, r, 1, acc2, residual2));
+    x = _mm256_packus_epi16(x, y);
+    x = _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    x = _mm256_max_epu8(x, _mm256_set1_epi8((char)rq->lo));
+    return _mm256_min_epu8(x, _mm256_set1_epi8((char)rq->hi));
+}
+
+/* m pixels of a full panel, two at once. */
+static inline __attribute__((always_inline)) void store_u8(const struct conv_call *call, const struct requant_lanes *r,
+                                                           const int32_t *acc, int m, size_t at, size_t cout,
+                                                           bool has_residual)
+{
+    for (int i = 0; i < m; i += 2, acc += 2 * PANEL, at += 2 * cout) {
+        size_t next = i + 1 < m ? cout : 0; /* the last of an odd number goes through twice */
+        const uint8_t *residual = has_residual ? call->residual + at : NULL;
+        __m256i x =
+            requant_two(call->rq, r, acc, next ? acc + PANEL : acc, residual, has_residual ? residual + next : NULL);
+        _mm_storeu_si128((__m128i *)(call->out_u8 + at), _mm256_castsi256_si128(x));
+        if (next)
+            _mm_storeu_si128((__m128i *)(call->out_u8 + at + next), _mm256_extracti128_si256(x, 1));
+    }
+}
+
+/* One pixel of n < 16 channels. */
+static void store_u8_part(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, size_t at,
+                          int n)
+{
+    uint8_t codes[PANEL] = {0};
+    if (call->residual)
+        memcpy(codes, call->residual + at, (size_t)n);
+    const uint8_t *residual = call->residual ? codes : NULL;
+    __m256i x = residual ? requant_two(call->rq, r, acc, acc, residual, residual)
+                         : requant_two(call->rq, r, acc, acc, NULL, NULL);
+    _mm_storeu_si128((__m128i *)codes, _mm256_castsi256_si128(x));
+    memcpy(call->out_u8 + at, codes, (size_t)n);
+}
+
+static void store_f32(const struct conv_call *call, int co, const int32_t *acc, size_t at)
+{
+    for (int i = 0; i < PANEL; i += 8) {
+        __m256 x = _mm256_cvtepi32_ps(_mm256_load_si256((const __m256i *)(acc + i)));
+        x = _mm256_mul_ps(x, _mm256_loadu_ps(call->scale + co + i));
+        _mm256_storeu_ps(call->out_f32 + at + i, _mm256_add_ps(x, _mm256_loadu_ps(call->bias + co + i)));
+    }
+}
+
+/* m pixels of one panel to the output; n channels from co on count. r: NULL where lanes cannot do it. */
+static void panel_store(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
+                        size_t at, size_t cout, int co, int n)
+{
+    if (r && n == PANEL) {
+        if (call->residual)
+            store_u8(call, r, acc, m, at, cout, true);
+        else
+            store_u8(call, r, acc, m, at, cout, false);
+        return;
+    }
+    for (int i = 0; i < m; i++, acc += PANEL, at += cout) {
+        if (r)
+            store_u8_part(call, r, acc, at, n);
+        else if (call->out_s32)
+            memcpy(call->out_s32 + at, acc, (size_t)n * sizeof *acc);
+        else if (call->out_f32 && n == PANEL)
+            store_f32(call, co, acc, at);
+        else
+            for (int c = 0; c < n; c++)
+                conv_store(call, at + (size_t)c, co + c, acc[c]);
+    }
+}
+
+/* --- loops ----------------------------------------------------------------------------------------------------------
+ */
+
+/* One call in progress. */
+struct panel_pass {
+    const struct panel_kernel *k;
+    const struct panel_plan *p;
+    const struct conv_geom *g;
+    const struct conv_call *call;
+    struct requant_lanes *requant; /* NULL if not used */
+};
+
+/* All pixels of nv panels from `panel` on. */
+static void panel_pixels(const struct panel_pass *s, struct panel_tile *t, int panel)
+{
+    const struct panel_plan *p = s->p;
+    int total = s->g->oh * s->g->ow, tiles = (total + s->k->pixels - 1) / s->k->pixels;
+    const int32_t *pixels = (const int32_t *)((const char *)s->call->scratch + p->pixels_at);
+    for (int i = 0, at = 0; i < tiles; i++) {
+        /* tiles of even size: 49 pixels are 6 + 6 + 6 + 6 + 5 + 5 + 5 + 5 + 5, not 8 x 6 + 1 */
+        int m = total / tiles + (i < total % tiles);
+        t->pixels = pixels + at;
+        s->k->tile(m, t);
+        for (int v = 0; v < t->nv; v++) {
+            int first = (panel + v) % p->panels * PANEL, n = p->og - first < PANEL ? p->og - first : PANEL;
+            int co = panel / p->panels * p->og + first;
+            panel_store(s->call, s->requant ? s->requant + panel + v : NULL, t->acc + v * m * PANEL, m,
+                        (size_t)at * (size_t)s->g->cout + (size_t)co, (size_t)s->g->cout, co, n);
+        }
+        at += m;
+    }
+}
+
+static struct requant_lanes *requant_all(const struct panel_plan *p, const struct conv_call *call)
+{
+    if (!call->out_u8 || call->rq->shift < SHIFT_MIN)
+        return NULL;
+    struct requant_lanes *r = (struct requant_lanes *)((char *)call->scratch + p->requant_at);
+    for (int i = 0; i < p->groups * p->panels; i++) {
+        int first = i % p->panels * PANEL, n = p->og - first < PANEL ? p->og - first : PANEL;
+        requant_prepare(call, i / p->panels * p->og + first, n, r + i);
+    }
+    return r;
+}
+
+void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call)
+{
+    struct panel_plan p;
+    panel_plan_init(&p, k, g);
+    panel_offsets(&p, g, call->scratch);
+    const uint8_t *image = image_prepare(&p, g, call);
+    struct panel_pass pass = {k, &p, g, call, requant_all(&p, call)};
+    const struct panel_header *head = call->packed;
+    size_t bytes = panel_bytes(&p, head->bits);
+    int8_t *unpacked = (int8_t *)call->scratch + p.weights_at;
+    int32_t acc[PANEL_MAX_GROUP * PANEL_MAX_PIXELS * PANEL] __attribute__((aligned(64)));
+    struct panel_tile t = {
+        .acc = acc,
+        .offsets = (const int32_t *)((const char *)call->scratch + p.steps_at),
+        .steps = p.steps,
+        .window = head->window,
+        .stride = panel_bytes(&p, 8),
+    };
+    for (int group = 0; group < p.groups; group++)
+        for (int i = 0; i < p.panels; i += t.nv) {
+            int panel = group * p.panels + i;
+            const uint8_t *in = (const uint8_t *)(head + 1) + (size_t)panel * bytes;
+            t.nv = p.panels - i < k->group ? p.panels - i : k->group;
+            t.image = image + (k->unit == 1 ? i * PANEL : group * p.cg) * k->elem;
+            t.weights = panel_unpack(head, in, p.chunks, unpacked);
+            for (int v = 1; v < t.nv; v++)
+                panel_unpack(head, in + (size_t)v * bytes, p.chunks, unpacked + (size_t)v * t.stride);
+            panel_pixels(&pass, &t, panel);
+        }
+}

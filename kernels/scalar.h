@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What one element goes through, in scalar code: the definitions that every variant repeats with vectors, and what the
+ * vector files use for the ends of rows. Private to kernels/.
+ */
+#ifndef BITFADER_KERNELS_SCALAR_H
+#define BITFADER_KERNELS_SCALAR_H
+
+#include "kernels/kernels.h"
+
+static inline int64_t clamp_i64(int64_t x, int64_t lo, int64_t hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+/* One accumulator of channel c to the output element at index i, whichever output the call asks for. */
+static inline void conv_store(const struct conv_call *call, size_t i, int c, int32_t acc)
+{
+    if (call->out_s32) {
+        call->out_s32[i] = acc;
+    } else if (call->out_f32) {
+        call->out_f32[i] = (float)acc * call->scale[c] + call->bias[c];
+    } else {
+        const struct requant *rq = call->rq;
+        int64_t x = (int64_t)acc * rq->m[c] + rq->b[c];
+        if (call->residual)
+            x += call->residual[i] * rq->res_m;
+        call->out_u8[i] = (uint8_t)clamp_i64(x >> rq->shift, rq->lo, rq->hi);
+    }
+}
+
+#endif

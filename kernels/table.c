@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tables of kernels. A convolution's name is <op>_<path>_<isa>:
+ *     op    conv     any convolution, groups included
+ *           dwconv   depthwise
+ *     path  madd16   products of 16-bit operands, two to a 32-bit lane (every width)
+ *           madd8    products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
+ *           vnni     products of 8-bit operands, four to a 32-bit lane (every width)
+ *     isa   c, avx2, avx512
+ * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
+ * every path.
+ */
+#include "kernels/rows.h"
+
+const struct conv_kernel *const conv_kernels[] = {
+    &conv_c,           &dwconv_c,
+#if defined(__x86_64__)
+    &conv_madd16_avx2, &conv_madd8_avx2, &dwconv_avx2, &conv_vnni_avx512, &dwconv_avx512,
+#endif
+};
+const int conv_kernel_count = sizeof conv_kernels / sizeof *conv_kernels;
+
+const struct conv_kernel *conv_kernel_find(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    const struct conv_kernel *best = conv_kernels[0];
+    for (int i = 1; i < conv_kernel_count; i++)
+        if (isa_enabled(conv_kernels[i]->isa) && conv_kernels[i]->can(g, a_bits, w))
+            best = conv_kernels[i];
+    return best;
+}
+
+const struct vec_kernels *const vec_kernel_tables[] = {
+    &vec_c,
+#if defined(__x86_64__)
+    &vec_avx2,
+#endif
+};
+const int vec_kernel_table_count = sizeof vec_kernel_tables / sizeof *vec_kernel_tables;
+
+const struct vec_kernels *vec_kernels_best(void)
+{
+    const struct vec_kernels *best = vec_kernel_tables[0];
+    for (int i = 1; i < vec_kernel_table_count; i++)
+        if (isa_enabled(vec_kernel_tables[i]->isa))
+            best = vec_kernel_tables[i];
+    return best;
+}

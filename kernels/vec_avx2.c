@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Elementwise and pooling kernels on codes, 8 to 32 elements at a time; what is left at the end of a row goes to the C
+ * function or the same arithmetic in scalar code.
+ */
+#include <string.h>
+
+#include "kernels/intrin.h"
+#include "kernels/rows.h"
+#include "kernels/scalar.h"
+#include "kernels/vec_float_avx2.h"
+
+static inline __m256i load8(const uint8_t *p)
+{
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+}
+
+/* 16 integers in two vectors to codes; saturation first to 16, then to 8 bits makes the clamp to 0..255. */
+static inline __m128i codes16(__m256i x, __m256i y, int lo, int hi)
+{
+    __m256i z = _mm256_permute4x64_epi64(_mm256_packs_epi32(x, y), 0xD8);
+    __m128i v = _mm_packus_epi16(_mm256_castsi256_si128(z), _mm256_extracti128_si256(z, 1));
+    return _mm_min_epu8(_mm_max_epu8(v, _mm_set1_epi8((char)lo)), _mm_set1_epi8((char)hi));
+}
+
+/* --- elementwise ----------------------------------------------------------------------------------------------------
+ */
+
+static inline __m256i add8(const uint8_t *a, const uint8_t *b, __m256i ma, __m256i mb, __m256i c, __m128i shift)
+{
+    __m256i x = _mm256_add_epi32(_mm256_mullo_epi32(load8(a), ma), _mm256_mullo_epi32(load8(b), mb));
+    return _mm256_sra_epi32(_mm256_add_epi32(x, c), shift);
+}
+
+static void add_u8(size_t n, const uint8_t *a, const uint8_t *b, int32_t ma, int32_t mb, int32_t c, int shift, int lo,
+                   int hi, uint8_t *out)
+{
+    __m256i va = _mm256_set1_epi32(ma), vb = _mm256_set1_epi32(mb), vc = _mm256_set1_epi32(c);
+    __m128i vs = _mm_cvtsi32_si128(shift);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i x = add8(a + i, b + i, va, vb, vc, vs), y = add8(a + i + 8, b + i + 8, va, vb, vc, vs);
+        _mm_storeu_si128((__m128i *)(out + i), codes16(x, y, lo, hi));
+    }
+    vec_c.add_u8(n - i, a + i, b + i, ma, mb, c, shift, lo, hi, out + i);
+}
+
+/* 16 entries of the table in both halves. */
+static inline __m256i table16(const uint8_t *table, int i)
+{
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table + i));
+}
+
+/* Entries of four neighbouring parts of the table; m4, m5: bits 4 and 5 of the index in the sign. */
+static inline __m256i lut64(const uint8_t *table, int i, __m256i low, __m256i m4, __m256i m5)
+{
+    __m256i x = _mm256_blendv_epi8(_mm256_shuffle_epi8(table16(table, i), low),
+                                   _mm256_shuffle_epi8(table16(table, i + 1), low), m4);
+    __m256i y = _mm256_blendv_epi8(_mm256_shuffle_epi8(table16(table, i + 2), low),
+                                   _mm256_shuffle_epi8(table16(table, i + 3), low), m4);
+    return _mm256_blendv_epi8(x, y, m5);
+}
+
+static void lut_u8(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out)
+{
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        __m256i x = _mm256_loadu_si256((const __m256i *)(in + i));
+        __m256i low = _mm256_and_si256(x, _mm256_set1_epi8(15));
+        __m256i m4 = _mm256_slli_epi16(x, 3), m5 = _mm256_slli_epi16(x, 2), m6 = _mm256_slli_epi16(x, 1);
+        __m256i a = _mm256_blendv_epi8(lut64(table, 0, low, m4, m5), lut64(table, 4, low, m4, m5), m6);
+        __m256i b = _mm256_blendv_epi8(lut64(table, 8, low, m4, m5), lut64(table, 12, low, m4, m5), m6);
+        _mm256_storeu_si256((__m256i *)(out + i), _mm256_blendv_epi8(a, b, x));
+    }
+    vec_c.lut_u8(n - i, in + i, table, out + i);
+}
+
+/* --- pooling --------------------------------------------------------------------------------------------------------
+ */
+
+/* The taps of one output pixel that are inside of the image. */
+struct window {
+    const uint8_t *first; /* channel 0 under the first of them */
+    size_t row, column;   /* bytes to the next */
+    int rows, columns;
+};
+
+/* Taps first..last-1 of a window of k fall into 0..size-1. */
+static void window_clip(int at, int dilation, int k, int size, int *first, int *last)
+{
+    *first = at < 0 ? (-at + dilation - 1) / dilation : 0;
+    *last = at < size ? (size - 1 - at) / dilation + 1 : 0;
+    *last = *last < k ? *last : k;
+}
+
+static struct window window_at(const struct conv_geom *g, const uint8_t *in, int oy, int ox)
+{
+    int y = oy * g->stride_h - g->pad_top, x = ox * g->stride_w - g->pad_left, y0, y1, x0, x1;
+    window_clip(y, g->dilation_h, g->kh, g->h, &y0, &y1);
+    window_clip(x, g->dilation_w, g->kw, g->w, &x0, &x1);
+    struct window w = {.row = (size_t)g->dilation_h * (size_t)g->w * (size_t)g->cin,
+                       .column = (size_t)g->dilation_w * (size_t)g->cin};
+    if (y0 >= y1 || x0 >= x1)
+        return w;
+    size_t at = (size_t)(y + y0 * g->dilation_h) * (size_t)g->w + (size_t)(x + x0 * g->dilation_w);
+    w.first = in + at * (size_t)g->cin;
+    w.rows = y1 - y0;
+    w.columns = x1 - x0;
+    return w;
+}
+
+static void max_pixel(const struct window *w, int cin, uint8_t *out)
+{
+    int c = 0;
+    for (; c + 32 <= cin; c += 32) {
+        __m256i m = _mm256_setzero_si256();
+        for (int i = 0; i < w->rows; i++)
+            for (int j = 0; j < w->columns; j++) {
+                const uint8_t *p = w->first + (size_t)i * w->row + (size_t)j * w->column + c;
+                m = _mm256_max_epu8(m, _mm256_loadu_si256((const __m256i *)p));
+            }
+        _mm256_storeu_si256((__m256i *)(out + c), m);
+    }
+    for (; c + 8 <= cin; c += 8) {
+        __m128i m = _mm_setzero_si128();
+        for (int i = 0; i < w->rows; i++)
+            for (int j = 0; j < w->columns; j++) {
+                const uint8_t *p = w->first + (size_t)i * w->row + (size_t)j * w->column + c;
+                m = _mm_max_epu8(m, _mm_loadl_epi64((const __m128i *)p));
+            }
+        _mm_storel_epi64((__m128i *)(out + c), m);
+    }
+    for (; c < cin; c++) {
+        uint8_t m = 0;
+        for (int i = 0; i < w->rows; i++)
+            for (int j = 0; j < w->columns; j++) {
+                uint8_t x = w->first[(size_t)i * w->row + (size_t)j * w->column + (size_t)c];
+                m = x > m ? x : m;
+            }
+        out[c] = m;
+    }
+}
+
+static void maxpool_u8(const struct conv_geom *g, const uint8_t *in, uint8_t *out)
+{
+    for (int oy = 0; oy < g->oh; oy++)
+        for (int ox = 0; ox < g->ow; ox++, out += g->cin) {
+            struct window w = window_at(g, in, oy, ox);
+            max_pixel(&w, g->cin, out);
+        }
+}
+
+/* Sums of n <= 8 channels from p on. */
+static void sum_channels(const struct window *w, int c, int n, int32_t sums[8])
+{
+    __m256i s = _mm256_setzero_si256();
+    memset(sums, 0, 8 * sizeof *sums);
+    for (int i = 0; i < w->rows; i++)
+        for (int j = 0; j < w->columns; j++) {
+            const uint8_t *p = w->first + (size_t)i * w->row + (size_t)j * w->column + c;
+            if (n == 8)
+                s = _mm256_add_epi32(s, load8(p));
+            else
+                for (int k = 0; k < n; k++)
+                    sums[k] += p[k];
+        }
+    if (n == 8)
+        _mm256_storeu_si256((__m256i *)sums, s);
+}
+
+static void avgpool_u8(const struct conv_geom *g, const uint8_t *in, const int32_t *m, const int64_t *b, int shift,
+                       int lo, int hi, uint8_t *out)
+{
+    for (int oy = 0; oy < g->oh; oy++)
+        for (int ox = 0; ox < g->ow; ox++) {
+            struct window w = window_at(g, in, oy, ox);
+            int taps = w.rows * w.columns;
+            for (int c = 0; c < g->cin; c += 8) {
+                int32_t sums[8];
+                int n = g->cin - c < 8 ? g->cin - c : 8;
+                sum_channels(&w, c, n, sums);
+                for (int i = 0; i < n; i++)
+                    *out++ = (uint8_t)clamp_i64((sums[i] * (int64_t)m[taps] + b[taps]) >> shift, lo, hi);
+            }
+        }
+}
+
+/* --- between codes and floats ---------------------------------------------------------------------------------------
+ */
+
+/* max and min give their second operand if the first is NaN, so NaN becomes lo. */
+static inline __m256i quantize8(const float *x, __m256 inv, __m256 zero, __m256 lo, __m256 hi)
+{
+    __m256 y = _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(x), inv), zero);
+    y = _mm256_round_ps(y, _MM_FROUND_CUR_DIRECTION);
+    return _mm256_cvttps_epi32(_mm256_min_ps(_mm256_max_ps(y, lo), hi));
+}
+
+static void quantize_f32(size_t n, const float *x, float inv, float zero, int lo, int hi, uint8_t *out)
+{
+    __m256 vi = _mm256_set1_ps(inv), vz = _mm256_set1_ps(zero);
+    __m256 vl = _mm256_set1_ps((float)lo), vh = _mm256_set1_ps((float)hi);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i a = quantize8(x + i, vi, vz, vl, vh), b = quantize8(x + i + 8, vi, vz, vl, vh);
+        _mm_storeu_si128((__m128i *)(out + i), codes16(a, b, lo, hi));
+    }
+    vec_c.quantize_f32(n - i, x + i, inv, zero, lo, hi, out + i);
+}
+
+static void dequantize_u8(size_t n, const uint8_t *in, float scale, float zero, float *out)
+{
+    __m256 vs = _mm256_set1_ps(scale), vz = _mm256_set1_ps(zero);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(out + i, _mm256_mul_ps(_mm256_sub_ps(_mm256_cvtepi32_ps(load8(in + i)), vz), vs));
+    vec_c.dequantize_u8(n - i, in + i, scale, zero, out + i);
+}
+
+const struct vec_kernels vec_avx2 = {
+    "avx2",     ISA_AVX2,     add_u8,        lut_u8,          maxpool_u8,
+    avgpool_u8, quantize_f32, dequantize_u8, dwconv_f32_avx2, im2col_f32_avx2,
+};

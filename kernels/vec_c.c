@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Elementwise, pooling and float kernels: the definitions.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/rows.h"
+#include "kernels/scalar.h"
+
+static void add_u8(size_t n, const uint8_t *a, const uint8_t *b, int32_t ma, int32_t mb, int32_t c, int shift, int lo,
+                   int hi, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)clamp_i64((a[i] * ma + b[i] * mb + c) >> shift, lo, hi);
+}
+
+static void lut_u8(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = table[in[i]];
+}
+
+/* The input pixel under a tap, NULL outside of the image. */
+static const uint8_t *tap_u8(const struct conv_geom *g, const uint8_t *in, int oy, int ox, int tap)
+{
+    int y = oy * g->stride_h - g->pad_top + tap / g->kw * g->dilation_h;
+    int x = ox * g->stride_w - g->pad_left + tap % g->kw * g->dilation_w;
+    if (y < 0 || y >= g->h || x < 0 || x >= g->w)
+        return NULL;
+    return in + ((size_t)y * (size_t)g->w + (size_t)x) * (size_t)g->cin;
+}
+
+static void maxpool_u8(const struct conv_geom *g, const uint8_t *in, uint8_t *out)
+{
+    for (int oy = 0; oy < g->oh; oy++)
+        for (int ox = 0; ox < g->ow; ox++, out += g->cin) {
+            memset(out, 0, (size_t)g->cin);
+            for (int tap = 0; tap < g->kh * g->kw; tap++) {
+                const uint8_t *x = tap_u8(g, in, oy, ox, tap);
+                for (int c = 0; x && c < g->cin; c++)
+                    out[c] = x[c] > out[c] ? x[c] : out[c];
+            }
+        }
+}
+
+static void avgpool_u8(const struct conv_geom *g, const uint8_t *in, const int32_t *m, const int64_t *b, int shift,
+                       int lo, int hi, uint8_t *out)
+{
+    for (int oy = 0; oy < g->oh; oy++)
+        for (int ox = 0; ox < g->ow; ox++)
+            for (int c = 0; c < g->cin; c++) {
+                int64_t sum = 0;
+                int k = 0;
+                for (int tap = 0; tap < g->kh * g->kw; tap++) {
+                    const uint8_t *x = tap_u8(g, in, oy, ox, tap);
+                    sum += x ? x[c] : 0;
+                    k += x != NULL;
+                }
+                *out++ = (uint8_t)clamp_i64((sum * m[k] + b[k]) >> shift, lo, hi);
+            }
+}
+
+static void quantize_f32(size_t n, const float *x, float inv, float zero, int lo, int hi, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        float y = rintf(x[i] * inv + zero);
+        out[i] = (uint8_t)(!(y >= (float)lo) ? lo : y > (float)hi ? hi : (int)y);
+    }
+}
+
+static void dequantize_u8(size_t n, const uint8_t *in, float scale, float zero, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = ((float)in[i] - zero) * scale;
+}
+
+/* The float at channel 0 of the pixel under a tap, NULL outside of the image. */
+static const float *tap_f32(const struct conv_geom *g, const float *in, int oy, int ox, int ky, int kx)
+{
+    int y = oy * g->stride_h - g->pad_top + ky * g->dilation_h;
+    int x = ox * g->stride_w - g->pad_left + kx * g->dilation_w;
+    if (y < 0 || y >= g->h || x < 0 || x >= g->w)
+        return NULL;
+    return in + ((size_t)y * (size_t)g->w + (size_t)x) * (size_t)g->cin;
+}
+
+static void dwconv_f32(const struct conv_geom *g, const float *in, const float *weights, const float *bias, float lo,
+                       float hi, float *out)
+{
+    int multiplier = g->cout / g->cin;
+    for (int oy = 0; oy < g->oh; oy++)
+        for (int ox = 0; ox < g->ow; ox++)
+            for (int c = 0; c < g->cout; c++) {
+                float acc = 0;
+                for (int ky = 0; ky < g->kh; ky++)
+                    for (int kx = 0; kx < g->kw; kx++) {
+                        const float *x = tap_f32(g, in, oy, ox, ky, kx);
+                        if (x)
+                            acc += x[c / multiplier] * weights[(ky * g->kw + kx) * g->cout + c];
+                    }
+                acc += bias[c];
+                *out++ = acc < lo ? lo : acc > hi ? hi : acc;
+            }
+}
+
+static void im2col_f32(const struct conv_geom *g, int group, int first, int count, const float *in, float *rows)
+{
+    int cg = g->cin / g->groups;
+    for (int i = first; i < first + count; i++)
+        for (int ky = 0; ky < g->kh; ky++)
+            for (int kx = 0; kx < g->kw; kx++, rows += cg) {
+                const float *x = tap_f32(g, in, i / g->ow, i % g->ow, ky, kx);
+                if (x)
+                    memcpy(rows, x + group * cg, (size_t)cg * sizeof *rows);
+                else
+                    memset(rows, 0, (size_t)cg * sizeof *rows);
+            }
+}
+
+const struct vec_kernels vec_c = {
+    "c", ISA_C, add_u8, lut_u8, maxpool_u8, avgpool_u8, quantize_f32, dequantize_u8, dwconv_f32, im2col_f32,
+};

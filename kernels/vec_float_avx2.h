@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The float kernels of the AVX2 table. Private to kernels/.
+ */
+#ifndef BITFADER_KERNELS_VEC_FLOAT_AVX2_H
+#define BITFADER_KERNELS_VEC_FLOAT_AVX2_H
+
+#include "kernels/kernels.h"
+
+void dwconv_f32_avx2(const struct conv_geom *g, const float *in, const float *weights, const float *bias, float lo,
+                     float hi, float *out);
+void im2col_f32_avx2(const struct conv_geom *g, int group, int first, int count, const float *in, float *rows);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A graph under construction: growing lists of tensors and nodes that the operators of ops.c append to in topological
+ * order, that passes.c rewrites, and that build_finish copies into a struct graph. Private to model/.
+ *
+ * Invariants: tensor names are bound once; constants and shapes are checked when they are made, so that nobody
+ * multiplies an unchecked size. Pointers to nodes and tensors hold until the next one is made.
+ */
+#ifndef BITFADER_MODEL_BUILD_H
+#define BITFADER_MODEL_BUILD_H
+
+#include <stdbool.h>
+
+#include "model/graph.h"
+#include "model/names.h"
+#include "model/onnx.h"
+
+struct build {
+    struct arena arena; /* names, shapes, constants of the import; the graph gets copies */
+    const char *file;
+    struct err *e;
+    struct onnx_model model;
+    struct tensor *tensors;
+    struct node *nodes; /* op is OP_COUNT: removed by a pass */
+    int n_tensors, cap_tensors, n_nodes, cap_nodes;
+    struct names bound; /* tensor names of the file that have a tensor by now */
+    int64_t const_bytes;
+    int64_t batch; /* a fixed batch dimension of the file that was taken as 1, else 1 */
+    int *inputs, n_inputs;
+    int *outputs, n_outputs;
+    bool failed; /* an attribute could not be read: e is set */
+};
+
+/* An ONNX node on its way in; node is NULL for an initializer or a graph input. */
+struct source {
+    const struct onnx_node *node;
+    const char *name; /* never empty */
+    const int *in;    /* tensor indices, -1 for those left out */
+    int n_in;
+};
+
+/* "FILE: node "NAME": message", or "tensor" where the source has no node. Returns -1. */
+int build_fail(struct build *b, const struct source *s, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Attributes. A wrong type sets b->failed and gives the default, so that callers read on. */
+const struct onnx_attr *build_attr(struct build *b, const struct source *s, const char *name, int type);
+int64_t build_attr_int(struct build *b, const struct source *s, const char *name, int64_t otherwise);
+float build_attr_float(struct build *b, const struct source *s, const char *name, float otherwise);
+const char *build_attr_string(struct build *b, const struct source *s, const char *name, const char *otherwise);
+
+/* Input i, or -1 when the node leaves it out. */
+int build_in(const struct source *s, int i);
+/* The data of a constant tensor of that type, or NULL. Index -1 is fine. */
+const float *build_floats(const struct build *b, int tensor);
+const int64_t *build_ints(const struct build *b, int tensor);
+/* A list of whole numbers that is an attribute in older opsets and a constant input in newer ones (input -1: never).
+ * At most max. Sets *n to their number, -1 when the node has neither. */
+int build_int_list(struct build *b, const struct source *s, const char *attr, int input, int max, int64_t *out, int *n);
+/* axis counted from the end when negative, in 0..rank-1 or -1 with a message. */
+int build_axis(struct build *b, const struct source *s, int64_t axis, int rank, int *out);
+
+/* A tensor with no data. The shape is copied. -1 with a message when its element count is out of range. */
+int build_tensor(struct build *b, const struct source *s, const char *name, enum dtype type, const struct shape *shape);
+/* A constant, zeroed; *data is where its elements go. */
+int build_constant(struct build *b, const struct source *s, const char *name, enum dtype type,
+                   const struct shape *shape, void **data);
+/* The name for a helper tensor or node beside this one: "NAME.suffix". */
+const char *build_name(struct build *b, const struct source *s, const char *suffix);
+
+/* Appends an engine node. With suffix NULL its output is output 0 of the ONNX node and is bound to that name; else it
+ * is a step on the way with a made-up name. Refuses integer tensors, empty ones, and nodes of constants only. Sets *out
+ * to the output tensor. The new node is b->nodes[b->n_nodes - 1]. */
+int build_node(struct build *b, const struct source *s, enum op op, int n_in, const int *in, const struct shape *shape,
+               const char *suffix, int *out);
+/* Output k of the ONNX node is this tensor. */
+void build_bind(struct build *b, const struct source *s, int k, int tensor);
+/* Output 0 is tensor x in another shape: the same constant, the same tensor, or an OP_RESHAPE. */
+int build_reshape(struct build *b, const struct source *s, int x, const struct shape *shape);
+/* The same as a step on the way: *out is x in that shape. */
+int build_reshape_step(struct build *b, const struct source *s, int x, const struct shape *shape, const char *suffix,
+                       int *out);
+
+bool shape_equal(const struct shape *a, const struct shape *b);
+/* "1x3x32x32", "scalar". */
+const char *shape_show(struct arena *a, const struct shape *s);
+
+/* Which nodes read a tensor: counts, graph outputs included. The caller frees. */
+int *build_count_uses(const struct build *b);
+
+/* Copies what is alive into a new graph: nodes that lead to an output, and their tensors. */
+struct graph *build_finish(struct build *b);
+void build_done(struct build *b);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The graph: an ONNX model after import. Nodes stand in topological order, every tensor has a shape, what could be
+ * computed at import time is a constant, batch-norm is folded and clamps are fused. Shapes are those of one image
+ * (batch dimension 1). Everything lives in the graph's arena.
+ *
+ * Invariants: node inputs and outputs are indices of tensors; -1 is an absent optional input. A tensor has data, or a
+ * producer, or is a graph input. Constants are row-major.
+ */
+#ifndef BITFADER_MODEL_GRAPH_H
+#define BITFADER_MODEL_GRAPH_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+enum { SHAPE_MAX = 8 };
+
+struct shape {
+    int n; /* number of dimensions, 0 for a scalar */
+    int64_t d[SHAPE_MAX];
+};
+int64_t shape_count(const struct shape *s); /* product of the dimensions; checked against overflow at import */
+
+enum dtype { DTYPE_F32, DTYPE_I64, DTYPE_I32, DTYPE_BOOL };
+
+struct tensor {
+    const char *name; /* as in the file */
+    enum dtype type;
+    struct shape shape;
+    const void *data; /* constant, or NULL */
+    int producer;     /* node index, or -1 */
+};
+
+/* Operators as the engine sees them. Rows of op_table (model/ops.c) give ONNX name, arity, import and shape functions. */
+enum op {
+    OP_CONV,       /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
+    OP_GEMM,       /* in: x [1][k], w [n][k] constant (transposed and alpha-scaled at import), bias [n] or -1; also MatMul with a constant */
+    OP_ADD,        /* broadcasting; clamped to act_lo..act_hi */
+    OP_MUL,        /* broadcasting */
+    OP_BATCHNORM,  /* in: x, scale, shift (constants per channel: y = x * scale + shift): only where it cannot be folded */
+    OP_CLIP,       /* act_lo..act_hi: Relu, Clip; only where it cannot be fused */
+    OP_LEAKY_RELU, /* alpha */
+    OP_SIGMOID,
+    OP_HARD_SWISH,
+    OP_SOFTMAX, /* axis */
+    OP_MAX_POOL,
+    OP_AVERAGE_POOL,
+    OP_GLOBAL_AVERAGE_POOL,
+    OP_RESHAPE, /* Flatten, Reshape, Squeeze, Unsqueeze: same elements in row-major (NCHW) order, new shape */
+    OP_TRANSPOSE, /* perm */
+    OP_CONCAT,    /* axis */
+    OP_PAD,       /* constant mode: pads_begin, pads_end, value */
+    OP_SLICE,     /* begin, step, per axis; the output shape says how many */
+    OP_COUNT
+};
+
+struct window { /* convolution and pooling, two dimensions */
+    int kh, kw, stride_h, stride_w, dilation_h, dilation_w;
+    int pad_top, pad_left, pad_bottom, pad_right; /* resolved: auto_pad and ceil_mode are gone */
+    int count_include_pad;
+};
+
+struct node {
+    const char *name;    /* the ONNX node's name; nodes without one are named OPTYPE_INDEX */
+    const char *op_type; /* the ONNX operator it came from, "Conv" */
+    enum op op;
+    int n_in, n_out;
+    int *in, *out;
+    struct window window;
+    int groups;
+    float act_lo, act_hi; /* clamp of the output, -INFINITY..INFINITY when none */
+    const char *act_name; /* name of the node that was fused as clamp, or NULL */
+    float alpha;
+    int axis;                                       /* normalised to 0..rank-1 */
+    int perm[SHAPE_MAX];
+    int64_t begin[SHAPE_MAX], step[SHAPE_MAX];      /* Slice */
+    int64_t pads_begin[SHAPE_MAX], pads_end[SHAPE_MAX];
+    float value;                                    /* Pad */
+};
+
+/* A layer: a node that takes a precision. */
+struct layer {
+    int node;
+    const char *name; /* short and unique: "layer1.0.conv1"; the ONNX name is nodes[node].name */
+    const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "Gemm" */
+    int64_t params;   /* weights and biases */
+    int64_t macs;     /* multiply-accumulates for one image */
+    int cout, k;      /* output channels; weights per output channel */
+    int group;        /* layers that read the same tensor have the same group and agree on activation bits */
+};
+
+struct graph {
+    struct arena arena;
+    const char *file;    /* as given */
+    char fingerprint[40]; /* "xxh3-" + 32 hex digits of the file's bytes */
+    int64_t opset, ir_version;
+    const char *producer; /* producer_name of the file, may be "" */
+    struct tensor *tensors;
+    int n_tensors;
+    struct node *nodes;
+    int n_nodes;
+    int *inputs, n_inputs; /* tensors that must be fed */
+    int *outputs, n_outputs;
+    struct layer *layers;
+    int n_layers;
+    int n_groups;
+    int64_t params, macs; /* of all layers */
+    int n_file_nodes;     /* nodes in the file, before folding and fusion */
+};
+
+/* Reads, checks, folds and fuses. NULL with one line in e on anything that is not a usable model: the message names the
+ * file and the node. The caller frees. */
+struct graph *graph_load(const char *file, struct err *e);
+/* The same from memory; file is the name for messages. Used by tests and fuzzing. */
+struct graph *graph_parse(const char *file, const void *bytes, size_t n, struct err *e);
+void graph_free(struct graph *g);
+
+/* Index of the layer with this short or ONNX name, or -1. */
+int graph_layer_find(const struct graph *g, const char *name);
+/* The layer name most like this one (edit distance), for messages. Never NULL when there are layers. */
+const char *graph_layer_nearest(const struct graph *g, const char *name);
+/* The operator names that can be imported, for messages and docs, NULL-terminated. */
+const char *const *graph_op_names(void);
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+#include "profiles/profile.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "profiles/profile_parts.h"
+
+struct budgets budgets_none(void)
+{
+    return (struct budgets){.accuracy_drop = NAN, .accuracy_min = NAN};
+}
+
+static char *strdup_or_null(const char *s)
+{
+    return s ? mem_strdup(s) : NULL;
+}
+
+struct profile *profile_new(const struct profile_model *m, const struct precision *p)
+{
+    struct profile_record *r = mem_new(1, sizeof *r);
+    struct profile *q = &r->p;
+    q->n_layers = m->n_layers;
+    q->layers = mem_new((size_t)m->n_layers, sizeof *q->layers);
+    r->kinds = mem_new((size_t)m->n_layers, sizeof *r->kinds);
+    r->names = mem_new((size_t)m->n_layers, sizeof *r->names);
+    for (int i = 0; i < m->n_layers; i++) {
+        q->layers[i] = (struct profile_layer){.name = mem_strdup(m->names[i]), .precision = *p};
+        r->names[i] = q->layers[i].name;
+        r->kinds[i] = m->kinds ? strdup_or_null(m->kinds[i]) : NULL;
+    }
+    q->model_file = strdup_or_null(m->file);
+    snprintf(q->model_fingerprint, sizeof q->model_fingerprint, "%s", m->fingerprint ? m->fingerprint : "");
+    q->target = mem_strdup("host");
+    q->budgets = budgets_none();
+    q->defaults = *p;
+    struct profile_result unknown = {.accuracy = NAN, .accuracy_error = NAN, .fp32_accuracy = NAN, .latency_us = NAN};
+    q->estimate = q->measurement = unknown;
+    return q;
+}
+
+struct profile *profile_copy(const struct profile *p)
+{
+    const struct profile_model m = profile_own_model(p);
+    struct profile *q = profile_new(&m, &p->defaults);
+    for (int i = 0; i < p->n_layers; i++) {
+        q->layers[i].precision = p->layers[i].precision;
+        q->layers[i].lock = p->layers[i].lock;
+    }
+    mem_free(q->target);
+    q->target = strdup_or_null(p->target);
+    q->budgets = p->budgets;
+    q->search = strdup_or_null(p->search);
+    q->sensitivity = strdup_or_null(p->sensitivity);
+    q->seed = p->seed;
+    q->estimate = p->estimate;
+    q->measurement = p->measurement;
+    if (p->executed) {
+        q->executed = mem_new((size_t)p->n_layers, sizeof *q->executed);
+        for (int i = 0; i < p->n_layers; i++)
+            q->executed[i] = strdup_or_null(p->executed[i]);
+    }
+    q->source = strdup_or_null(p->source);
+    return q;
+}
+
+void profile_free(struct profile *p)
+{
+    if (!p)
+        return;
+    struct profile_record *r = (struct profile_record *)p;
+    for (int i = 0; i < p->n_layers; i++) {
+        mem_free((char *)p->layers[i].name);
+        mem_free(r->kinds[i]);
+        if (p->executed)
+            mem_free(p->executed[i]);
+    }
+    mem_free(p->executed);
+    mem_free(p->layers);
+    mem_free(r->kinds);
+    mem_free(r->names);
+    mem_free(p->model_file);
+    mem_free(p->target);
+    mem_free(p->search);
+    mem_free(p->sensitivity);
+    mem_free(p->source);
+    mem_free(r);
+}
+
+/* --- comparing ---------------------------------------------------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+/* Bytes of the sections' text: "unknown" has more than one form in memory, and only one there. */
+static bool same_sections(const struct profile *a, const struct profile *b)
+{
+    struct arena arena = {0};
+    struct section x[SECTION_COUNT], y[SECTION_COUNT];
+    profile_sections(a, &arena, x);
+    profile_sections(b, &arena, y);
+    bool same = true;
+    for (int s = 0; s < SECTION_COUNT; s++) {
+        for (int i = 0; i < x[s].n; i++)
+            same = same && same_text(x[s].fields[i].text, y[s].fields[i].text);
+        for (int i = 0; i < x[s].n_executed; i++)
+            same = same && same_text(x[s].executed[i].text, y[s].executed[i].text);
+    }
+    arena_done(&arena);
+    return same;
+}
+
+bool profile_equal(const struct profile *a, const struct profile *b)
+{
+    if (a->n_layers != b->n_layers || !precision_equal(&a->defaults, &b->defaults) ||
+        !same_text(a->target ? a->target : "host", b->target ? b->target : "host") || !same_sections(a, b))
+        return false;
+    for (int i = 0; i < a->n_layers; i++) {
+        const struct profile_layer *x = &a->layers[i], *y = &b->layers[i];
+        if (strcmp(x->name, y->name) || !precision_equal(&x->precision, &y->precision) || x->lock != y->lock)
+            return false;
+    }
+    return true;
+}
+
+/* --- settings ----------------------------------------------------------------------------------------------------- */
+
+struct setting setting_none(void)
+{
+    return (struct setting){-1, -1, -1, -1, -1, -1};
+}
+
+int setting_apply(const struct setting *s, struct profile_layer *l)
+{
+    struct precision *p = &l->precision;
+    if (s->w >= 0)
+        precision_set_w(p, s->w);
+    if (s->a >= 0)
+        precision_set_a(p, s->a);
+    if (s->scheme >= 0)
+        p->scheme = (uint8_t)s->scheme;
+    if (s->granularity >= 0)
+        p->granularity = (uint8_t)s->granularity;
+    if (s->range >= 0)
+        p->range = (uint8_t)s->range;
+    if (s->lock >= 0)
+        l->lock = s->lock;
+    return precision_valid(p) ? 0 : -1;
+}
+
+bool layer_matches(const char *expression, const char *name, const char *kind)
+{
+    if (!strncmp(expression, "op=", 3))
+        return kind && text_match(expression + 3, kind);
+    return text_match(expression, name);
+}
+
+const char *layer_nearest(const struct profile_model *m, const char *name)
+{
+    const char *best = "none";
+    int least = 0;
+    for (int i = 0; i < m->n_layers; i++) {
+        int d = text_distance(name, m->names[i]);
+        if (!i || d < least) {
+            best = m->names[i];
+            least = d;
+        }
+    }
+    return best;
+}
+
+struct profile_model profile_own_model(const struct profile *p)
+{
+    const struct profile_record *r = (const struct profile_record *)p;
+    return (struct profile_model){.file = p->model_file,
+                                  .fingerprint = *p->model_fingerprint ? p->model_fingerprint : NULL,
+                                  .n_layers = p->n_layers,
+                                  .names = (const char *const *)r->names,
+                                  .kinds = (const char *const *)r->kinds};
+}
+
+/* "w4", "a8", "w4a8", "a32": bits 1..8, or 32 for float. */
+static bool parse_bits(const char *s, struct setting *out)
+{
+    struct setting t = *out;
+    while (*s == 'w' || *s == 'a') {
+        int *side = *s == 'w' ? &t.w : &t.a;
+        s++;
+        if (!strncmp(s, "32", 2)) {
+            *side = BITS_FLOAT;
+            s += 2;
+        } else if (*s >= '1' && *s <= '0' + BITS_MAX) {
+            *side = *s++ - '0';
+        } else {
+            return false;
+        }
+    }
+    if (*s)
+        return false;
+    *out = t;
+    return true;
+}
+
+static bool parse_word(const char *word, struct setting *s)
+{
+    int i;
+    if (!strcmp(word, "fp32"))
+        s->w = s->a = BITS_FLOAT;
+    else if (!strcmp(word, "lock") || !strcmp(word, "unlock"))
+        s->lock = *word == 'l';
+    else if ((i = scheme_find(word)) >= 0)
+        s->scheme = i;
+    else if ((i = granularity_find(word)) >= 0)
+        s->granularity = i;
+    else if ((i = range_find(word)) >= 0)
+        s->range = i;
+    else
+        return *word && parse_bits(word, s);
+    return true;
+}
+
+static int parse_setting(const char *expression, const char *setting, struct setting *s, struct err *e)
+{
+    *s = setting_none();
+    while (*setting) {
+        size_t n = strcspn(setting, ",");
+        char word[32];
+        snprintf(word, sizeof word, "%.*s", (int)n, setting);
+        if (n >= sizeof word || !parse_word(word, s))
+            return err_set(
+                e,
+                "%s: \"%.*s\" is no setting; write w4a8, w4, a8, fp32, lock or unlock, then scheme, tensor or "
+                "channel, minmax or percentile or mse, with commas between",
+                expression, (int)n, setting);
+        setting += n;
+        if (*setting == ',' && !*++setting)
+            return err_set(e, "%s: nothing after the last comma", expression);
+    }
+    return 0;
+}
+
+int profile_set(struct profile *p, const struct profile_model *m, const char *expression, struct err *e)
+{
+    const char *colon = strrchr(expression, ':');
+    if (!colon || colon == expression || !colon[1])
+        return err_set(e, "%s: write EXPR:SETTING, such as \"layer3.*:w4a8\" or \"op=DWConv:w8\"", expression);
+    struct setting s;
+    if (parse_setting(expression, colon + 1, &s, e))
+        return -1;
+    char *match = mem_printf("%.*s", (int)(colon - expression), expression);
+    struct profile_layer *after = mem_new((size_t)p->n_layers, sizeof *after);
+    int matched = 0, changed = 0;
+    for (int i = 0; i < p->n_layers; i++) {
+        after[i] = p->layers[i];
+        if (!layer_matches(match, m->names[i], m->kinds ? m->kinds[i] : NULL))
+            continue;
+        matched++;
+        if (setting_apply(&s, &after[i])) {
+            changed =
+                err_set(e, "%s: layer %s: %d-bit weights cannot be %s (1 bit is binary, all else uniform)", expression,
+                        p->layers[i].name, after[i].precision.w_bits, scheme_name(after[i].precision.scheme));
+            goto out;
+        }
+        changed += !precision_equal(&after[i].precision, &p->layers[i].precision) || after[i].lock != p->layers[i].lock;
+    }
+    if (!matched) {
+        changed = err_set(e, "%s: matches none of the %d layers (nearest name %s)", expression, m->n_layers,
+                          layer_nearest(m, match));
+        goto out;
+    }
+    memcpy(p->layers, after, (size_t)p->n_layers * sizeof *after);
+out:
+    mem_free(after);
+    mem_free(match);
+    return changed;
+}
+
+int profile_check_groups(const struct profile *p, const struct profile_model *m, struct err *e)
+{
+    if (!m->groups)
+        return 0;
+    for (int i = 0; i < p->n_layers; i++)
+        for (int j = 0; j < i; j++)
+            if (m->groups[i] == m->groups[j] && p->layers[i].precision.a_bits != p->layers[j].precision.a_bits)
+                return err_set(e, "layers %s and %s read the same tensor, so both need the same activation bits",
+                               p->layers[j].name, p->layers[i].name);
+    return 0;
+}
+
+/* --- budgets ------------------------------------------------------------------------------------------------------ */
+
+/* A decimal number and exactly this unit; -1 when it is not that. */
+static double parse_number(const char *s, const char *unit)
+{
+    size_t n = strspn(s, "0123456789.");
+    if (!n || n > 30 || strcmp(s + n, unit))
+        return -1;
+    char *end;
+    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    double v = strtod_l(s, &end, c);
+    freelocale(c);
+    return end == s + n ? v : -1;
+}
+
+int budgets_parse(struct budgets *b, const char *text, struct err *e)
+{
+    const char *value = strchr(text, '=');
+    size_t n = value ? (size_t)(value - text) : 0;
+    const char *words[] = {"size", "lat", "acc-drop", "acc"};
+    int which = 0;
+    while (which < 4 && (strlen(words[which]) != n || strncmp(words[which], text, n)))
+        which++;
+    if (which == 4)
+        return err_set(e, "budget %s: write size=120KiB, lat=3.4ms, acc-drop=0.5pp or acc=91.5", text);
+    value++;
+    if (which == 0) {
+        int64_t bytes = text_parse_bytes(value);
+        if (bytes <= 0)
+            return err_set(e, "budget %s: a size with its unit is needed; write size=112KiB or size=112kB", text);
+        b->bytes = bytes;
+    } else if (which == 1) {
+        double ns = text_parse_ns(value);
+        if (!(ns > 0))
+            return err_set(e, "budget %s: a duration with its unit is needed; write lat=3.4ms or lat=812us", text);
+        b->latency_ns = ns;
+    } else if (which == 2) {
+        double v = parse_number(value, "pp");
+        if (!(v >= 0 && v <= 100))
+            return err_set(e, "budget %s: percentage points 0..100 are needed; write acc-drop=0.5pp", text);
+        b->accuracy_drop = v;
+    } else {
+        double v = parse_number(value, strchr(value, '%') ? "%" : "");
+        if (!(v >= 0 && v <= 100))
+            return err_set(e, "budget %s: a percentage 0..100 is needed; write acc=91.5", text);
+        b->accuracy_min = v;
+    }
+    return 0;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What reading, writing and editing of profiles share. Private to profiles/.
+ */
+#ifndef BITFADER_PROFILES_PROFILE_PARTS_H
+#define BITFADER_PROFILES_PROFILE_PARTS_H
+
+#include "base/text.h"
+#include "base/yaml_doc.h"
+#include "profiles/profile.h"
+
+/* What every struct profile really is: rules speak of kinds, so that a text with rules can only be resolved with them.
+ */
+struct profile_record {
+    struct profile p;   /* first: a struct profile pointer is a pointer to its record */
+    char **kinds;       /* [n_layers], entries may be NULL */
+    const char **names; /* [n_layers] the names of p.layers, as an array */
+};
+
+/* A precision of which only some parts are said; -1 where not. */
+struct setting {
+    int w, a, scheme, granularity, range, lock;
+};
+struct setting setting_none(void);
+/* Puts the parts that are said into a layer. -1 when the scheme that was asked for does not go with the weight bits;
+ * the layer then has both as they were asked for. */
+int setting_apply(const struct setting *s, struct profile_layer *l);
+
+/* True when the expression ("op=KIND", or a pattern on names) means this layer. */
+bool layer_matches(const char *expression, const char *name, const char *kind);
+const char *layer_nearest(const struct profile_model *m, const char *name);
+
+/* A profile's own model: names and kinds as it knows them. names and kinds live as long as the profile. */
+struct profile_model profile_own_model(const struct profile *p);
+
+/* True when both say the same: everything but the source text. */
+bool profile_equal(const struct profile *a, const struct profile *b);
+
+/* The layers as defaults and rules alone make them (in base) and with their own entries (in whole), both [n_layers];
+ * contradictions between scheme and bits are left in. For editing a text that was valid before. */
+void profile_resolve_text(const struct yaml_doc *doc, const struct profile_model *m, struct profile_layer *base,
+                          struct profile_layer *whole);
+
+/* One key of a section and its value as flow text; text is NULL when the key should not be there. */
+struct field {
+    const char *key, *text;
+};
+enum { FIELDS_MAX = 8 };
+struct section {
+    const char *key;
+    int n;
+    struct field fields[FIELDS_MAX];
+    int n_executed; /* measurement only: its nested map */
+    struct field *executed;
+};
+enum {
+    SECTION_MODEL,
+    SECTION_BUDGETS,
+    SECTION_DEFAULTS,
+    SECTION_METHOD,
+    SECTION_ESTIMATE,
+    SECTION_MEASUREMENT,
+    SECTION_COUNT
+};
+/* What the sections of a profile should say; texts in the arena. */
+void profile_sections(const struct profile *p, struct arena *a, struct section out[SECTION_COUNT]);
+bool section_is_empty(const struct section *s);
+/* "{w: 4, a: 8}" of the fields that have text. */
+void put_fields(struct text *t, const struct field *f, int n);
+/* The lines of a section: "key: {...}", or a block with a line for each kernel that ran. Nothing when it is empty. */
+void put_section(struct text *t, const struct section *s);
+/* What a layer must say so that base becomes l: fields w, a, scheme, granularity, range, lock. Returns their number. */
+int layer_fields(const struct profile_layer *base, const struct profile_layer *l, struct arena *a,
+                 struct field out[FIELDS_MAX]);
+
+/* The whole text anew. */
+void put_canonical(struct text *t, const struct profile *p);
+/* The source with only what differs changed; NULL when that cannot be done. The caller frees. */
+char *profile_edit_source(const struct profile *p);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "search/estimate.h"
+
+#include <math.h>
+
+/* Energy of one operation in picojoules, 45 nm, 0.9 V: Horowitz, "Computing's energy problem", ISSCC 2014. An integer
+ * multiplication is taken to shrink with both widths; a byte of weights is read from a 32 KiB SRAM (20 pJ for 8). */
+static const double PJ_FP32_MAC = 3.7 + 0.9, PJ_INT8_MUL = 0.2, PJ_INT32_ADD = 0.1, PJ_SRAM_BYTE = 20.0 / 8;
+
+static const struct {
+    const char *word, *sign;
+} verdict_texts[] = {
+    [VERDICT_NONE] = {"", ""}, [VERDICT_UNKNOWN] = {"?", "?"}, [VERDICT_OK] = {"ok", "+"},
+    [VERDICT_NEAR] = {"near", "="}, [VERDICT_OVER] = {"OVER", "!"},
+};
+
+const char *verdict_word(enum verdict v)
+{
+    return verdict_texts[v].word;
+}
+
+const char *verdict_sign(enum verdict v)
+{
+    return verdict_texts[v].sign;
+}
+
+double loss_fit_drop(const struct loss_fit *f, double loss)
+{
+    if (!(loss > 0))
+        return loss; /* 0, or NAN */
+    return -f->ceiling * expm1(-f->scale * pow(loss, f->power) / f->ceiling);
+}
+
+double loss_fit_loss(const struct loss_fit *f, double drop)
+{
+    if (!(drop > 0))
+        return 0;
+    double most = 0.999 * f->ceiling;
+    return pow(-f->ceiling * log1p(-fmin(drop, most) / f->ceiling) / f->scale, 1 / f->power);
+}
+
+double estimate_loss(const struct layer_table *l, const struct precision *p)
+{
+    double w = l->loss_w[p->w_bits], a = l->loss_a[p->a_bits];
+    if (p->w_bits && p->granularity != GRANULARITY_CHANNEL) {
+        /* Tables are measured per channel; the loss follows the noise power of the weights. */
+        double worse = l->sqnr[GRANULARITY_CHANNEL][p->w_bits] - l->sqnr[p->granularity][p->w_bits];
+        if (worse > 0)
+            w *= pow(10, worse / 10);
+    }
+    return w + a;
+}
+
+int64_t estimate_bytes(const struct layer_table *l, const struct precision *p)
+{
+    return l->bytes[p->granularity][p->w_bits];
+}
+
+double estimate_latency_ns(const struct layer_table *l, const struct precision *p)
+{
+    return precision_is_integer(p) ? l->latency_ns[p->w_bits][p->a_bits] : l->latency_ns[0][0];
+}
+
+static double layer_energy(const struct layer_table *l, const struct precision *p)
+{
+    double mac = precision_is_integer(p) ? PJ_INT8_MUL * p->w_bits * p->a_bits / 64 + PJ_INT32_ADD : PJ_FP32_MAC;
+    return (l->macs * mac + (double)estimate_bytes(l, p) * PJ_SRAM_BYTE) * 1e-6;
+}
+
+static double layer_bops(const struct layer_table *l, const struct precision *p)
+{
+    return l->macs * (p->w_bits ? p->w_bits : 32) * (p->a_bits ? p->a_bits : 32);
+}
+
+/* limit: at most, or at least where `floor`. */
+static void judge(struct meter *m, double limit, int floor)
+{
+    m->limit = limit;
+    if (isnan(limit)) {
+        m->verdict = VERDICT_NONE;
+    } else if (isnan(m->value)) {
+        m->verdict = VERDICT_UNKNOWN;
+    } else {
+        double room = floor ? m->value - limit : limit - m->value;
+        m->verdict = room >= m->error ? VERDICT_OK : room >= -m->error ? VERDICT_NEAR : VERDICT_OVER;
+    }
+}
+
+static double accuracy_floor(const struct budgets *b, double fp32)
+{
+    double by_drop = isnan(b->accuracy_drop) ? NAN : fp32 - b->accuracy_drop;
+    return isnan(by_drop) ? b->accuracy_min : isnan(b->accuracy_min) ? by_drop : fmax(by_drop, b->accuracy_min);
+}
+
+void estimate_profile(const struct tables *t, const struct profile *p, const struct budgets *b, struct estimate *out)
+{
+    static const struct precision fp32 = {.granularity = GRANULARITY_CHANNEL};
+    double loss = 0, ns = 0, bytes = 0, energy = 0, fp32_bytes = 0, fp32_energy = 0;
+    *out = (struct estimate){.all_measured = true};
+    bool integer = false;
+    for (int l = 0; l < t->n_layers; l++) {
+        const struct layer_table *x = &t->layers[l];
+        const struct precision *q = &p->layers[l].precision;
+        loss += estimate_loss(x, q);
+        ns += estimate_latency_ns(x, q);
+        bytes += (double)estimate_bytes(x, q);
+        energy += layer_energy(x, q);
+        fp32_bytes += (double)estimate_bytes(x, &fp32);
+        fp32_energy += layer_energy(x, &fp32);
+        out->bops += layer_bops(x, q);
+        out->fp32_bops += layer_bops(x, &fp32);
+        integer |= precision_is_integer(q);
+        out->emulated += !precision_is_integer(q) && (q->w_bits || q->a_bits);
+        out->all_measured &= x->measured || (!q->w_bits && !q->a_bits);
+    }
+    out->loss = loss;
+    out->drop = loss_fit_drop(&t->fit, loss);
+    double error = loss == 0 ? 0 : t->fit.error_abs + t->fit.error_rel * out->drop * (out->all_measured ? 1 : 2);
+    out->accuracy = (struct meter){fmax(0, t->fp32_accuracy - out->drop), error, t->fp32_accuracy, NAN, VERDICT_NONE};
+    if (isnan(t->fp32_accuracy) || isnan(out->drop))
+        out->accuracy.value = NAN;
+    ns += integer ? t->other_ns : t->other_fp32_ns;
+    out->latency = (struct meter){ns, ns * t->latency_error_rel, t->fp32_latency_ns, NAN, VERDICT_NONE};
+    out->size = (struct meter){bytes, 0, fp32_bytes, NAN, VERDICT_NONE};
+    out->energy = (struct meter){energy, 0, fp32_energy, NAN, VERDICT_NONE};
+    b = b ? b : &p->budgets;
+    judge(&out->accuracy, accuracy_floor(b, t->fp32_accuracy), 1);
+    judge(&out->latency, b->latency_ns > 0 ? b->latency_ns : NAN, 0);
+    judge(&out->size, b->bytes > 0 ? (double)b->bytes : NAN, 0);
+}
+
+void estimate_layer(const struct tables *t, const struct profile *p, int layer, struct layer_estimate *out)
+{
+    const struct layer_table *x = &t->layers[layer];
+    const struct precision *q = &p->layers[layer].precision;
+    double loss = 0, ns = 0, bytes = 0;
+    for (int l = 0; l < t->n_layers; l++) {
+        loss += estimate_loss(&t->layers[l], &p->layers[l].precision);
+        ns += estimate_latency_ns(&t->layers[l], &p->layers[l].precision);
+        bytes += (double)estimate_bytes(&t->layers[l], &p->layers[l].precision);
+    }
+    *out = (struct layer_estimate){
+        .sqnr = x->sqnr[q->granularity][q->w_bits],
+        .latency_ns = estimate_latency_ns(x, q),
+        .bytes = estimate_bytes(x, q),
+        .loss = estimate_loss(x, q),
+        .measured = x->measured,
+        .emulated = !precision_is_integer(q) && (q->w_bits || q->a_bits),
+    };
+    /* Losses add up and then saturate: a layer's part of the drop is its part of the loss. */
+    out->drop = loss > 0 ? loss_fit_drop(&t->fit, loss) * out->loss / loss : loss;
+    out->latency_share = out->latency_ns / (ns + (isnan(t->other_ns) ? 0 : t->other_ns));
+    out->size_share = bytes > 0 ? (double)out->bytes / bytes : 0;
+}
+
+double estimate_solo_drop(const struct tables *t, int layer, int w_bits)
+{
+    return loss_fit_drop(&t->fit, t->layers[layer].loss_w[w_bits]);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sensitivity, one layer at a time, and what the weights alone say about it.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "search/analyze.h"
+#include "search/estimate.h"
+
+/* A data-free guess: output noise is about the sum of the layers' relative noise powers. */
+static double guess_loss(double sqnr_db, int n_layers)
+{
+    return 0.5 * pow(10, -sqnr_db / 10) / sqrt(n_layers);
+}
+
+void analyze_static(const struct graph *g, struct weight_cache *cache, struct tables *t)
+{
+    for (int l = 0; l < g->n_layers; l++) {
+        const struct layer *layer = &g->layers[l];
+        const struct node *n = &g->nodes[layer->node];
+        struct layer_table *x = &t->layers[l];
+        const struct tensor *w = &g->tensors[n->in[1]];
+        int n_bias = n->n_in > 2 && n->in[2] >= 0 ? layer->cout : 0;
+        x->macs = (double)layer->macs;
+        x->weights = (double)layer->cout * layer->k;
+        for (int gran = 0; gran < GRANULARITY_COUNT; gran++)
+            for (int b = 0; b <= BITS_MAX; b++) {
+                x->bytes[gran][b] = scheme_bytes(layer->cout, layer->k, b, gran, n_bias);
+                if (!b || !w->data)
+                    continue;
+                struct precision p = precision_default();
+                precision_set_w(&p, b);
+                p.granularity = (uint8_t)gran;
+                const struct quant_weights *q = weight_cache_get(cache, g, l, &p);
+                double signal = 0, noise = 0;
+                for (int o = 0; o < q->cout; o++) { /* in the cache's order; the float weights are permuted the same way */
+                    const float *row = (const float *)w->data + (int64_t)o * q->k;
+                    int64_t taps = n->op == OP_CONV ? w->shape.d[2] * w->shape.d[3] : 1, cin = q->k / taps;
+                    for (int64_t i = 0; i < q->k; i++) {
+                        float real = row[(i % cin) * taps + i / cin];
+                        double error = (double)q->scale[o] * q->levels[q->codes[(int64_t)o * q->k + i]] - real;
+                        signal += (double)real * real;
+                        noise += error * error;
+                    }
+                }
+                x->sqnr[gran][b] = noise > 0 ? 10 * log10(signal / noise) : INFINITY;
+            }
+        for (int b = 1; b <= BITS_MAX && !x->measured; b++) {
+            x->loss_w[b] = guess_loss(x->sqnr[GRANULARITY_CHANNEL][b], g->n_layers);
+            x->loss_a[b] = guess_loss(6.02 * b - 4, g->n_layers);
+        }
+    }
+}
+
+struct probe {
+    const struct graph *g;
+    const struct calibration *c;
+    struct weight_cache *cache;
+    const struct image_source *src;
+    int n, classes;
+    const float *reference;
+    float *outputs;
+    struct precision *precisions;
+};
+
+/* Loss of the present precisions; NAN with a message on failure. */
+static double probe_loss(struct probe *x, struct err *e)
+{
+    struct plan *plan = plan_compile(x->g, x->precisions, x->c, x->cache, e);
+    if (!plan)
+        return NAN;
+    evaluate_outputs(plan, x->src, x->n, x->outputs, NULL);
+    plan_free(plan);
+    return evaluate_kl(x->reference, x->outputs, x->n, x->classes);
+}
+
+/* More bits never hurt: noise that says otherwise is levelled, from the many bits down. */
+static void make_monotone(double loss[WIDTHS])
+{
+    for (int b = BITS_MAX - 1; b >= 1; b--)
+        loss[b] = fmax(loss[b], loss[b + 1]);
+}
+
+static const int probed_widths[] = {6, 5, 4, 3, 2, 1};
+enum { N_PROBED = sizeof probed_widths / sizeof probed_widths[0] };
+
+/* Losses of one layer's weights (or, for its group, of the tensor it reads) at all widths, above that of w8a8. */
+static int probe_side(struct probe *x, int layer, bool weights, double base, double own[WIDTHS],
+                      const struct progress *p, struct err *e)
+{
+    int group = x->g->layers[layer].group;
+    own[BITS_MAX] = 0;
+    for (int i = 0; i < N_PROBED; i++) {
+        int b = probed_widths[i];
+        if (progress_stopped(p))
+            return 1;
+        for (int l = 0; l < x->g->n_layers; l++) {
+            x->precisions[l] = precision_default();
+            if (weights && l == layer)
+                precision_set_w(&x->precisions[l], b);
+            if (!weights && x->g->layers[l].group == group)
+                precision_set_a(&x->precisions[l], b);
+        }
+        double loss = probe_loss(x, e);
+        if (isnan(loss))
+            return -1;
+        own[b] = fmax(0, loss - base);
+    }
+    own[7] = own[6] / 4; /* uniform noise power falls fourfold a bit */
+    make_monotone(own);
+    return 0;
+}
+
+static int group_size(const struct graph *g, int group)
+{
+    int n = 0;
+    for (int l = 0; l < g->n_layers; l++)
+        n += g->layers[l].group == group;
+    return n;
+}
+
+static int probe_layer(struct probe *x, struct tables *t, int layer, const struct progress *p, struct err *e)
+{
+    const struct graph *g = x->g;
+    double own_w[WIDTHS] = {0}, own_a[WIDTHS] = {0}, share = t->base_loss / (2.0 * g->n_layers);
+    int rc = probe_side(x, layer, true, t->base_loss, own_w, p, e);
+    if (rc)
+        return rc;
+    int first = layer, members = group_size(g, g->layers[layer].group);
+    for (int l = layer - 1; l >= 0; l--)
+        if (g->layers[l].group == g->layers[layer].group)
+            first = l;
+    if (first == layer && (rc = probe_side(x, layer, false, t->base_loss, own_a, p, e)))
+        return rc;
+    struct layer_table *table = &t->layers[layer];
+    for (int b = 1; b <= BITS_MAX; b++) {
+        table->loss_w[b] = share + own_w[b];
+        table->loss_a[b] = first == layer ? share + own_a[b] / members : t->layers[first].loss_a[b];
+    }
+    table->measured = true;
+    return 0;
+}
+
+int analyze_loss(const struct graph *g, const struct calibration *c, struct weight_cache *cache,
+                 const struct image_source *src, int n, const float *fp32_outputs, struct tables *t,
+                 const struct publish *publish, const struct progress *p, struct err *e)
+{
+    int64_t classes = shape_count(&g->tensors[g->outputs[0]].shape);
+    struct probe x = {.g = g, .c = c, .cache = cache, .src = src, .n = n, .classes = (int)classes, .reference = fp32_outputs};
+    x.outputs = mem_new((size_t)n * (size_t)classes, sizeof *x.outputs);
+    x.precisions = mem_new((size_t)g->n_layers + 1, sizeof *x.precisions);
+    for (int l = 0; l < g->n_layers; l++)
+        x.precisions[l] = precision_default();
+    int rc = 0;
+    t->base_loss = probe_loss(&x, e);
+    if (isnan(t->base_loss))
+        rc = -1;
+    for (int l = 0; l < g->n_layers && rc == 0; l++) {
+        if (t->layers[l].measured)
+            continue;
+        if (progress_step(p, "sensitivity", l, g->n_layers))
+            rc = 1;
+        else
+            rc = probe_layer(&x, t, l, p, e);
+        if (rc == 0) {
+            t->layers_measured++;
+            t->calibration_images = n;
+            publish->changed(publish->ctx);
+        }
+    }
+    mem_free(x.outputs);
+    mem_free(x.precisions);
+    return rc;
+}
+
+/* Sum over points of weighted squared misses of a fit. */
+static double fit_error(const struct loss_fit *f, const struct fit_point *points, const double *weights, int n)
+{
+    double error = 0;
+    for (int i = 0; i < n; i++) {
+        double miss = loss_fit_drop(f, points[i].loss) - points[i].drop;
+        error += weights[i] * miss * miss;
+    }
+    return error;
+}
+
+/* The error bar: 1.64 standard deviations of what was missed, relative for large drops, absolute for small ones.
+ * Calibration images were trained on, so a fit to them alone is trusted less. */
+static void fit_error_bar(struct loss_fit *f, const struct fit_point *points, int n)
+{
+    double rel = 0, n_rel = 0, small = 0, n_small = 0;
+    int held_out = 0;
+    for (int i = 0; i < n; i++) {
+        double predicted = loss_fit_drop(f, points[i].loss), miss = predicted - points[i].drop;
+        double w = points[i].held_out ? 4 : 1;
+        held_out += points[i].held_out;
+        if (predicted > 1) {
+            rel += w * (miss / predicted) * (miss / predicted);
+            n_rel += w;
+        } else {
+            small += w * miss * miss;
+            n_small += w;
+        }
+    }
+    f->error_rel = (held_out >= 3 ? 0 : 0.25) + (n_rel > 0 ? 1.64 * sqrt(rel / n_rel) : 0.5);
+    f->error_abs = fmax(0.1, n_small > 0 ? 1.64 * sqrt(small / n_small) : 0.2);
+}
+
+/* Weighted least squares over a grid of powers and scales. Each point weighs by its own uncertainty (a tenth of a point, a
+ * fifth of the drop, and what counting on so many images leaves), and held-out images count fourfold. */
+struct loss_fit analyze_fit(const struct fit_point *points, int n, double ceiling)
+{
+    struct loss_fit best = {.scale = 25, .power = 1, .ceiling = ceiling, .error_rel = 1, .error_abs = 0.3};
+    if (n < 3)
+        return best;
+    double *weights = mem_new((size_t)n, sizeof *weights), least = INFINITY;
+    for (int i = 0; i < n; i++) {
+        double sigma = 0.1 + 0.2 * fmax(0, points[i].drop) + 3 / sqrt((double)points[i].images);
+        weights[i] = (points[i].held_out ? 4 : 1) / (sigma * sigma);
+    }
+    for (double power = 0.4; power < 1.601; power += 0.02)
+        for (double scale = 0.5; scale < 400; scale *= 1.02) {
+            struct loss_fit f = {.scale = scale, .power = power, .ceiling = ceiling};
+            double error = fit_error(&f, points, weights, n);
+            if (error < least) {
+                least = error;
+                best.scale = scale;
+                best.power = power;
+            }
+        }
+    mem_free(weights);
+    fit_error_bar(&best, points, n);
+    best.points = n;
+    return best;
+}

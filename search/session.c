@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "search/session_private.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "kernels/isa.h"
+
+struct session_options session_defaults(void)
+{
+    return (struct session_options){.calibration_images = 512, .cache = true, .seed = 1};
+}
+
+static void get_calibrate(void *ctx, int i, float *out)
+{
+    const struct session *s = ctx;
+    dataset_image(s->dataset, &s->dataset->calibrate, i, out);
+}
+
+static void get_evaluate(void *ctx, int i, float *out)
+{
+    const struct session *s = ctx;
+    dataset_image(s->dataset, &s->dataset->evaluate, i, out);
+}
+
+struct image_source session_calibrate_source(struct session *s)
+{
+    return (struct image_source){get_calibrate, s, s->dataset->calibrate.n};
+}
+
+struct image_source session_evaluate_source(struct session *s)
+{
+    return (struct image_source){get_evaluate, s, s->dataset->evaluate.n};
+}
+
+/* Processor name, for the key of the latency table. */
+static uint64_t host_hash(void)
+{
+    uint64_t h = 0;
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, "model name", 10) || !strncmp(line, "CPU part", 8)) {
+            h = hash_u64(line, strlen(line), h);
+            break;
+        }
+    if (f)
+        fclose(f);
+    for (int i = 0; i < ISA_COUNT; i++) {
+        bool on = isa_enabled((enum isa)i);
+        h = hash_u64(&on, sizeof on, h);
+    }
+    return h;
+}
+
+static uint64_t part_hash(const struct dataset *d, const struct dataset_part *p, int n, uint64_t seed)
+{
+    size_t image = (size_t)d->h * (size_t)d->w * (size_t)d->c;
+    uint64_t h = hash_u64(p->pixels, image * (size_t)(n < p->n ? n : p->n), seed);
+    h = hash_u64(d->mean, sizeof d->mean, h);
+    h = hash_u64(d->std, sizeof d->std, h);
+    return p->labels ? hash_u64(p->labels, (size_t)(n < p->n ? n : p->n), h) : h;
+}
+
+void session_refit(const struct session *s, struct tables *t)
+{
+    double classes = (double)shape_count(&s->graph->tensors[s->graph->outputs[0]].shape);
+    double fp32 = isnan(t->fp32_accuracy) ? 95 : t->fp32_accuracy;
+    t->fit = analyze_fit(s->points, s->n_points, fmax(1, fp32 - 100 / fmax(classes, 1)));
+}
+
+static void load_cached(struct session *s)
+{
+    s->loss_key = (struct cache_key){"loss", s->graph->fingerprint, 0};
+    s->cost_key = (struct cache_key){"cost", s->graph->fingerprint, host_hash()};
+    s->points_key = (struct cache_key){"points", s->graph->fingerprint, 0};
+    if (s->dataset) {
+        s->loss_key.settings = part_hash(s->dataset, &s->dataset->calibrate, s->calibration_images, 0);
+        s->points_key.settings = part_hash(s->dataset, &s->dataset->evaluate, s->dataset->evaluate.n, s->loss_key.settings);
+    }
+    if (!s->options.cache)
+        return;
+    cache_load_cost(&s->cost_key, s->tables);
+    if (s->dataset) {
+        cache_load_loss(&s->loss_key, s->tables);
+        s->n_points = cache_load_points(&s->points_key, &s->tables->fp32_accuracy, s->points, MAX_POINTS);
+        if (s->n_points)
+            session_refit(s, s->tables);
+    }
+}
+
+static void name_layers(struct session *s)
+{
+    const struct graph *g = s->graph;
+    const char **names = mem_new((size_t)g->n_layers + 1, sizeof *names);
+    const char **kinds = mem_new((size_t)g->n_layers + 1, sizeof *kinds);
+    int *groups = mem_new((size_t)g->n_layers + 1, sizeof *groups);
+    for (int l = 0; l < g->n_layers; l++) {
+        names[l] = g->layers[l].name;
+        kinds[l] = g->layers[l].kind;
+        groups[l] = g->layers[l].group;
+    }
+    s->model = (struct profile_model){g->file, g->fingerprint, g->n_layers, names, kinds, groups};
+}
+
+struct session *session_open(const char *model, const struct session_options *o, int *status, struct err *e)
+{
+    struct session *s = mem_new(1, sizeof *s);
+    s->options = *o;
+    s->lock = lock_new();
+    *status = 3;
+    s->graph = graph_load(model, e);
+    if (!s->graph)
+        goto fail;
+    if (s->graph->n_layers == 0) {
+        err_set(e, "%s: no Conv, Gemm or MatMul with constant weights: nothing to quantize", model);
+        goto fail;
+    }
+    name_layers(s);
+    s->tables = tables_new(s->graph->n_layers);
+    s->cache = weight_cache_new();
+    *status = 4;
+    if (o->dataset) {
+        s->dataset = dataset_load(o->dataset, o->config_path, e);
+        if (!s->dataset || dataset_check(s->dataset, s->graph, e))
+            goto fail;
+        int most = s->dataset->calibrate.n;
+        s->calibration_images = o->calibration_images < most ? o->calibration_images : most;
+        if (s->calibration_images < 1) {
+            err_set(e, "dataset %s: no calibration images", s->dataset->name);
+            goto fail;
+        }
+    }
+    load_cached(s);
+    s->version = 1;
+    *status = 0;
+    return s;
+fail:
+    session_free(s);
+    return NULL;
+}
+
+void session_free(struct session *s)
+{
+    if (!s)
+        return;
+    tables_free(s->tables);
+    weight_cache_free(s->cache);
+    calibration_free(s->calibration);
+    dataset_free(s->dataset);
+    mem_free((void *)s->model.names);
+    mem_free((void *)s->model.kinds);
+    mem_free((void *)s->model.groups);
+    mem_free(s->fp32_outputs);
+    mem_free(s->fp32_calibrate);
+    graph_free(s->graph);
+    lock_free(s->lock);
+    mem_free(s);
+}
+
+const struct graph *session_graph(const struct session *s)
+{
+    return s->graph;
+}
+
+const struct dataset *session_dataset(const struct session *s)
+{
+    return s->dataset;
+}
+
+const struct profile_model *session_model(const struct session *s)
+{
+    return &s->model;
+}
+
+struct tables *session_tables(struct session *s)
+{
+    lock_enter(s->lock);
+    struct tables *t = tables_copy(s->tables);
+    lock_leave(s->lock);
+    return t;
+}
+
+unsigned session_tables_version(const struct session *s)
+{
+    return atomic_load(&((struct session *)s)->version);
+}
+
+void session_publish(struct session *s, const struct tables *t)
+{
+    lock_enter(s->lock);
+    struct layer_table *layers = s->tables->layers;
+    memcpy(layers, t->layers, (size_t)t->n_layers * sizeof *layers);
+    *s->tables = *t;
+    s->tables->layers = layers;
+    lock_leave(s->lock);
+    atomic_fetch_add(&s->version, 1);
+}
+
+int session_need_calibration(struct session *s, const struct progress *p, struct err *e)
+{
+    if (s->calibration)
+        return 0;
+    if (!s->dataset)
+        return err_set(e, "%s: quantized activations need calibration images: name a dataset with -d", s->graph->file);
+    struct image_source src = session_calibrate_source(s);
+    s->calibration = evaluate_calibrate(s->graph, &src, s->calibration_images, p, e);
+    if (!s->calibration)
+        return progress_stopped(p) ? 1 : -1;
+    return 0;
+}
+
+struct plan *session_plan_uniform(struct session *s, int w, int a, struct err *e)
+{
+    struct precision *all = mem_new((size_t)s->graph->n_layers + 1, sizeof *all);
+    for (int l = 0; l < s->graph->n_layers; l++) {
+        all[l] = precision_default();
+        precision_set_w(&all[l], w);
+        precision_set_a(&all[l], a);
+    }
+    struct plan *plan = plan_compile(s->graph, all, s->calibration, s->cache, e);
+    mem_free(all);
+    return plan;
+}
+
+double session_accuracy(const float *outputs, const uint8_t *labels, int n, int classes, int *right)
+{
+    *right = 0;
+    for (int i = 0; i < n; i++)
+        *right += evaluate_argmax(outputs + (int64_t)i * classes, classes) == labels[i];
+    return n ? 100.0 * *right / n : NAN;
+}
+
+int session_need_fp32(struct session *s, int images, const struct progress *p, struct err *e)
+{
+    if (!s->dataset || s->fp32_images >= images)
+        return 0;
+    struct plan *plan = session_plan_uniform(s, 0, 0, e);
+    if (!plan)
+        return -1;
+    struct image_source src = session_evaluate_source(s);
+    int64_t per = plan_output_count(plan);
+    mem_free(s->fp32_outputs);
+    s->fp32_outputs = mem_new((size_t)per * (size_t)images, sizeof *s->fp32_outputs);
+    s->fp32_images = 0;
+    int done = evaluate_outputs(plan, &src, images, s->fp32_outputs, p);
+    plan_free(plan);
+    if (done < images)
+        return 1;
+    s->fp32_images = images;
+    return 0;
+}
+
+void session_save_points(struct session *s)
+{
+    if (s->options.cache && s->dataset)
+        cache_save_points(&s->points_key, s->tables->fp32_accuracy, s->points, s->n_points);
+}
+
+void session_add_point(struct session *s, double loss, double drop, int images, int held_out)
+{
+    if (!(loss > 0) || isnan(drop))
+        return;
+    for (int i = 0; i < s->n_points; i++)
+        if (s->points[i].loss == loss && s->points[i].drop == drop && s->points[i].images == images)
+            return; /* the same profile, run again */
+    if (s->n_points == MAX_POINTS)
+        memmove(s->points, s->points + 1, (MAX_POINTS - 1) * sizeof *s->points);
+    s->n_points = s->n_points < MAX_POINTS ? s->n_points + 1 : MAX_POINTS;
+    s->points[s->n_points - 1] = (struct fit_point){loss, drop, images, held_out};
+    struct tables *t = session_tables(s);
+    session_refit(s, t);
+    session_publish(s, t);
+    tables_free(t);
+    session_save_points(s);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+
+#include "base/rng.h"
+#include "search/session_private.h"
+
+enum { FIT_PROFILES = 16, FIT_IMAGES = 2048 };
+
+struct listener {
+    struct session *s;
+    struct tables *t;
+};
+
+static void publish_tables(void *ctx)
+{
+    struct listener *l = ctx;
+    session_publish(l->s, l->t);
+}
+
+static int need_calibrate_outputs(struct session *s, int n, const struct progress *p, struct err *e)
+{
+    if (s->fp32_calibrate)
+        return 0;
+    struct plan *plan = session_plan_uniform(s, 0, 0, e);
+    if (!plan)
+        return -1;
+    struct image_source src = session_calibrate_source(s);
+    float *out = mem_new((size_t)plan_output_count(plan) * (size_t)n, sizeof *out);
+    int done = evaluate_outputs(plan, &src, n, out, p);
+    plan_free(plan);
+    if (done < n) {
+        mem_free(out);
+        return 1;
+    }
+    s->fp32_calibrate = out;
+    return 0;
+}
+
+static int fit_images(const struct session *s)
+{
+    int n = s->dataset->calibrate.n;
+    return n < FIT_IMAGES ? n : FIT_IMAGES;
+}
+
+/* A profile like those that a search would find: each layer takes the widths that are best for a price of bits, and some
+ * noise so that profiles differ. */
+static void random_profile(const struct tables *t, const struct graph *g, struct rng *r, double price, struct precision *out)
+{
+    for (int l = 0; l < g->n_layers; l++) {
+        int best_w = BITS_MAX, best_a = BITS_MAX;
+        double least_w = INFINITY, least_a = INFINITY;
+        for (int b = 2; b <= BITS_MAX; b++) {
+            double w = t->layers[l].loss_w[b] * (0.3 + 1.4 * rng_unit(r)) + price * b;
+            double a = t->layers[l].loss_a[b] * (0.3 + 1.4 * rng_unit(r)) + price * b;
+            best_w = w < least_w ? b : best_w;
+            least_w = fmin(w, least_w);
+            best_a = a < least_a ? b : best_a;
+            least_a = fmin(a, least_a);
+        }
+        out[l] = precision_default();
+        precision_set_w(&out[l], best_w);
+        precision_set_a(&out[l], best_a);
+        for (int k = 0; k < l; k++)
+            if (g->layers[k].group == g->layers[l].group)
+                out[l].a_bits = out[k].a_bits;
+    }
+}
+
+/* The first points of the loss-to-accuracy map: mixed profiles, really run on calibration images. */
+static int fit_first_points(struct session *s, struct tables *t, const struct progress *p, struct err *e)
+{
+    const uint8_t *labels = s->dataset->calibrate.labels;
+    if (!labels || s->n_points > 0)
+        return 0;
+    int n = fit_images(s), classes = (int)shape_count(&s->graph->tensors[s->graph->outputs[0]].shape), right, rc = 0;
+    double fp32 = session_accuracy(s->fp32_calibrate, labels, n, classes, &right);
+    struct image_source src = session_calibrate_source(s);
+    struct precision *mix = mem_new((size_t)s->graph->n_layers + 1, sizeof *mix);
+    float *out = mem_new((size_t)n * (size_t)classes, sizeof *out);
+    struct rng r;
+    rng_init(&r, s->options.seed);
+    for (int i = 0; i < FIT_PROFILES && rc == 0; i++) {
+        if (progress_step(p, "fit", i, FIT_PROFILES)) {
+            rc = 1;
+            break;
+        }
+        random_profile(t, s->graph, &r, 2e-5 * pow(1500, (double)i / (FIT_PROFILES - 1)), mix);
+        struct plan *plan = plan_compile(s->graph, mix, s->calibration, s->cache, e);
+        if (!plan) {
+            rc = -1;
+            break;
+        }
+        evaluate_outputs(plan, &src, n, out, NULL);
+        plan_free(plan);
+        double loss = 0;
+        for (int l = 0; l < s->graph->n_layers; l++)
+            loss += estimate_loss(&t->layers[l], &mix[l]);
+        s->points[s->n_points++] =
+            (struct fit_point){loss, fp32 - session_accuracy(out, labels, n, classes, &right), n, 0};
+    }
+    if (rc)
+        s->n_points = 0;
+    else
+        session_refit(s, t);
+    mem_free(mix);
+    mem_free(out);
+    return rc;
+}
+
+static int analyze_all_loss(struct session *s, struct tables *t, const struct progress *p, struct err *e)
+{
+    if (t->layers_measured == t->n_layers && s->n_points > 0)
+        return 0;
+    int rc = session_need_calibration(s, p, e);
+    if (!rc)
+        rc = need_calibrate_outputs(s, fit_images(s) > s->calibration_images ? fit_images(s) : s->calibration_images, p, e);
+    if (rc)
+        return rc;
+    struct listener listener = {s, t};
+    struct publish publish = {publish_tables, &listener};
+    struct image_source src = session_calibrate_source(s);
+    if (t->layers_measured < t->n_layers) {
+        rc = analyze_loss(s->graph, s->calibration, s->cache, &src, s->calibration_images, s->fp32_calibrate, t, &publish,
+                          p, e);
+        if (s->options.cache && t->layers_measured)
+            cache_save_loss(&s->loss_key, t);
+    }
+    if (!rc)
+        rc = fit_first_points(s, t, p, e);
+    if (!rc)
+        session_save_points(s);
+    return rc;
+}
+
+static int analyze_all_cost(struct session *s, struct tables *t, const struct progress *p, struct err *e)
+{
+    if (t->latency_known)
+        return 0;
+    int rc = session_need_calibration(s, p, e);
+    if (rc)
+        return rc;
+    float *input = mem_new((size_t)shape_count(&s->graph->tensors[s->graph->inputs[0]].shape), sizeof *input);
+    dataset_image(s->dataset, &s->dataset->calibrate, 0, input);
+    rc = analyze_cost(s->graph, s->calibration, s->cache, input, t, p, e);
+    mem_free(input);
+    if (!rc && s->options.cache)
+        cache_save_cost(&s->cost_key, t);
+    return rc;
+}
+
+static int analyze_fp32(struct session *s, struct tables *t, const struct progress *p, struct err *e)
+{
+    const struct dataset_part *part = &s->dataset->evaluate;
+    if (!isnan(t->fp32_accuracy) || !part->labels)
+        return 0;
+    int rc = session_need_fp32(s, part->n, p, e), right;
+    if (rc)
+        return rc;
+    int classes = (int)shape_count(&s->graph->tensors[s->graph->outputs[0]].shape);
+    t->fp32_accuracy = session_accuracy(s->fp32_outputs, part->labels, part->n, classes, &right);
+    session_publish(s, t);
+    session_save_points(s);
+    return 0;
+}
+
+int session_analyze(struct session *s, unsigned parts, const struct progress *p, struct err *e)
+{
+    struct tables *t = session_tables(s);
+    int rc = 0;
+    if ((parts & ANALYZE_STATIC) && isnan(t->layers[0].sqnr[0][BITS_MAX])) {
+        analyze_static(s->graph, s->cache, t);
+        session_publish(s, t);
+    }
+    if (!rc && (parts & ANALYZE_COST) && s->dataset) {
+        rc = analyze_all_cost(s, t, p, e);
+        session_publish(s, t);
+    }
+    if (!rc && (parts & ANALYZE_FP32) && s->dataset)
+        rc = analyze_fp32(s, t, p, e);
+    if (!rc && (parts & ANALYZE_LOSS) && s->dataset) {
+        rc = analyze_all_loss(s, t, p, e);
+        session_publish(s, t);
+    }
+    tables_free(t);
+    return rc;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Running a profile for real: accuracy on all cores, latency of one image on one thread, and what ran in each layer.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "search/session_private.h"
+
+enum { RUNS_LEAST = 30, RUNS_MOST = 400 };
+static const double LATENCY_SECONDS = 0.4;
+
+struct run_options run_defaults(void)
+{
+    return (struct run_options){.accuracy = true, .latency = true};
+}
+
+void run_result_done(struct run_result *r)
+{
+    mem_free(r->layers);
+    *r = (struct run_result){0};
+}
+
+static bool profile_needs_calibration(const struct profile *p)
+{
+    for (int l = 0; l < p->n_layers; l++)
+        if (p->layers[l].precision.a_bits)
+            return true;
+    return false;
+}
+
+/* An image to time with: the first one there is, else noise (latency does not depend on it). */
+static float *timing_input(struct session *s)
+{
+    size_t n = (size_t)shape_count(&s->graph->tensors[s->graph->inputs[0]].shape);
+    float *input = mem_new(n, sizeof *input);
+    if (s->dataset) {
+        dataset_image(s->dataset, &s->dataset->calibrate, 0, input);
+        return input;
+    }
+    struct rng r;
+    rng_init(&r, s->options.seed);
+    for (size_t i = 0; i < n; i++)
+        input[i] = (float)(2 * rng_unit(&r) - 1);
+    return input;
+}
+
+static void measure_latency(struct session *s, const struct plan *plan, struct run_result *r)
+{
+    float *input = timing_input(s);
+    int steps = plan_step_count(plan);
+    double *ns = mem_new((size_t)steps + 1, sizeof *ns);
+    struct latency first = evaluate_latency(plan, input, 5, NULL);
+    double fit = LATENCY_SECONDS * 1e9 / (first.median_ns + 1);
+    int runs = fit < RUNS_LEAST ? RUNS_LEAST : fit > RUNS_MOST ? RUNS_MOST : (int)fit;
+    struct latency whole = evaluate_latency(plan, input, runs, NULL);
+    evaluate_latency(plan, input, runs, ns);
+    r->latency_ns = whole.median_ns;
+    r->latency_p95_ns = whole.p95_ns;
+    r->latency_runs = runs;
+    for (int i = 0; i < steps; i++) {
+        int l = plan_step(plan, i).layer;
+        *(l >= 0 ? &r->layers[l].latency_ns : &r->other_ns) += ns[i];
+    }
+    mem_free(ns);
+    mem_free(input);
+}
+
+static int measure_accuracy(struct session *s, const struct plan *plan, int images, const struct progress *pr,
+                            struct run_result *r)
+{
+    const struct dataset_part *part = &s->dataset->evaluate;
+    int classes = (int)plan_output_count(plan), agree = 0, right;
+    struct image_source src = session_evaluate_source(s);
+    float *out = mem_new((size_t)classes * (size_t)images, sizeof *out);
+    int done = evaluate_outputs(plan, &src, images, out, pr);
+    r->images = done;
+    r->partial = done < images;
+    if (part->labels)
+        r->accuracy = session_accuracy(out, part->labels, done, classes, &r->right);
+    if (s->fp32_images >= done && done > 0) {
+        for (int i = 0; i < done; i++)
+            agree += evaluate_argmax(out + (int64_t)i * classes, classes) ==
+                     evaluate_argmax(s->fp32_outputs + (int64_t)i * classes, classes);
+        r->agreement = 100.0 * agree / done;
+        if (part->labels)
+            r->fp32_accuracy = session_accuracy(s->fp32_outputs, part->labels, done, classes, &right);
+    } else if (done == part->n) {
+        r->fp32_accuracy = s->tables->fp32_accuracy;
+    }
+    mem_free(out);
+    return r->partial;
+}
+
+/* The measured point joins those that the estimator is fitted to, and an fp32 run tells the fp32 accuracy. */
+static void learn(struct session *s, const struct profile *p, const struct run_result *r)
+{
+    if (r->partial || isnan(r->accuracy))
+        return;
+    struct tables *t = session_tables(s);
+    double loss = 0;
+    bool fp32 = true, measured = true;
+    for (int l = 0; l < p->n_layers; l++) {
+        const struct precision *q = &p->layers[l].precision;
+        fp32 &= !q->w_bits && !q->a_bits;
+        measured &= t->layers[l].measured;
+        loss += estimate_loss(&t->layers[l], q);
+    }
+    if (fp32 && r->images == s->dataset->evaluate.n && isnan(t->fp32_accuracy)) {
+        t->fp32_accuracy = r->accuracy;
+        session_publish(s, t);
+        session_save_points(s);
+    }
+    if (!fp32 && measured && !isnan(r->fp32_accuracy))
+        session_add_point(s, loss, r->fp32_accuracy - r->accuracy, r->images, 1);
+    tables_free(t);
+}
+
+static int check_strict(const struct run_result *r, const struct profile *p, struct err *e)
+{
+    char want[16];
+    for (int l = 0; l < r->n_layers; l++)
+        if (r->layers[l].note[0])
+            return err_set(e, "layer \"%s\" cannot run as %s: %s (without --strict it runs so)", p->layers[l].name,
+                           precision_text(&r->layers[l].requested, want), r->layers[l].note);
+    return 0;
+}
+
+int session_run(struct session *s, const struct profile *p, const struct run_options *o, const struct progress *pr,
+                struct run_result *r, struct err *e)
+{
+    *r = (struct run_result){.accuracy = NAN, .fp32_accuracy = NAN, .agreement = NAN, .latency_ns = NAN,
+                             .latency_p95_ns = NAN, .n_layers = p->n_layers};
+    if (profile_needs_calibration(p)) {
+        int rc = session_need_calibration(s, pr, e);
+        if (rc) {
+            r->partial = rc > 0;
+            return rc;
+        }
+    }
+    struct precision *all = mem_new((size_t)p->n_layers + 1, sizeof *all);
+    for (int l = 0; l < p->n_layers; l++)
+        all[l] = p->layers[l].precision;
+    struct plan *plan = plan_compile(s->graph, all, s->calibration, s->cache, e);
+    mem_free(all);
+    if (!plan)
+        return -1;
+    r->layers = mem_new((size_t)p->n_layers + 1, sizeof *r->layers);
+    r->bytes = plan_bytes(plan);
+    for (int l = 0; l < p->n_layers; l++) {
+        const struct plan_layer *x = &plan_layers(plan)[l];
+        r->layers[l] = (struct run_layer){.requested = x->requested, .applied = x->applied, .kernel = x->kernel, .bytes = x->bytes};
+        memcpy(r->layers[l].note, x->note, sizeof x->note);
+    }
+    int rc = o->strict ? check_strict(r, p, e) : 0;
+    if (!rc && o->latency)
+        measure_latency(s, plan, r);
+    if (!rc && o->accuracy && s->dataset) {
+        int all_images = s->dataset->evaluate.n;
+        rc = measure_accuracy(s, plan, o->images > 0 && o->images < all_images ? o->images : all_images, pr, r);
+        if (rc == 0)
+            learn(s, p, r);
+    }
+    plan_free(plan);
+    return rc;
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The search: tables into an exact solver, the solution onto the kernels, and where the measurement breaks a budget that
+ * the estimate kept, the bound is tightened and it goes on.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "search/session_private.h"
+#include "search/solve.h"
+
+static const char *const objective_names[] = {"auto", "loss", "size", "latency", "energy"};
+
+int objective_find(const char *name)
+{
+    for (int i = OBJECTIVE_LOSS; i <= OBJECTIVE_ENERGY; i++)
+        if (!strcmp(name, objective_names[i]))
+            return i;
+    return -1;
+}
+
+struct search_options search_defaults(void)
+{
+    return (struct search_options){.budgets = budgets_none(), .minimize = OBJECTIVE_AUTO, .verify = true, .max_rounds = 8};
+}
+
+void search_result_done(struct search_result *r)
+{
+    profile_free(r->profile);
+    run_result_done(&r->run);
+    *r = (struct search_result){0};
+}
+
+/* The problem that tables and locks make: a unit for each group of layers that must agree on activation bits. */
+struct formulation {
+    struct arena arena;
+    int n_units;
+    struct solve_unit *units;
+    int **members;            /* [n_units] layers, -1 after the last */
+    struct precision ***pick; /* [n_units][option] -> precision of each member */
+};
+
+/* Cost of giving `layer` the precision q. */
+static void layer_cost(const struct tables *t, int layer, const struct precision *q, double cost[COST_COUNT])
+{
+    const struct layer_table *x = &t->layers[layer];
+    double mac = precision_is_integer(q) ? (double)q->w_bits * q->a_bits : 32 * 32;
+    cost[COST_LOSS] += estimate_loss(x, q);
+    cost[COST_BYTES] += (double)estimate_bytes(x, q);
+    cost[COST_LATENCY] += t->latency_known ? estimate_latency_ns(x, q) : 0;
+    cost[COST_ENERGY] += x->macs * mac * 1e-9;
+}
+
+/* Options of one unit: every activation width, and for each every combination of the members' weight widths that is not
+ * beaten by another one of the same activation width. */
+struct option_list {
+    int n, cap, members;
+    double (*cost)[COST_COUNT];
+    struct precision **pick;
+};
+
+static void add_option(struct formulation *f, struct option_list *o, const double cost[COST_COUNT],
+                       const struct precision *pick)
+{
+    for (int i = 0; i < o->n; i++) {
+        bool beaten = true;
+        for (int c = 0; c < COST_COUNT; c++)
+            beaten &= o->cost[i][c] <= cost[c];
+        if (beaten)
+            return;
+    }
+    if (o->n == o->cap) {
+        int cap = o->cap ? 2 * o->cap : 64;
+        double(*costs)[COST_COUNT] = arena_new(&f->arena, (size_t)cap, sizeof *costs);
+        struct precision **picks = arena_new(&f->arena, (size_t)cap, sizeof *picks);
+        if (o->n) {
+            memcpy(costs, o->cost, (size_t)o->n * sizeof *costs);
+            memcpy(picks, o->pick, (size_t)o->n * sizeof *picks);
+        }
+        o->cost = costs;
+        o->pick = picks;
+        o->cap = cap;
+    }
+    memcpy(o->cost[o->n], cost, sizeof o->cost[0]);
+    o->pick[o->n] = arena_new(&f->arena, (size_t)o->members, sizeof **o->pick);
+    memcpy(o->pick[o->n], pick, (size_t)o->members * sizeof *pick);
+    o->n++;
+}
+
+/* Joins the options of members 0..k-1 with those of member k; one member has at most 8 weight widths. */
+static void join_member(struct formulation *f, const struct tables *t, const struct profile *start, const int *members, int k,
+                        int a, struct option_list *from, struct option_list *to)
+{
+    const struct profile_layer *layer = &start->layers[members[k]];
+    struct precision now[64];
+    for (int i = 0; i < from->n; i++)
+        for (int w = 1; w <= BITS_MAX; w++) {
+            struct precision q = layer->precision;
+            double cost[COST_COUNT];
+            if (layer->lock && w > 1)
+                break;
+            if (!layer->lock) {
+                precision_set_w(&q, w);
+                precision_set_a(&q, a);
+            }
+            memcpy(cost, from->cost[i], sizeof cost);
+            memcpy(now, from->pick[i], (size_t)k * sizeof *now);
+            now[k] = q;
+            layer_cost(t, members[k], &q, cost);
+            if (!isnan(cost[COST_LOSS]))
+                add_option(f, to, cost, now);
+        }
+}
+
+static void make_unit(struct formulation *f, const struct tables *t, const struct profile *start, int unit)
+{
+    const int *members = f->members[unit];
+    int n = 0, locked_a = -1;
+    for (; members[n] >= 0; n++)
+        if (start->layers[members[n]].lock)
+            locked_a = start->layers[members[n]].precision.a_bits;
+    struct option_list all = {.members = n};
+    for (int a = 1; a <= BITS_MAX; a++) {
+        if (locked_a > 0 && a != locked_a)
+            continue; /* a locked layer's input keeps its width for all that read it */
+        static const double zero[COST_COUNT];
+        struct option_list list = {.members = n};
+        struct precision none[64] = {{0}};
+        add_option(f, &list, zero, none);
+        for (int k = 0; k < n; k++) {
+            struct option_list next = {.members = n};
+            join_member(f, t, start, members, k, a, &list, &next);
+            list = next;
+        }
+        for (int i = 0; i < list.n; i++)
+            add_option(f, &all, list.cost[i], list.pick[i]);
+        if (locked_a == 0 && n == 1)
+            break; /* fp32, locked: the only option */
+    }
+    f->units[unit] = (struct solve_unit){all.n, (const double(*)[COST_COUNT])all.cost};
+    f->pick[unit] = all.pick;
+}
+
+static struct formulation formulate(struct session *s, const struct tables *t, const struct profile *start)
+{
+    enum { MEMBERS_MOST = 60 };
+    const struct graph *g = s->graph;
+    struct formulation f = {0};
+    f.units = arena_new(&f.arena, (size_t)g->n_layers + 1, sizeof *f.units);
+    f.members = arena_new(&f.arena, (size_t)g->n_layers + 1, sizeof *f.members);
+    f.pick = arena_new(&f.arena, (size_t)g->n_layers + 1, sizeof *f.pick);
+    for (int l = 0; l < g->n_layers; l++) {
+        bool first = true;
+        for (int k = 0; k < l; k++)
+            first &= g->layers[k].group != g->layers[l].group;
+        if (!first)
+            continue;
+        int *members = arena_new(&f.arena, (size_t)g->n_layers + 1, sizeof *members), n = 0;
+        for (int k = l; k < g->n_layers && n < MEMBERS_MOST; k++)
+            if (g->layers[k].group == g->layers[l].group)
+                members[n++] = k;
+        members[n] = -1;
+        f.members[f.n_units++] = members;
+    }
+    for (int u = 0; u < f.n_units; u++)
+        make_unit(&f, t, start, u);
+    return f;
+}
+
+static struct profile *picked_profile(const struct formulation *f, const struct profile *start, const int *pick)
+{
+    struct profile *p = profile_copy(start);
+    for (int u = 0; u < f->n_units; u++)
+        for (int k = 0; f->members[u][k] >= 0; k++)
+            p->layers[f->members[u][k]].precision = f->pick[u][pick[u]][k];
+    return p;
+}
+
+static enum objective settle_objective(const struct search_options *o)
+{
+    if (o->minimize != OBJECTIVE_AUTO)
+        return o->minimize;
+    return o->budgets.bytes > 0 || o->budgets.latency_ns > 0 ? OBJECTIVE_LOSS : OBJECTIVE_SIZE;
+}
+
+static const int objective_cost[] = {[OBJECTIVE_LOSS] = COST_LOSS, [OBJECTIVE_SIZE] = COST_BYTES,
+                                     [OBJECTIVE_LATENCY] = COST_LATENCY, [OBJECTIVE_ENERGY] = COST_ENERGY};
+
+/* The largest drop that the budgets allow, or NAN. */
+static double allowed_drop(const struct budgets *b, double fp32)
+{
+    double by_floor = isnan(b->accuracy_min) ? NAN : fp32 - b->accuracy_min;
+    return isnan(b->accuracy_drop) ? by_floor : isnan(by_floor) ? b->accuracy_drop : fmin(b->accuracy_drop, by_floor);
+}
+
+static double overhead_ns(const struct tables *t)
+{
+    return isnan(t->other_ns) ? 0 : t->other_ns;
+}
+
+static void explain(const struct solve_problem *p, const struct tables *t, const struct profile *start, char why[256])
+{
+    int locked = 0;
+    char a[32], b[32];
+    for (int l = 0; l < start->n_layers; l++)
+        locked += start->layers[l].lock;
+    double least_bytes = solve_least(p, COST_BYTES), least_ns = solve_least(p, COST_LATENCY) + overhead_ns(t);
+    double least_drop = loss_fit_drop(&t->fit, solve_least(p, COST_LOSS));
+    if (p->bound[COST_BYTES] < INFINITY && least_bytes > p->bound[COST_BYTES])
+        snprintf(why, 256, "size %s cannot be met: the smallest profile takes %s", text_bytes((int64_t)p->bound[COST_BYTES], a),
+                 text_bytes((int64_t)least_bytes, b));
+    else if (p->bound[COST_LATENCY] < INFINITY && least_ns > p->bound[COST_LATENCY] + overhead_ns(t))
+        snprintf(why, 256, "latency %s cannot be met: the fastest profile is estimated at %s",
+                 text_time(p->bound[COST_LATENCY] + overhead_ns(t), a), text_time(least_ns, b));
+    else if (p->bound[COST_LOSS] < INFINITY && solve_least(p, COST_LOSS) > p->bound[COST_LOSS])
+        snprintf(why, 256, "the accuracy budget cannot be met: the best profile is estimated to lose %.2f pp", least_drop);
+    else
+        snprintf(why, 256, "each budget can be met alone, but not all together");
+    if (locked)
+        snprintf(why + strlen(why), 256 - strlen(why), " (%d layers are locked)", locked);
+}
+
+static void fill_profile(struct session *s, const struct search_options *o, struct search_result *r)
+{
+    struct profile *p = r->profile;
+    p->budgets = o->budgets;
+    mem_free(p->search);
+    mem_free(p->sensitivity);
+    p->search = mem_strdup("exact");
+    p->sensitivity = mem_strdup("kl");
+    p->seed = s->options.seed;
+    const struct estimate *e = &r->estimate;
+    p->estimate = (struct profile_result){.known = true, .accuracy = e->accuracy.value, .accuracy_error = e->accuracy.error,
+                                          .fp32_accuracy = e->accuracy.fp32, .latency_us = e->latency.value / 1e3,
+                                          .bytes = (int64_t)e->size.value};
+    p->measurement = (struct profile_result){.known = false};
+    if (!r->verified)
+        return;
+    p->measurement = (struct profile_result){.known = true, .accuracy = r->run.accuracy, .accuracy_error = NAN,
+                                             .fp32_accuracy = r->run.fp32_accuracy, .latency_us = r->run.latency_ns / 1e3,
+                                             .bytes = r->run.bytes, .images = r->run.images};
+    p->executed = mem_new((size_t)p->n_layers + 1, sizeof *p->executed);
+    for (int l = 0; l < p->n_layers; l++)
+        p->executed[l] = mem_strdup(r->run.layers[l].kernel);
+}
+
+/* Runs the profile of a round. 1 when it keeps every measured budget, 0 when not, -1 failed, 2 stopped. */
+static int verify(struct session *s, const struct search_options *o, struct profile *p, double drop, const struct progress *pr,
+                  struct run_result *run, struct err *e)
+{
+    struct run_options how = run_defaults();
+    how.images = o->images;
+    int rc = session_run(s, p, &how, pr, run, e);
+    if (rc)
+        return rc < 0 ? -1 : 2;
+    bool accurate = isnan(drop) || isnan(run->accuracy) || isnan(run->fp32_accuracy) ||
+                    run->fp32_accuracy - run->accuracy <= drop + 1e-9;
+    bool fast = !(o->budgets.latency_ns > 0) || run->latency_ns <= o->budgets.latency_ns;
+    return accurate && fast && (o->budgets.bytes <= 0 || run->bytes <= o->budgets.bytes);
+}
+
+struct hunt { /* one search: the bounds as they tighten, and the best so far */
+    struct session *s;
+    const struct search_options *o;
+    struct formulation f;
+    struct solve_problem problem;
+    double drop; /* allowed, or NAN */
+    int *pick;
+    struct search_result *r;
+};
+
+/* Keeps a candidate when it is the first, or the first that meets the budgets. Takes profile and run over. */
+static void keep_candidate(struct hunt *h, struct profile *p, struct run_result *run, bool verified, bool feasible)
+{
+    struct search_result *r = h->r;
+    profile_free(r->profile);
+    run_result_done(&r->run);
+    r->profile = p;
+    r->run = *run;
+    r->verified = verified;
+    r->feasible = feasible;
+    if (feasible)
+        r->why[0] = '\0';
+}
+
+/* After a miss: less loss, or less time, is asked of the solver. */
+static void tighten(struct hunt *h, const struct tables *t, const struct run_result *run, double spent_loss)
+{
+    double drop = run->fp32_accuracy - run->accuracy;
+    if (!isnan(h->drop) && drop > h->drop) {
+        double ratio = h->drop > 0 ? pow(h->drop / drop, 1 / t->fit.power) : 0.5;
+        ratio = ratio < 0.4 ? 0.4 : ratio > 0.93 ? 0.93 : ratio;
+        h->problem.bound[COST_LOSS] = fmin(h->problem.bound[COST_LOSS], spent_loss * ratio);
+    }
+    if (h->o->budgets.latency_ns > 0 && run->latency_ns > h->o->budgets.latency_ns)
+        h->problem.bound[COST_LATENCY] *= fmax(0.8, fmin(0.99, h->o->budgets.latency_ns / run->latency_ns));
+}
+
+static int hunt_rounds(struct hunt *h, const struct profile *start, const struct progress *pr, struct err *e)
+{
+    struct search_result *r = h->r;
+    for (r->rounds = 1; r->rounds <= h->o->max_rounds; r->rounds++) {
+        if (progress_step(pr, "search", r->rounds - 1, h->o->max_rounds))
+            return 1;
+        struct tables *t = session_tables(h->s);
+        int64_t begin = clock_ns();
+        struct solve_result solved = solve_exact(&h->problem, h->pick);
+        r->solve_ns = (double)(clock_ns() - begin);
+        if (!solved.feasible) {
+            if (!r->why[0])
+                explain(&h->problem, t, start, r->why);
+            tables_free(t);
+            return 0;
+        }
+        struct profile *p = picked_profile(&h->f, start, h->pick);
+        struct run_result run = {0};
+        int ok = h->o->verify ? verify(h->s, h->o, p, h->drop, pr, &run, e) : 1;
+        if (ok == -1 || (ok == 2 && r->profile)) {
+            profile_free(p);
+            run_result_done(&run);
+            tables_free(t);
+            return ok == -1 ? -1 : 1;
+        }
+        if (ok == 1 || ok == 2 || !r->profile || (run.accuracy > r->run.accuracy))
+            keep_candidate(h, p, &run, h->o->verify && ok != 2, ok == 1);
+        else {
+            profile_free(p);
+        }
+        if (ok != 0) {
+            tables_free(t);
+            return ok == 2;
+        }
+        double drop = run.fp32_accuracy - run.accuracy;
+        snprintf(r->why, sizeof r->why, "after %d rounds the nearest profile measures -%.2f pp, %.0f us", r->rounds, drop,
+                 run.latency_ns / 1e3);
+        tighten(h, t, &run, solved.cost[COST_LOSS]);
+        if (r->profile != p)
+            run_result_done(&run);
+        tables_free(t);
+    }
+    r->rounds = h->o->max_rounds;
+    return 0;
+}
+
+int session_search(struct session *s, const struct profile *start, const struct search_options *o,
+                   const struct progress *pr, struct search_result *r, struct err *e)
+{
+    *r = (struct search_result){0};
+    int rc = session_analyze(s, ANALYZE_ALL, pr, e);
+    if (rc)
+        return rc;
+    struct tables *t = session_tables(s);
+    struct hunt h = {.s = s, .o = o, .r = r, .drop = allowed_drop(&o->budgets, t->fp32_accuracy)};
+    h.problem = (struct solve_problem){.objective = objective_cost[settle_objective(o)],
+                                       .bound = {INFINITY, INFINITY, INFINITY, INFINITY}};
+    if (!s->dataset)
+        rc = err_set(e, "%s: a search needs a dataset (-d): calibration images give the sensitivities", s->graph->file);
+    else if (isnan(t->fp32_accuracy) && !isnan(o->budgets.accuracy_min))
+        rc = err_set(e, "dataset %s has no labels to evaluate with: --budget acc= cannot be checked, acc-drop= can be "
+                        "estimated",
+                     s->dataset->name);
+    if (o->budgets.bytes > 0)
+        h.problem.bound[COST_BYTES] = (double)o->budgets.bytes;
+    if (o->budgets.latency_ns > 0)
+        h.problem.bound[COST_LATENCY] = o->budgets.latency_ns - overhead_ns(t);
+    if (!isnan(h.drop))
+        h.problem.bound[COST_LOSS] = loss_fit_loss(&t->fit, h.drop);
+    if (!rc) {
+        h.f = formulate(s, t, start);
+        h.problem.n_units = h.f.n_units;
+        h.problem.units = h.f.units;
+        h.pick = mem_new((size_t)h.f.n_units + 1, sizeof *h.pick);
+        rc = hunt_rounds(&h, start, pr, e);
+    }
+    tables_free(t);
+    if (r->profile) {
+        t = session_tables(s);
+        estimate_profile(t, r->profile, &o->budgets, &r->estimate);
+        fill_profile(s, o, r);
+        tables_free(t);
+    }
+    mem_free(h.pick);
+    arena_done(&h.f.arena);
+    return rc;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "search/tables.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct tables *tables_new(int n_layers)
+{
+    struct tables *t = mem_new(1, sizeof *t);
+    t->n_layers = n_layers;
+    t->layers = mem_new((size_t)n_layers + 1, sizeof *t->layers);
+    for (int l = 0; l < n_layers; l++) {
+        struct layer_table *x = &t->layers[l];
+        for (int b = 0; b < WIDTHS; b++) {
+            x->loss_w[b] = x->loss_a[b] = b ? NAN : 0;
+            for (int g = 0; g < GRANULARITY_COUNT; g++)
+                x->sqnr[g][b] = b ? NAN : INFINITY;
+            for (int a = 0; a < WIDTHS; a++)
+                x->latency_ns[b][a] = NAN;
+        }
+    }
+    /* The prior: what small convolutional classifiers lose, within a factor of two or so. */
+    t->fit = (struct loss_fit){.scale = 25, .power = 1, .ceiling = 90, .error_rel = 1, .error_abs = 0.3, .points = 0};
+    t->base_loss = NAN;
+    t->fp32_accuracy = t->fp32_latency_ns = t->other_ns = t->other_fp32_ns = NAN;
+    t->latency_error_rel = 0.1;
+    return t;
+}
+
+struct tables *tables_copy(const struct tables *t)
+{
+    struct tables *c = mem_new(1, sizeof *c);
+    *c = *t;
+    c->layers = mem_new((size_t)t->n_layers + 1, sizeof *c->layers);
+    memcpy(c->layers, t->layers, (size_t)t->n_layers * sizeof *c->layers);
+    return c;
+}
+
+void tables_free(struct tables *t)
+{
+    if (!t)
+        return;
+    mem_free(t->layers);
+    mem_free(t);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Tables: what each layer costs and how much it hurts at each width. A key press adds them up; nothing is recomputed.
+ * Plain data, filled by slow work (search/sensitivity.c, search/cost.c) and copied as a snapshot to whoever reads.
+ *
+ * Index 0 of a width is fp32. NAN is "not known yet", never zero.
+ */
+#ifndef BITFADER_SEARCH_TABLES_H
+#define BITFADER_SEARCH_TABLES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "quant/precision.h"
+
+enum { WIDTHS = BITS_MAX + 1 };
+
+struct layer_table {
+    /* Expected increase of the network's loss (KL divergence of its output from fp32's, nats) when this layer alone has
+     * weights / input activations of b bits (uniform per channel or binary; MSE ranges). */
+    double loss_w[WIDTHS], loss_a[WIDTHS];
+    bool measured; /* false: loss_* are a data-free guess from the weights' SQNR */
+    /* Weights' signal to quantization noise ratio in dB, by granularity and bits. */
+    double sqnr[GRANULARITY_COUNT][WIDTHS];
+    /* Exact bytes of codes, scales and biases, by granularity and weight bits; [0] is fp32. */
+    int64_t bytes[GRANULARITY_COUNT][WIDTHS];
+    /* Median time of this layer in a running plan on this host, one image, one thread, nanoseconds, [w][a]. Only
+     * [0][0] and both above 0 run on kernels of their own; [w][0] and [0][a] run as fp32 (emulated). */
+    double latency_ns[WIDTHS][WIDTHS];
+    double macs;
+    double weights; /* number of weights */
+};
+
+/* How a loss becomes an accuracy: drop = ceiling * (1 - exp(-scale * loss^power / ceiling)), in percentage points, with an
+ * error that was fitted on measured profiles. Small losses follow the power law; large ones end at chance. */
+struct loss_fit {
+    double scale, power;
+    double ceiling; /* fp32 accuracy less what guessing gives, points */
+    double error_rel;  /* 90 % interval half width, relative to the drop */
+    double error_abs;  /* and the part that does not shrink with it, points */
+    int points;        /* measured profiles behind it; 0: prior */
+};
+
+struct tables {
+    int n_layers;
+    struct layer_table *layers;
+    int layers_measured; /* sensitivity known */
+    double base_loss;    /* of every layer at w8a8, nats */
+    struct loss_fit fit;
+    double fp32_accuracy;   /* percent on the evaluation part, NAN unknown */
+    double fp32_latency_ns; /* whole network */
+    double other_ns;        /* everything that is not a layer, in an integer plan */
+    double other_fp32_ns;   /* the same in the fp32 plan */
+    double latency_error_rel; /* 90 % half width, from measured plans; a prior before any */
+    bool latency_known;
+    int calibration_images;
+};
+
+struct tables *tables_new(int n_layers); /* everything unknown */
+struct tables *tables_copy(const struct tables *t);
+void tables_free(struct tables *t);
+
+#endif

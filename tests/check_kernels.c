@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every row of conv_kernels[] (and the AVX-512 rows compiled to portable code) against a naive convolution in 64-bit
+ * arithmetic: all widths, random shapes, extreme values. Every buffer ends where an unreadable page begins.
+ */
+#include <check.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "kernels/kernels.h"
+#include "tests/guard.h"
+
+Suite *check_kernels_suite(void);
+
+#if defined(__x86_64__)
+extern const struct conv_kernel conv_vnni_avx512_simde, dwconv_avx512_simde;
+#endif
+
+/* --- rows -----------------------------------------------------------------------------------------------------------
+ */
+
+/* The i-th kernel this machine can run, NULL after the last. */
+static const struct conv_kernel *runnable(int i)
+{
+#if defined(__x86_64__)
+    static const struct conv_kernel *const portable[] = {&conv_vnni_avx512_simde, &dwconv_avx512_simde};
+    for (int k = 0; k < 2 && isa_supported(ISA_AVX2); k++)
+        if (i-- == 0)
+            return portable[k];
+#endif
+    for (int k = 0; k < conv_kernel_count; k++)
+        if (isa_supported(conv_kernels[k]->isa) && i-- == 0)
+            return conv_kernels[k];
+    return NULL;
+}
+
+/* --- cases ----------------------------------------------------------------------------------------------------------
+ */
+
+enum output { OUT_U8, OUT_U8_RESIDUAL, OUT_S32, OUT_F32, OUTPUTS };
+
+/* A convolution with everything it needs, and what it must give. */
+struct trial {
+    struct conv_geom g;
+    int a_bits, pad_code;
+    enum output output;
+    struct conv_weights w;
+    int8_t levels[256];
+    uint8_t *codes, *in, *residual;
+    struct requant rq;
+    int32_t *m;
+    int64_t *b;
+    float *scale, *bias;
+    int64_t *acc; /* expected accumulators */
+};
+
+static int between(struct rng *r, int lo, int hi)
+{
+    return lo + (int)rng_below(r, (uint32_t)(hi - lo + 1));
+}
+
+static bool chance(struct rng *r, int percent)
+{
+    return between(r, 1, 100) <= percent;
+}
+
+static int out_size(struct rng *r, int in, int pad, int k, int stride, int dilation)
+{
+    int pad_end = between(r, 0, 2);
+    int n = (in + pad + pad_end - (k - 1) * dilation - 1) / stride + 1;
+    return n < 1 ? 1 : n;
+}
+
+static void random_geom(struct rng *r, struct conv_geom *g)
+{
+    static const int channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 32, 33, 48};
+    int kind = between(r, 0, 9);
+    g->cin = channels[between(r, 0, 12)];
+    g->cout = channels[between(r, 0, 12)];
+    g->groups = 1;
+    if (kind <= 2) { /* depthwise */
+        g->groups = g->cin;
+        g->cout = g->cin * (kind == 2 ? 2 : 1);
+    } else if (kind == 3) {
+        g->groups = between(r, 2, 4);
+        g->cin = g->groups * between(r, 1, 9);
+        g->cout = g->groups * between(r, 1, 20);
+    }
+    bool one = kind == 4 || kind == 5;
+    g->kh = one ? 1 : between(r, 1, 4);
+    g->kw = one ? 1 : between(r, 1, 4);
+    g->h = between(r, 1, 9);
+    g->w = between(r, 1, 9);
+    g->stride_h = chance(r, 60) ? 1 : between(r, 1, 3);
+    g->stride_w = chance(r, 60) ? 1 : between(r, 1, 3);
+    g->dilation_h = chance(r, 80) ? 1 : between(r, 1, 3);
+    g->dilation_w = chance(r, 80) ? 1 : between(r, 1, 3);
+    g->pad_top = one && chance(r, 80) ? 0 : between(r, 0, 2);
+    g->pad_left = one && chance(r, 80) ? 0 : between(r, 0, 2);
+    g->oh = out_size(r, g->h, g->pad_top, g->kh, g->stride_h, g->dilation_h);
+    g->ow = out_size(r, g->w, g->pad_left, g->kw, g->stride_w, g->dilation_w);
+}
+
+/* Levels as the schemes make them, or any at all. */
+static void random_levels(struct rng *r, int bits, int8_t levels[256])
+{
+    int n = 1 << bits, kind = between(r, 0, 3);
+    for (int c = 0; c < n; c++) {
+        if (bits > 4 || kind == 0)
+            levels[c] = (int8_t)(c - n / 2 < -127 ? -127 : c - n / 2);
+        else if (kind == 1)
+            levels[c] = (int8_t)between(r, -127, 127);
+        else if (kind == 2)
+            levels[c] = c % 2 ? 127 : -127;
+        else
+            levels[c] = (int8_t)(2 * c - n + 1);
+    }
+}
+
+/* n codes below 1 << bits: random, all at one end, or mostly so. */
+static void random_codes(struct rng *r, int bits, int first, size_t n, uint8_t *out)
+{
+    int top = (1 << bits) - 1, kind = between(r, 0, 5);
+    for (size_t i = 0; i < n; i++) {
+        bool random = kind >= 3 || (kind == 2 && chance(r, 20));
+        out[i] = (uint8_t)(random ? between(r, first, top) : kind == 0 ? first : top);
+    }
+}
+
+static void random_requant(struct rng *r, struct trial *t)
+{
+    t->rq.shift = chance(r, 70) ? between(r, 32, 45) : between(r, 1, 61);
+    t->rq.lo = chance(r, 50) ? 0 : between(r, 0, 200);
+    t->rq.hi = chance(r, 50) ? 255 : between(r, t->rq.lo, 255);
+    t->rq.res_m = (int64_t)(rng_next(r) % (UINT64_C(1) << 32)) - INT32_MAX;
+    for (int c = 0; c < t->g.cout; c++) {
+        /* mostly such that codes come out in the middle, sometimes anything */
+        t->m[c] = (int32_t)(rng_next(r) >> between(r, 33, 62)) * (chance(r, 10) ? -1 : 1);
+        t->b[c] = (int64_t)(rng_next(r) >> between(r, 3, 30)) - (INT64_C(1) << 40);
+    }
+}
+
+static size_t outputs(const struct conv_geom *g)
+{
+    return (size_t)g->oh * (size_t)g->ow * (size_t)g->cout;
+}
+
+static int64_t expected_acc(const struct trial *t, int oy, int ox, int co)
+{
+    const struct conv_geom *g = &t->g;
+    int cg = g->cin / g->groups, first = co / (g->cout / g->groups) * cg;
+    const uint8_t *codes = t->codes + (size_t)co * (size_t)(g->kh * g->kw * cg);
+    int64_t acc = 0;
+    for (int ky = 0; ky < g->kh; ky++)
+        for (int kx = 0; kx < g->kw; kx++)
+            for (int c = 0; c < cg; c++) {
+                int y = oy * g->stride_h + ky * g->dilation_h - g->pad_top;
+                int x = ox * g->stride_w + kx * g->dilation_w - g->pad_left;
+                int q = t->pad_code;
+                if (y >= 0 && y < g->h && x >= 0 && x < g->w)
+                    q = t->in[(y * g->w + x) * g->cin + first + c];
+                acc += q * t->levels[*codes++];
+            }
+    return acc;
+}
+
+static void trial_init(struct trial *t, struct rng *r, int w_bits, int a_bits, const struct conv_geom *g)
+{
+    memset(t, 0, sizeof *t);
+    if (g)
+        t->g = *g;
+    else
+        random_geom(r, &t->g);
+    g = &t->g;
+    t->a_bits = a_bits;
+    t->output = (enum output)between(r, 0, OUTPUTS - 1);
+    t->pad_code = between(r, 0, (1 << a_bits) - 1);
+    random_levels(r, w_bits, t->levels);
+    size_t n_in = (size_t)g->h * (size_t)g->w * (size_t)g->cin, n_out = outputs(g), cout = (size_t)g->cout;
+    size_t n_w = cout * (size_t)(g->kh * g->kw * (g->cin / g->groups));
+    t->in = guard_new(n_in);
+    t->codes = guard_new(n_w);
+    t->residual = guard_new(n_out);
+    t->m = guard_new(cout * sizeof *t->m);
+    t->b = guard_new(cout * sizeof *t->b);
+    t->scale = guard_new(cout * sizeof *t->scale);
+    t->bias = guard_new(cout * sizeof *t->bias);
+    t->acc = guard_new(n_out * sizeof *t->acc);
+    random_codes(r, a_bits, 0, n_in, t->in);
+    random_codes(r, w_bits, w_bits == 8, n_w, t->codes);
+    random_codes(r, 8, 0, n_out, t->residual);
+    random_requant(r, t);
+    for (size_t c = 0; c < cout; c++) {
+        t->scale[c] = (float)(rng_unit(r) - 0.5);
+        t->bias[c] = (float)(rng_unit(r) - 0.5) * 100;
+    }
+    t->w = (struct conv_weights){t->codes, w_bits, t->levels};
+    t->rq.m = t->m;
+    t->rq.b = t->b;
+    int64_t *acc = t->acc;
+    for (int oy = 0; oy < g->oh; oy++)
+        for (int ox = 0; ox < g->ow; ox++)
+            for (int co = 0; co < g->cout; co++)
+                *acc++ = expected_acc(t, oy, ox, co);
+}
+
+static void trial_done(struct trial *t)
+{
+    void *all[] = {t->in, t->codes, t->residual, t->m, t->b, t->scale, t->bias, t->acc};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        guard_free(all[i]);
+}
+
+/* --- comparison -----------------------------------------------------------------------------------------------------
+ */
+
+static uint8_t expected_code(const struct trial *t, size_t i)
+{
+    size_t c = i % (size_t)t->g.cout;
+    int64_t x = t->acc[i] * t->m[c] + t->b[c];
+    if (t->output == OUT_U8_RESIDUAL)
+        x += t->residual[i] * t->rq.res_m;
+    /* floor division, written out */
+    int64_t unit = INT64_C(1) << t->rq.shift, q = x / unit - (x % unit < 0);
+    return (uint8_t)(q < t->rq.lo ? t->rq.lo : q > t->rq.hi ? t->rq.hi : q);
+}
+
+static bool output_right(const struct trial *t, const void *out, size_t i)
+{
+    size_t c = i % (size_t)t->g.cout;
+    if (t->output == OUT_S32)
+        return ((const int32_t *)out)[i] == t->acc[i];
+    if (t->output == OUT_F32) {
+        volatile float product = (float)t->acc[i] * t->scale[c];
+        volatile float sum = product + t->bias[c];
+        return ((const float *)out)[i] == sum;
+    }
+    return ((const uint8_t *)out)[i] == expected_code(t, i);
+}
+
+static void trial_run(const struct trial *t, const struct conv_kernel *k)
+{
+    const struct conv_geom *g = &t->g;
+    size_t n = outputs(g), unit = t->output == OUT_S32 ? 4 : t->output == OUT_F32 ? 4 : 1;
+    void *packed = guard_new_aligned(k->packed_size(g, t->a_bits, &t->w));
+    void *scratch = guard_new_aligned(k->scratch_size(g, t->a_bits, &t->w));
+    void *out = guard_new(n * unit);
+    k->pack(g, t->a_bits, &t->w, packed);
+    guard_protect(packed);
+    struct conv_call call = {.in = t->in, .packed = packed, .scratch = scratch, .pad_code = (uint8_t)t->pad_code};
+    if (t->output == OUT_S32) {
+        call.out_s32 = out;
+    } else if (t->output == OUT_F32) {
+        call.out_f32 = out;
+        call.scale = t->scale;
+        call.bias = t->bias;
+    } else {
+        call.out_u8 = out;
+        call.rq = &t->rq;
+        call.residual = t->output == OUT_U8_RESIDUAL ? t->residual : NULL;
+    }
+    k->run(g, t->a_bits, &call);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(output_right(t, out, i),
+                      "%s a%d w%d output %d at %zu of %zu: cin %d %dx%d cout %d k %dx%d stride %d,%d pad %d,%d "
+                      "dilation %d,%d groups %d out %dx%d",
+                      k->name, t->a_bits, t->w.bits, (int)t->output, i, n, g->cin, g->h, g->w, g->cout, g->kh, g->kw,
+                      g->stride_h, g->stride_w, g->pad_top, g->pad_left, g->dilation_h, g->dilation_w, g->groups, g->oh,
+                      g->ow);
+    ck_assert_msg(guard_intact(out) && guard_intact(scratch) && guard_intact(packed), "%s wrote before a buffer",
+                  k->name);
+    guard_free(packed);
+    guard_free(scratch);
+    guard_free(out);
+}
+
+static void trial_all(struct rng *r, int w_bits, int a_bits, const struct conv_geom *g)
+{
+    struct trial t;
+    trial_init(&t, r, w_bits, a_bits, g);
+    for (int i = 0; runnable(i); i++)
+        if (runnable(i)->can(&t.g, a_bits, &t.w))
+            trial_run(&t, runnable(i));
+    trial_done(&t);
+}
+
+/* --- tests ----------------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(test_random_shapes)
+{
+    int w_bits = _i / 8 + 1, a_bits = _i % 8 + 1;
+    struct rng r;
+    rng_init(&r, 1000 + (uint64_t)_i);
+    for (int i = 0; i < 24; i++)
+        trial_all(&r, w_bits, a_bits, NULL);
+}
+END_TEST
+
+/* Long sums: what holds for a few products must hold for thousands. */
+START_TEST(test_long_sums)
+{
+    static const struct conv_geom shapes[] = {
+        {784, 1, 1, 20, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1},
+        {64, 7, 7, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},
+        {96, 9, 9, 96, 9, 9, 1, 1, 4, 4, 1, 1, 96, 3, 3},
+    };
+    struct rng r;
+    rng_init(&r, 2000 + (uint64_t)_i);
+    for (int i = 0; i < 3; i++)
+        trial_all(&r, _i / 8 + 1, _i % 8 + 1, &shapes[i]);
+}
+END_TEST
+
+/* The shapes of the networks that this is for, once at a few widths. */
+START_TEST(test_network_shapes)
+{
+    static const struct conv_geom shapes[] = {
+        {1, 28, 28, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 28, 28},  {3, 32, 32, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 32, 32},
+        {16, 28, 28, 32, 3, 3, 2, 2, 1, 1, 1, 1, 1, 14, 14}, {16, 28, 28, 32, 1, 1, 2, 2, 0, 0, 1, 1, 1, 14, 14},
+        {32, 14, 14, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 14, 14}, {64, 1, 1, 10, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1},
+        {32, 14, 14, 32, 3, 3, 2, 2, 1, 1, 1, 1, 32, 7, 7},  {128, 7, 7, 256, 1, 1, 1, 1, 0, 0, 1, 1, 1, 7, 7},
+    };
+    static const int widths[][2] = {{8, 8}, {7, 8}, {4, 8}, {4, 4}, {2, 2}, {1, 1}};
+    struct rng r;
+    rng_init(&r, 3000 + (uint64_t)_i);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        trial_all(&r, widths[_i][0], widths[_i][1], &shapes[i]);
+}
+END_TEST
+
+START_TEST(test_find)
+{
+    struct conv_geom g = {16, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 8, 8}, d = g;
+    d.groups = 16;
+    int8_t levels[256];
+    for (int bits = 1; bits <= 8; bits++) {
+        for (int c = 0; c < 1 << bits; c++)
+            levels[c] = (int8_t)(c - (1 << (bits - 1)));
+        struct conv_weights w = {NULL, bits, levels};
+        const struct conv_kernel *k = conv_kernel_find(&g, 8, &w);
+        ck_assert(isa_enabled(k->isa) && k->can(&g, 8, &w));
+        ck_assert_int_eq(isa_select("c", NULL), 0);
+        ck_assert_str_eq(conv_kernel_find(&g, 8, &w)->name, "conv_c");
+        ck_assert_str_eq(conv_kernel_find(&d, 8, &w)->name, "dwconv_c");
+        ck_assert_str_eq(vec_kernels_best()->name, "c");
+        ck_assert_int_eq(isa_select("auto", NULL), 0);
+        if (isa_supported(ISA_AVX2) && !isa_supported(ISA_AVX512VNNI)) {
+            ck_assert_str_eq(k->name, bits >= 7 ? "conv_madd16_avx2" : "conv_madd8_avx2");
+            ck_assert_str_eq(conv_kernel_find(&d, 8, &w)->name, "dwconv_avx2");
+            ck_assert_str_eq(vec_kernels_best()->name, "avx2");
+        }
+    }
+}
+END_TEST
+
+/* Weights take what their width says, but for the header and the filling of panels. */
+START_TEST(test_packed_size)
+{
+    struct conv_geom g = {64, 7, 7, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7};
+    int8_t levels[256] = {0};
+    for (int i = 0; runnable(i); i++)
+        for (int bits = 1; bits <= 8; bits++) {
+            struct conv_weights w = {NULL, bits, levels};
+            size_t exact = (size_t)bits * 64 * 64 * 9 / 8;
+            if (runnable(i)->can(&g, 4, &w))
+                ck_assert_uint_le(runnable(i)->packed_size(&g, 4, &w), exact + 512);
+        }
+}
+END_TEST
+
+Suite *check_kernels_suite(void)
+{
+    Suite *s = suite_create("kernels");
+    TCase *c = tcase_create("conv");
+    tcase_set_timeout(c, 60);
+    tcase_add_loop_test(c, test_random_shapes, 0, 64);
+    tcase_add_loop_test(c, test_long_sums, 0, 64);
+    tcase_add_loop_test(c, test_network_shapes, 0, 6);
+    tcase_add_test(c, test_find);
+    tcase_add_test(c, test_packed_size);
+    suite_add_tcase(s, c);
+    return s;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every entry of every row of vec_kernel_tables[] against arithmetic written out here, integers and quantization bit
+ * for bit. Every buffer ends where an unreadable page begins.
+ */
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "kernels/kernels.h"
+#include "tests/guard.h"
+
+Suite *check_vec_suite(void);
+
+enum { ROUNDS = 150 };
+
+static int between(struct rng *r, int lo, int hi)
+{
+    return lo + (int)rng_below(r, (uint32_t)(hi - lo + 1));
+}
+
+static int clamp(int64_t x, int lo, int hi)
+{
+    return (int)(x < lo ? lo : x > hi ? hi : x);
+}
+
+/* Division by 1 << shift to minus infinity. */
+static int64_t floor_shift(int64_t x, int shift)
+{
+    int64_t unit = INT64_C(1) << shift;
+    return x / unit - (x % unit < 0);
+}
+
+static uint8_t *random_bytes(struct rng *r, size_t n)
+{
+    uint8_t *p = guard_new(n);
+    int kind = between(r, 0, 3);
+    for (size_t i = 0; i < n; i++)
+        p[i] = (uint8_t)(kind == 0 ? 255 : kind == 1 ? 0 : rng_below(r, 256));
+    return p;
+}
+
+static float *random_floats(struct rng *r, size_t n)
+{
+    float *p = guard_new(n * sizeof *p);
+    for (size_t i = 0; i < n; i++)
+        p[i] = (float)(rng_unit(r) * 4 - 2);
+    return p;
+}
+
+static void random_geom(struct rng *r, struct conv_geom *g)
+{
+    static const int channels[] = {1, 3, 4, 8, 9, 16, 31, 32, 40, 64};
+    memset(g, 0, sizeof *g);
+    g->cin = g->cout = g->groups = channels[between(r, 0, 9)];
+    g->h = between(r, 1, 12);
+    g->w = between(r, 1, 12);
+    g->kh = between(r, 1, 5);
+    g->kw = between(r, 1, 5);
+    g->stride_h = between(r, 1, 3);
+    g->stride_w = between(r, 1, 3);
+    g->dilation_h = between(r, 1, 10) > 8 ? 2 : 1;
+    g->dilation_w = between(r, 1, 10) > 8 ? 2 : 1;
+    g->pad_top = between(r, 0, 2);
+    g->pad_left = between(r, 0, 2);
+    int y = g->h + g->pad_top + between(r, 0, 2) - (g->kh - 1) * g->dilation_h - 1;
+    int x = g->w + g->pad_left + between(r, 0, 2) - (g->kw - 1) * g->dilation_w - 1;
+    g->oh = y < 0 ? 1 : y / g->stride_h + 1;
+    g->ow = x < 0 ? 1 : x / g->stride_w + 1;
+}
+
+static size_t in_size(const struct conv_geom *g)
+{
+    return (size_t)(g->h * g->w * g->cin);
+}
+
+static size_t out_size(const struct conv_geom *g)
+{
+    return (size_t)(g->oh * g->ow * g->cout);
+}
+
+/* Index of channel 0 of the input pixel under a tap, -1 outside of the image. */
+static int tap_at(const struct conv_geom *g, int oy, int ox, int ky, int kx)
+{
+    int y = oy * g->stride_h + ky * g->dilation_h - g->pad_top;
+    int x = ox * g->stride_w + kx * g->dilation_w - g->pad_left;
+    return y < 0 || y >= g->h || x < 0 || x >= g->w ? -1 : (y * g->w + x) * g->cin;
+}
+
+/* --- elementwise ----------------------------------------------------------------------------------------------------
+ */
+
+static void try_add(const struct vec_kernels *v, struct rng *r)
+{
+    size_t n = rng_below(r, 100);
+    uint8_t *a = random_bytes(r, n), *b = random_bytes(r, n), *out = guard_new(n);
+    int top = between(r, 0, 1) ? 1 << 21 : 1 << 12;
+    int32_t ma = between(r, -top, top), mb = between(r, 0, 3) ? between(r, -top, top) : top;
+    int32_t c = between(r, -(1 << 30), 1 << 30);
+    int shift = between(r, 1, 30), lo = between(r, 0, 255), hi = between(r, lo, 255);
+    v->add_u8(n, a, b, ma, mb, c, shift, lo, hi, out);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_int_eq(out[i], clamp(floor_shift((int64_t)a[i] * ma + (int64_t)b[i] * mb + c, shift), lo, hi));
+    ck_assert(guard_intact(out));
+    guard_free(a);
+    guard_free(b);
+    guard_free(out);
+}
+
+static void try_lut(const struct vec_kernels *v, struct rng *r)
+{
+    size_t n = rng_below(r, 400);
+    uint8_t *table = guard_new(256), *in = guard_new(n), *out = guard_new(n);
+    for (int i = 0; i < 256; i++)
+        table[i] = (uint8_t)rng_below(r, 256);
+    for (size_t i = 0; i < n; i++)
+        in[i] = (uint8_t)(i < 256 ? i : rng_below(r, 256));
+    v->lut_u8(n, in, table, out);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_int_eq(out[i], table[in[i]]);
+    ck_assert(guard_intact(out));
+    guard_free(table);
+    guard_free(in);
+    guard_free(out);
+}
+
+static void try_quantize(const struct vec_kernels *v, struct rng *r)
+{
+    static const float special[] = {NAN,  -NAN, INFINITY, -INFINITY, 0.0f,   -0.0f,  FLT_MAX, -FLT_MAX, FLT_MIN,
+                                    0.5f, 1.5f, 2.5f,     -0.5f,     254.5f, 255.5f, 3e9f,    -3e9f};
+    size_t n = rng_below(r, 80), count = sizeof special / sizeof *special;
+    float *x = guard_new(n * sizeof *x), inv = between(r, 0, 1) ? 1.0f : (float)rng_unit(r) * 20;
+    uint8_t *out = guard_new(n);
+    float zero = (float)between(r, 0, 255);
+    int lo = between(r, 0, 100), hi = between(r, lo, 255);
+    for (size_t i = 0; i < n; i++)
+        x[i] = between(r, 0, 2) ? (float)(rng_unit(r) * 100 - 50) : special[rng_below(r, (uint32_t)count)];
+    v->quantize_f32(n, x, inv, zero, lo, hi, out);
+    for (size_t i = 0; i < n; i++) {
+        volatile float product = x[i] * inv;
+        volatile float sum = product + zero;
+        double y = rint((double)sum);
+        ck_assert_int_eq(out[i], isnan(y) ? lo : y < lo ? lo : y > hi ? hi : (int)y);
+    }
+    ck_assert(guard_intact(out));
+    guard_free(x);
+    guard_free(out);
+}
+
+static void try_dequantize(const struct vec_kernels *v, struct rng *r)
+{
+    size_t n = rng_below(r, 80);
+    uint8_t *in = random_bytes(r, n);
+    float *out = guard_new(n * sizeof *out), scale = (float)rng_unit(r), zero = (float)between(r, 0, 255);
+    v->dequantize_u8(n, in, scale, zero, out);
+    for (size_t i = 0; i < n; i++) {
+        volatile float difference = (float)in[i] - zero;
+        volatile float product = difference * scale;
+        ck_assert(out[i] == product);
+    }
+    ck_assert(guard_intact(out));
+    guard_free(in);
+    guard_free(out);
+}
+
+/* --- pooling --------------------------------------------------------------------------------------------------------
+ */
+
+/* Largest, sum and count of what is under the window. */
+static void pool(const struct conv_geom *g, const uint8_t *in, size_t i, int *top, int64_t *sum, int *k)
+{
+    int c = (int)i % g->cout, pixel = (int)i / g->cout;
+    *top = *k = 0;
+    *sum = 0;
+    for (int ky = 0; ky < g->kh; ky++)
+        for (int kx = 0; kx < g->kw; kx++) {
+            int at = tap_at(g, pixel / g->ow, pixel % g->ow, ky, kx);
+            if (at < 0)
+                continue;
+            *top = in[at + c] > *top ? in[at + c] : *top;
+            *sum += in[at + c];
+            ++*k;
+        }
+}
+
+static void try_pools(const struct vec_kernels *v, struct rng *r)
+{
+    struct conv_geom g;
+    random_geom(r, &g);
+    int taps = g.kh * g.kw, shift = between(r, 1, 40), lo = between(r, 0, 255), hi = between(r, lo, 255);
+    uint8_t *in = random_bytes(r, in_size(&g)), *most = guard_new(out_size(&g)), *mean = guard_new(out_size(&g));
+    int32_t *m = guard_new((size_t)(taps + 1) * sizeof *m);
+    int64_t *b = guard_new((size_t)(taps + 1) * sizeof *b);
+    for (int i = 0; i <= taps; i++) {
+        m[i] = (int32_t)(rng_next(r) >> between(r, 33, 60));
+        b[i] = (int64_t)(rng_next(r) >> 20) - (INT64_C(1) << 42);
+    }
+    v->maxpool_u8(&g, in, most);
+    v->avgpool_u8(&g, in, m, b, shift, lo, hi, mean);
+    for (size_t i = 0; i < out_size(&g); i++) {
+        int top, k;
+        int64_t sum;
+        pool(&g, in, i, &top, &sum, &k);
+        ck_assert_int_eq(most[i], top);
+        ck_assert_int_eq(mean[i], clamp(floor_shift(sum * m[k] + b[k], shift), lo, hi));
+    }
+    ck_assert(guard_intact(most) && guard_intact(mean));
+    void *all[] = {in, most, mean, m, b};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        guard_free(all[i]);
+}
+
+/* --- float ----------------------------------------------------------------------------------------------------------
+ */
+
+static void try_depthwise(const struct vec_kernels *v, struct rng *r)
+{
+    struct conv_geom g;
+    random_geom(r, &g);
+    int multiplier = between(r, 0, 4) ? 1 : 2;
+    g.cout *= multiplier;
+    float *in = random_floats(r, in_size(&g)), *w = random_floats(r, (size_t)(g.kh * g.kw * g.cout));
+    float *bias = random_floats(r, (size_t)g.cout), *out = guard_new(out_size(&g) * sizeof *out);
+    v->dwconv_f32(&g, in, w, bias, -1.5f, 2.5f, out);
+    for (size_t i = 0; i < out_size(&g); i++) {
+        int c = (int)i % g.cout, pixel = (int)i / g.cout;
+        double acc = bias[c];
+        for (int ky = 0; ky < g.kh; ky++)
+            for (int kx = 0; kx < g.kw; kx++) {
+                int at = tap_at(&g, pixel / g.ow, pixel % g.ow, ky, kx);
+                acc += at < 0 ? 0 : (double)in[at + c / multiplier] * w[(ky * g.kw + kx) * g.cout + c];
+            }
+        acc = acc < -1.5 ? -1.5 : acc > 2.5 ? 2.5 : acc;
+        ck_assert_double_eq_tol(out[i], acc, 1e-4);
+    }
+    ck_assert(guard_intact(out));
+    void *all[] = {in, w, bias, out};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        guard_free(all[i]);
+}
+
+static void try_im2col(const struct vec_kernels *v, struct rng *r)
+{
+    struct conv_geom g;
+    random_geom(r, &g);
+    g.groups = g.cin % 4 == 0 && between(r, 0, 1) ? 4 : 1;
+    int cg = g.cin / g.groups, group = between(r, 0, g.groups - 1), pixels = g.oh * g.ow;
+    int first = between(r, 0, pixels - 1), count = between(r, 0, pixels - first);
+    size_t row = (size_t)(g.kh * g.kw * cg);
+    float *in = random_floats(r, in_size(&g)), *rows = guard_new((size_t)count * row * sizeof *rows);
+    v->im2col_f32(&g, group, first, count, in, rows);
+    for (size_t i = 0; i < (size_t)count * row; i++) {
+        int pixel = first + (int)(i / row), tap = (int)(i % row) / cg, c = (int)(i % row) % cg;
+        int at = tap_at(&g, pixel / g.ow, pixel % g.ow, tap / g.kw, tap % g.kw);
+        ck_assert(rows[i] == (at < 0 ? 0 : in[at + group * cg + c]));
+    }
+    ck_assert(guard_intact(rows));
+    guard_free(in);
+    guard_free(rows);
+}
+
+/* --- tests ----------------------------------------------------------------------------------------------------------
+ */
+
+static void (*const trials[])(const struct vec_kernels *v, struct rng *r) = {
+    try_add, try_lut, try_quantize, try_dequantize, try_pools, try_depthwise, try_im2col,
+};
+enum { TRIALS = sizeof trials / sizeof *trials };
+
+START_TEST(test_entry)
+{
+    for (int t = 0; t < vec_kernel_table_count; t++) {
+        struct rng r;
+        rng_init(&r, 5000 + (uint64_t)_i);
+        if (!isa_supported(vec_kernel_tables[t]->isa))
+            continue;
+        for (int i = 0; i < ROUNDS; i++)
+            trials[_i](vec_kernel_tables[t], &r);
+    }
+}
+END_TEST
+
+Suite *check_vec_suite(void)
+{
+    Suite *s = suite_create("vec");
+    TCase *c = tcase_create("entries");
+    tcase_set_timeout(c, 60);
+    tcase_add_loop_test(c, test_entry, 0, TRIALS);
+    suite_add_tcase(s, c);
+    return s;
+}

@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Holds what the compiler does not: layers, fences, headers that stand alone, exported names, format; then builds with
+# the warnings of gcc and of clang as errors. Prints each finding as FILE: what, and fails when there is one.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+status=0
+found() {
+    printf '%s\n' "$1"
+    status=1
+}
+
+# --- layers: a folder includes only itself and those below it ---------------------------------------------------------
+allowed() {
+    case $1 in
+    base) echo "base" ;;
+    kernels) echo "base kernels" ;;
+    model) echo "base model" ;;
+    quant) echo "base kernels model quant" ;;
+    engine) echo "base kernels model quant engine" ;;
+    profiles) echo "base quant profiles" ;;
+    search) echo "base kernels model quant engine profiles search" ;;
+    ui) echo "base kernels model quant engine profiles search ui" ;;
+    cli) echo "base kernels model quant engine profiles search ui cli" ;;
+    *) echo "base kernels model quant engine profiles search ui cli tests bench" ;;
+    esac
+}
+for dir in base kernels model quant engine profiles search ui cli; do
+    ok=" $(allowed $dir) "
+    grep -n '^#include "' $dir/*.[ch] | while IFS= read -r line; do
+        target=$(printf '%s' "$line" | sed 's/.*#include "\([^/"]*\).*/\1/')
+        case $ok in *" $target "*) ;; *) printf '%s: %s must not include %s\n' "${line%%:*}" $dir "$target" ;; esac
+    done
+done >/tmp/lint.$$
+[ -s /tmp/lint.$$ ] && found "$(cat /tmp/lint.$$)"
+rm -f /tmp/lint.$$
+
+# --- fences -----------------------------------------------------------------------------------------------------------
+fence() { # pattern, what, files it may be in (extended regex)
+    hits=$(grep -lE "$1" base/* kernels/* model/* quant/* engine/* profiles/* search/* ui/* cli/* 2>/dev/null |
+        grep -E '\.[ch]$' | grep -vE "$3")
+    [ -z "$hits" ] || for f in $hits; do found "$f: $2"; done
+}
+fence '#include <(n?curses|ncursesw/|term\.h)' 'curses only in ui/' '^ui/'
+fence '#include <yaml\.h>' '<yaml.h> only in base/yaml_doc.c' '^base/yaml_doc\.c$'
+fence '#include <(immintrin|x86intrin|arm_neon|simde)' 'intrinsics only in kernels/' '^kernels/'
+fence '#include <(pthread|threads|omp)\.h>' 'threads only in base/' '^base/parallel\.c$'
+fence '(^|[^_a-zA-Z])(printf|puts|putchar|exit)\(' 'printf and exit only in cli/ and ui/' '^(cli|ui)/'
+
+# --- headers stand alone ----------------------------------------------------------------------------------------------
+make -s B=build-lint build-lint/model/onnx.pb-c.h || status=1
+flags="-std=c11 -D_GNU_SOURCE -I. -Ibuild-lint $(pkg-config --cflags ncursesw yaml-0.1 libprotobuf-c zlib libcjson openblas libxxhash check)"
+for h in base/*.h kernels/*.h model/*.h quant/*.h engine/*.h profiles/*.h search/*.h ui/*.h cli/*.h tests/*.h; do
+    isa=
+    case $h in *avx2*) isa=-mavx2 ;; *avx512*) isa="-mavx512f -mavx512bw -mavx512vl -mavx512vnni" ;; esac
+    case $h in *avx2* | *avx512* | kernels/intrin.h) [ "$(uname -m)" = x86_64 ] || continue ;; esac
+    # shellcheck disable=SC2086
+    printf '#include "%s"\nint lint_unused;\n' "$h" | ${CC:-gcc} $flags $isa -Wall -Werror -fsyntax-only -x c - 2>/dev/null ||
+        found "$h: does not compile on its own"
+done
+
+# --- warnings of both compilers, as errors ----------------------------------------------------------------------------
+for cc in gcc clang; do
+    command -v $cc >/dev/null || {
+        found "lint: $cc is not installed"
+        continue
+    }
+    make -s -j2 CC=$cc WERROR=1 B=build-lint-$cc build-lint-$cc/bitfader build-lint-$cc/check_all build-lint-$cc/bench_all ||
+        found "lint: warnings with $cc"
+done
+
+# --- exported names: declared in a header of their folder -------------------------------------------------------------
+for dir in base kernels model quant engine profiles search ui cli; do
+    for o in build-lint-gcc/$dir/*.o; do
+        case $o in *pb-c.o | *main.o) continue ;; esac
+        for name in $(nm -g --defined-only "$o" | awk '$2 ~ /[TDRB]/ {print $3}'); do
+            grep -qE "(^|[^a-zA-Z0-9_])$name([^a-zA-Z0-9_]|\$)" $dir/*.h ||
+                found "$o: $name is exported but no header of $dir/ declares it"
+        done
+    done
+done
+
+# --- format -----------------------------------------------------------------------------------------------------------
+# shellcheck disable=SC2046
+clang-format --dry-run -Werror $(git ls-files '*.c' '*.h') 2>/tmp/format.$$ ||
+    found "$(grep -o '^[^:]*:[0-9]*' /tmp/format.$$ | cut -d: -f1 | sort -u | sed 's/$/: not formatted (clang-format -i)/')"
+rm -f /tmp/format.$$
+
+[ $status -eq 0 ] && echo "lint: clean"
+exit $status

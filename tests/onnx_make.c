@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/onnx_make.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 64 };
+
+struct maker {
+    struct arena *a;
+    Onnx__ModelProto *model;
+    Onnx__GraphProto *graph;
+};
+
+float onnx_make_value(int64_t i)
+{
+    return (float)(i * 7 % 11 - 5) * 0.25f;
+}
+
+static char *copy_n(struct arena *a, const char *s, size_t n)
+{
+    char *out = arena_new(a, n + 1, 1);
+    return memcpy(out, s, n);
+}
+
+/* Cuts *s at the next separator and moves past it; what was cut off, in the arena. */
+static char *cut(struct arena *a, const char **s, const char *separators)
+{
+    size_t n = strcspn(*s, separators);
+    char *out = copy_n(a, *s, n);
+    *s += n + ((*s)[n] != '\0');
+    return out;
+}
+
+static int64_t *parse_ints(struct arena *a, const char *s, size_t *n)
+{
+    int64_t *out = arena_new(a, MOST, sizeof *out);
+    *n = 0;
+    while (*s) {
+        assert(*n < MOST);
+        out[(*n)++] = strtoll(cut(a, &s, ","), NULL, 10);
+    }
+    return out;
+}
+
+static Onnx__TypeProto *make_type(struct arena *a, const char *dims)
+{
+    Onnx__TypeProto *type = arena_new(a, 1, sizeof *type);
+    Onnx__TypeProto__Tensor *t = arena_new(a, 1, sizeof *t);
+    onnx__type_proto__init(type);
+    onnx__type_proto__tensor__init(t);
+    type->tensor_type = t;
+    t->elem_type = 1;
+    if (!*dims)
+        return type;
+    t->shape = arena_new(a, 1, sizeof *t->shape);
+    onnx__tensor_shape_proto__init(t->shape);
+    t->shape->dim = arena_new(a, MOST, sizeof *t->shape->dim);
+    while (*dims) {
+        Onnx__TensorShapeProto__Dimension *d = arena_new(a, 1, sizeof *d);
+        char *s = cut(a, &dims, ",");
+        onnx__tensor_shape_proto__dimension__init(d);
+        d->value_case = isalpha((unsigned char)*s) ? ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM
+                                                   : ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+        if (isalpha((unsigned char)*s))
+            d->dim_param = s;
+        else
+            d->dim_value = strtoll(s, NULL, 10);
+        t->shape->dim[t->shape->n_dim++] = d;
+    }
+    return type;
+}
+
+static void add_value(struct maker *m, Onnx__ValueInfoProto **list, size_t *n, const char *line)
+{
+    Onnx__ValueInfoProto *v = arena_new(m->a, 1, sizeof *v);
+    onnx__value_info_proto__init(v);
+    v->name = cut(m->a, &line, " ");
+    v->type = make_type(m->a, line);
+    assert(*n < MOST);
+    list[(*n)++] = v;
+}
+
+static void add_tensor(struct maker *m, const char *line, int floats)
+{
+    Onnx__TensorProto *t = arena_new(m->a, 1, sizeof *t);
+    onnx__tensor_proto__init(t);
+    t->name = cut(m->a, &line, " ");
+    t->dims = parse_ints(m->a, cut(m->a, &line, " "), &t->n_dims);
+    t->data_type = floats ? 1 : 7;
+    size_t count = 1;
+    for (size_t i = 0; i < t->n_dims; i++)
+        count *= (size_t)t->dims[i];
+    if (*line == '=')
+        line += 1 + strspn(line + 1, " ");
+    t->float_data = floats ? arena_new(m->a, count, sizeof(float)) : NULL;
+    t->int64_data = floats ? NULL : arena_new(m->a, count, sizeof(int64_t));
+    int pattern = !*line;
+    for (size_t i = 0; i < count; i++) {
+        const char *value = pattern ? "" : cut(m->a, &line, ",");
+        if (floats)
+            t->float_data[i] = pattern ? onnx_make_value((int64_t)i) : strtof(value, NULL);
+        else
+            t->int64_data[i] = strtoll(value, NULL, 10);
+    }
+    *(floats ? &t->n_float_data : &t->n_int64_data) = count;
+    assert(m->graph->n_initializer < MOST);
+    m->graph->initializer[m->graph->n_initializer++] = t;
+}
+
+/* Takes an initializer out of the graph to be the value of an attribute. */
+static Onnx__TensorProto *take_tensor(struct maker *m, const char *name)
+{
+    Onnx__GraphProto *g = m->graph;
+    for (size_t i = 0; i < g->n_initializer; i++)
+        if (strcmp(g->initializer[i]->name, name) == 0) {
+            Onnx__TensorProto *t = g->initializer[i];
+            g->initializer[i] = g->initializer[--g->n_initializer];
+            return t;
+        }
+    assert(!"a tensor attribute must name a const or ints line above it");
+    return NULL;
+}
+
+static void add_attr(struct maker *m, Onnx__NodeProto *n, const char *text)
+{
+    Onnx__AttributeProto *a = arena_new(m->a, 1, sizeof *a);
+    onnx__attribute_proto__init(a);
+    a->name = cut(m->a, &text, "=");
+    if (*text == '\'') {
+        text++;
+        char *s = cut(m->a, &text, "'");
+        if (strcmp(a->name, "name") == 0) {
+            n->name = s;
+            return;
+        }
+        a->type = 3;
+        a->s = (ProtobufCBinaryData){strlen(s), (uint8_t *)s};
+    } else if (*text == '[') {
+        text++;
+        a->type = 7;
+        a->ints = parse_ints(m->a, cut(m->a, &text, "]"), &a->n_ints);
+    } else if (isalpha((unsigned char)*text)) {
+        a->type = 4;
+        a->t = take_tensor(m, text);
+    } else if (strchr(text, '.')) {
+        a->type = 1;
+        a->f = strtof(text, NULL);
+    } else {
+        a->type = 2;
+        a->i = strtoll(text, NULL, 10);
+    }
+    assert(n->n_attribute < MOST);
+    n->attribute[n->n_attribute++] = a;
+}
+
+static char **parse_names(struct arena *a, const char *s, size_t *n)
+{
+    char **out = arena_new(a, MOST, sizeof *out);
+    for (*n = 0; *s;) {
+        size_t len = strcspn(s, ",");
+        out[(*n)++] = copy_n(a, s, len);
+        if (s[len] == ',' && !s[len + 1])
+            out[(*n)++] = copy_n(a, "", 0);
+        s += len + (s[len] == ',');
+    }
+    return out;
+}
+
+static void add_node(struct maker *m, const char *line)
+{
+    Onnx__NodeProto *n = arena_new(m->a, 1, sizeof *n);
+    onnx__node_proto__init(n);
+    n->op_type = cut(m->a, &line, "(");
+    n->input = parse_names(m->a, cut(m->a, &line, ")"), &n->n_input);
+    assert(strncmp(line, "->", 2) == 0);
+    line += 2;
+    n->output = parse_names(m->a, cut(m->a, &line, " "), &n->n_output);
+    n->attribute = arena_new(m->a, MOST, sizeof *n->attribute);
+    while (*line)
+        add_attr(m, n, cut(m->a, &line, " "));
+    assert(m->graph->n_node < MOST);
+    m->graph->node[m->graph->n_node++] = n;
+}
+
+static void add_line(struct maker *m, const char *line)
+{
+    Onnx__GraphProto *g = m->graph;
+    if (strncmp(line, "opset ", 6) == 0)
+        m->model->opset_import[0]->version = strtoll(line + 6, NULL, 10);
+    else if (strncmp(line, "in ", 3) == 0)
+        add_value(m, g->input, &g->n_input, line + 3);
+    else if (strncmp(line, "out ", 4) == 0)
+        add_value(m, g->output, &g->n_output, line + 4);
+    else if (strncmp(line, "value ", 6) == 0)
+        add_value(m, g->value_info, &g->n_value_info, line + 6);
+    else if (strncmp(line, "const ", 6) == 0)
+        add_tensor(m, line + 6, 1);
+    else if (strncmp(line, "ints ", 5) == 0)
+        add_tensor(m, line + 5, 0);
+    else if (*line)
+        add_node(m, line);
+}
+
+Onnx__ModelProto *onnx_make_model(const char *text, struct arena *a)
+{
+    struct maker m = {.a = a, .model = arena_new(a, 1, sizeof *m.model), .graph = arena_new(a, 1, sizeof *m.graph)};
+    onnx__model_proto__init(m.model);
+    onnx__graph_proto__init(m.graph);
+    m.model->graph = m.graph;
+    m.model->ir_version = 8;
+    m.model->producer_name = arena_strdup(a, "test");
+    m.model->n_opset_import = 1;
+    m.model->opset_import = arena_new(a, 1, sizeof *m.model->opset_import);
+    m.model->opset_import[0] = arena_new(a, 1, sizeof **m.model->opset_import);
+    onnx__operator_set_id_proto__init(m.model->opset_import[0]);
+    m.model->opset_import[0]->version = 13;
+    m.graph->input = arena_new(a, MOST, sizeof *m.graph->input);
+    m.graph->output = arena_new(a, MOST, sizeof *m.graph->output);
+    m.graph->value_info = arena_new(a, MOST, sizeof *m.graph->value_info);
+    m.graph->initializer = arena_new(a, MOST, sizeof *m.graph->initializer);
+    m.graph->node = arena_new(a, MOST, sizeof *m.graph->node);
+    while (*text)
+        add_line(&m, cut(a, &text, "\n"));
+    return m.model;
+}
+
+unsigned char *onnx_make_bytes(const Onnx__ModelProto *m, struct arena *a, size_t *n)
+{
+    *n = onnx__model_proto__get_packed_size(m);
+    unsigned char *bytes = arena_new(a, *n, 1);
+    onnx__model_proto__pack(m, bytes);
+    return bytes;
+}
