@@ -128,7 +128,7 @@ static int fusable_add(const struct compiler *c, int node, int *other)
     return there && *other != n->out[0] ? a : -1;
 }
 
-/* The numbers behind struct requant: out = clamp((acc * m + r * res_m + b) >> shift). The real value of an output is
+/* The numbers behind struct requant: out = clamp((((acc * m + r * res_m) << left) + b) >> shift). The real value of an output is
  *     s_a * s_w[c] * (acc - z_a * sum of levels) + bias[c] + s_r * (r - z_r),
  * divided by s_out and moved by z_out. Multipliers get 30 bits for the largest channel. */
 static void make_requant(struct compiler *c, struct step *s, const struct quant_weights *w, const float *bias,
@@ -141,7 +141,9 @@ static void make_requant(struct compiler *c, struct step *s, const struct quant_
         largest = fmax(largest, (double)in->scale * w->scale[o] / out->scale);
     int shift = largest > 0 ? 30 - (int)ceil(log2(largest)) : 30;
     shift = shift < 1 ? 1 : shift > 46 ? 46 : shift;
-    double unit = ldexp(1, shift), most = ldexp(1, 60);
+    int left = shift < 32 ? 32 - shift : 0; /* kernels are fast from 32 on */
+    shift += left;
+    double unit = ldexp(1, shift), multiplier_unit = ldexp(1, shift - left), most = ldexp(1, 60);
     for (int o = 0; o < w->cout; o++) {
         int64_t levels = 0;
         for (int i = 0; i < w->k; i++)
@@ -150,10 +152,10 @@ static void make_requant(struct compiler *c, struct step *s, const struct quant_
         double offset = ((bias ? bias[o] : 0) - product * in->zero * (double)levels) / out->scale + out->zero;
         if (res)
             offset -= res_real * res->zero;
-        m[o] = (int32_t)fmin(rint(product / out->scale * unit), 2147483647.0);
+        m[o] = (int32_t)fmin(rint(product / out->scale * multiplier_unit), 2147483647.0);
         b[o] = (int64_t)rint(fmin(fmax(offset * unit, -most), most)) + (int64_t)(unit / 2);
     }
-    s->rq = (struct requant){.m = m, .b = b, .res_m = (int64_t)fmin(rint(res_real * unit), 2147483647.0), .shift = shift};
+    s->rq = (struct requant){.m = m, .b = b, .res_m = (int64_t)fmin(rint(res_real * multiplier_unit), 2147483647.0), .shift = shift, .left = left};
     compile_code_limits(out, s->lo, s->hi, &s->rq.lo, &s->rq.hi);
 }
 

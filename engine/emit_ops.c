@@ -271,7 +271,10 @@ static int emit_binary(struct compiler *c, const struct node *n, struct err *e)
     s->op = n->op;
     s->lo = n->act_lo;
     s->hi = n->act_hi;
-    s->run = step_binary_f32;
+    bool same = n->op == OP_ADD && !memcmp(sa, sb, (size_t)to->n * sizeof *sa);
+    for (int i = 0; i < to->n; i++)
+        same &= to->d[i] == 1 || sa[i] != 0;
+    s->run = same ? step_add_f32 : step_binary_f32;
     made_float(c, n->out[0], out);
     return 0;
 }

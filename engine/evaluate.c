@@ -91,14 +91,16 @@ static void share_extremes(struct crew *c, int n_tensors)
 {
     for (int t = 0; t < n_tensors; t++) {
         float lo = 0, hi = 0;
+        bool seen = false;
         for (int i = 0; i < c->n_workers; i++) {
             const struct histogram *h = c->workers[i].seen->tensors[t];
+            seen |= h != NULL;
             lo = h ? fminf(lo, h->min) : lo;
             hi = h ? fmaxf(hi, h->max) : hi;
         }
         for (int i = 0; i < c->n_workers; i++) {
             struct histogram **h = &c->workers[i].seen->tensors[t];
-            if (!*h && c->workers[0].seen->tensors[t])
+            if (!*h && seen) /* a worker that got no image in the first pass may get one in the second */
                 *h = mem_new(1, sizeof **h);
             if (*h) {
                 (*h)->min = lo;

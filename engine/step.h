@@ -105,6 +105,7 @@ void step_maxpool_u8(const struct step *s, const struct run_state *r);
 void step_avgpool_u8(const struct step *s, const struct run_state *r);
 void step_copy_u8(const struct step *s, const struct run_state *r);
 void step_copy_f32(const struct step *s, const struct run_state *r);
+void step_add_f32(const struct step *s, const struct run_state *r); /* same shapes */
 void step_binary_f32(const struct step *s, const struct run_state *r);
 void step_unary_f32(const struct step *s, const struct run_state *r);
 void step_affine_f32(const struct step *s, const struct run_state *r);

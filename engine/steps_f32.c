@@ -14,13 +14,6 @@ static inline float clampf(float v, float lo, float hi)
     return v < lo ? lo : v > hi ? hi : v;
 }
 
-static void add_bias_clamp(float *out, int64_t pixels, int channels, const float *bias, float lo, float hi)
-{
-    for (int64_t i = 0; i < pixels; i++, out += channels)
-        for (int c = 0; c < channels; c++)
-            out[c] = clampf(out[c] + bias[c], lo, hi);
-}
-
 /* Rows of the im2col matrix that are made at a time, so that they stay in the second level cache. */
 static int rows_at_once(const struct conv_geom *g)
 {
@@ -60,7 +53,13 @@ void step_conv_f32(const struct step *s, const struct run_state *r)
                 cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1, a, k, w, n, 0, c, g->cout);
         }
     }
-    add_bias_clamp(out, pixels, g->cout, s->bias, s->lo, s->hi);
+    r->vec->bias_clamp_f32((size_t)pixels, (size_t)g->cout, s->bias, s->lo, s->hi, out);
+}
+
+void step_add_f32(const struct step *s, const struct run_state *r)
+{
+    r->vec->add_f32((size_t)r->plan->values[s->out].count, value_at(r, s->in[0]), value_at(r, s->in[1]), s->lo, s->hi,
+                    value_at(r, s->out));
 }
 
 void step_dwconv_f32(const struct step *s, const struct run_state *r)

@@ -41,15 +41,17 @@ struct conv_weights {
 };
 
 /* Fixed-point requantization of a 32-bit accumulator to a code:
- *     out = clamp((acc * m[c] + r * res_m + b[c]) >> shift, lo, hi)
+ *     out = clamp((((acc * m[c] + r * res_m) << left) + b[c]) >> shift, lo, hi)
  * in 64-bit arithmetic, >> rounding to minus infinity (b holds the half for rounding to nearest), r the code of the
- * residual input if there is one. |acc * m + r * res_m + b| < 2^62 is the caller's duty. 1 <= shift <= 61. */
+ * residual input if there is one. That no sum reaches 2^62 in magnitude is the caller's duty. 1 <= shift <= 61; SIMD
+ * kernels are fast from 32 on, and `left` (0..31) is there to get there when multipliers are large. */
 struct requant {
     const int32_t *m; /* [cout] */
     const int64_t *b; /* [cout] */
     int64_t res_m;    /* |res_m| < 2^31 */
     int shift;
     int lo, hi; /* 0 <= lo <= hi <= 255; a fused ReLU or Clip is in here */
+    int left;
 };
 
 /* One call of a convolution. Exactly one of out_u8, out_s32, out_f32 is set. */
@@ -120,6 +122,12 @@ struct vec_kernels {
     /* Rows of a convolution's input matrix: for output pixels first..first+count-1 of group `group`, each row holds
      * [kh][kw][cin/groups] values, zero outside of the image. */
     void (*im2col_f32)(const struct conv_geom *g, int group, int first, int count, const float *in, float *rows);
+
+    /* x[pixels][channels] = clamp(x + bias[channel], lo, hi): what follows a matrix product. */
+    void (*bias_clamp_f32)(size_t pixels, size_t channels, const float *bias, float lo, float hi, float *x);
+
+    /* out = clamp(a + b, lo, hi) */
+    void (*add_f32)(size_t n, const float *a, const float *b, float lo, float hi, float *out);
 };
 
 extern const struct vec_kernels *const vec_kernel_tables[]; /* slow to fast, C first */

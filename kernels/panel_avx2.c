@@ -190,14 +190,15 @@ static inline __attribute__((always_inline)) __m256i requant8(const struct requa
     __m256i m = _mm256_load_si256((const __m256i *)(r->m + 8 * half));
     __m256i even = _mm256_mul_epi32(x, m);
     __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(x, 32), _mm256_srli_epi64(m, 32));
-    even = _mm256_add_epi64(even, _mm256_load_si256((const __m256i *)(r->even + 4 * half)));
-    odd = _mm256_add_epi64(odd, _mm256_load_si256((const __m256i *)(r->odd + 4 * half)));
     if (residual) {
         __m256i res = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(residual + 8 * half)));
         __m256i rm = _mm256_set1_epi64x(rq->res_m);
         even = _mm256_add_epi64(even, _mm256_mul_epi32(res, rm));
         odd = _mm256_add_epi64(odd, _mm256_mul_epi32(_mm256_srli_epi64(res, 32), rm));
     }
+    __m128i left = _mm_cvtsi32_si128(rq->left);
+    even = _mm256_add_epi64(_mm256_sll_epi64(even, left), _mm256_load_si256((const __m256i *)(r->even + 4 * half)));
+    odd = _mm256_add_epi64(_mm256_sll_epi64(odd, left), _mm256_load_si256((const __m256i *)(r->odd + 4 * half)));
     __m256i upper = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
     return _mm256_sra_epi32(upper, _mm_cvtsi32_si128(rq->shift - 32));
 }

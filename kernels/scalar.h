@@ -22,9 +22,10 @@ static inline void conv_store(const struct conv_call *call, size_t i, int c, int
         call->out_f32[i] = (float)acc * call->scale[c] + call->bias[c];
     } else {
         const struct requant *rq = call->rq;
-        int64_t x = (int64_t)acc * rq->m[c] + rq->b[c];
+        int64_t x = (int64_t)acc * rq->m[c];
         if (call->residual)
             x += call->residual[i] * rq->res_m;
+        x = x * (INT64_C(1) << rq->left) + rq->b[c];
         call->out_u8[i] = (uint8_t)clamp_i64(x >> rq->shift, rq->lo, rq->hi);
     }
 }

@@ -118,6 +118,24 @@ static void im2col_f32(const struct conv_geom *g, int group, int first, int coun
             }
 }
 
+static void bias_clamp_f32(size_t pixels, size_t channels, const float *bias, float lo, float hi, float *x)
+{
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t c = 0; c < channels; c++, x++) {
+            float v = *x + bias[c];
+            *x = v < lo ? lo : v > hi ? hi : v;
+        }
+}
+
+static void add_f32(size_t n, const float *a, const float *b, float lo, float hi, float *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        float v = a[i] + b[i];
+        out[i] = v < lo ? lo : v > hi ? hi : v;
+    }
+}
+
 const struct vec_kernels vec_c = {
-    "c", ISA_C, add_u8, lut_u8, maxpool_u8, avgpool_u8, quantize_f32, dequantize_u8, dwconv_f32, im2col_f32,
+    "c",          ISA_C,         add_u8,     lut_u8,     maxpool_u8,     avgpool_u8,
+    quantize_f32, dequantize_u8, dwconv_f32, im2col_f32, bias_clamp_f32, add_f32,
 };

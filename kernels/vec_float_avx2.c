@@ -161,3 +161,23 @@ void im2col_f32_avx2(const struct conv_geom *g, int group, int first, int count,
         }
     }
 }
+
+/* --- after a product, and sums --------------------------------------------------------------------------------------
+ */
+
+void add_f32_avx2(size_t n, const float *a, const float *b, float lo, float hi, float *out)
+{
+    __m256 low = _mm256_set1_ps(lo), high = _mm256_set1_ps(hi);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 v = _mm256_add_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i));
+        _mm256_storeu_ps(out + i, _mm256_min_ps(high, _mm256_max_ps(low, v)));
+    }
+    vec_c.add_f32(n - i, a + i, b + i, lo, hi, out + i);
+}
+
+void bias_clamp_f32_avx2(size_t pixels, size_t channels, const float *bias, float lo, float hi, float *x)
+{
+    for (size_t i = 0; i < pixels; i++, x += channels)
+        add_f32_avx2(channels, x, bias, lo, hi, x);
+}

@@ -2,6 +2,7 @@
 #include "quant/histogram.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 
 void histogram_range(struct histogram *h, const float *x, size_t n)
@@ -20,21 +21,23 @@ void histogram_range(struct histogram *h, const float *x, size_t n)
 void histogram_add(struct histogram *h, const float *x, size_t n)
 {
     float width = (h->max - h->min) / HISTOGRAM_BINS;
-    float inv = width > 0 ? 1 / width : 0;
-    int64_t zeros = 0;
+    float inv = width >= FLT_MIN ? 1 / width : 0;
+    int64_t zeros = 0, ignored = 0;
     for (size_t i = 0; i < n; i++) {
         if (x[i] == 0) {
             zeros++;
             continue;
         }
-        if (!isfinite(x[i]))
+        if (!isfinite(x[i])) {
+            ignored++;
             continue;
+        }
         int b = (int)((x[i] - h->min) * inv);
         b = b < 0 ? 0 : b >= HISTOGRAM_BINS ? HISTOGRAM_BINS - 1 : b;
         h->bins[b]++;
     }
     h->zeros += zeros;
-    h->count += (int64_t)n;
+    h->count += (int64_t)n - ignored;
 }
 
 void histogram_merge(struct histogram *a, const struct histogram *b)

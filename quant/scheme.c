@@ -2,6 +2,7 @@
 #include "quant/scheme.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -53,13 +54,13 @@ static float clip_percentile(const float *w, size_t n, float peak)
     int b = BINS - 1;
     while (b > 0 && seen + bins[b] <= outside)
         seen += bins[b--];
-    return peak * (float)(b + 1) / BINS;
+    return peak * ((float)(b + 1) / BINS); /* a huge peak times a count would overflow */
 }
 
 static float uniform_scale(const float *w, size_t n, int bits, int range)
 {
     float qmax = (float)((1 << (bits - 1)) - 1), peak = max_abs(w, n);
-    if (!(peak > 0))
+    if (!(peak >= 1024 * FLT_MIN)) /* so that 1 / scale is finite below: smaller weights are as good as zero */
         return 1;
     if (range == RANGE_MINMAX)
         return peak / qmax;

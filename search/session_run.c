@@ -160,7 +160,13 @@ int session_run(struct session *s, const struct profile *p, const struct run_opt
         measure_latency(s, plan, r);
     if (!rc && o->accuracy && s->dataset) {
         int all_images = s->dataset->evaluate.n;
-        rc = measure_accuracy(s, plan, o->images > 0 && o->images < all_images ? o->images : all_images, pr, r);
+        int images = o->images > 0 && o->images < all_images ? o->images : all_images;
+        /* A part of the images is compared with fp32 on the same part; for all of them the tables may know it. */
+        if (images < all_images || isnan(s->tables->fp32_accuracy))
+            rc = session_need_fp32(s, images, pr, e);
+        r->partial = rc > 0;
+        if (!rc)
+            rc = measure_accuracy(s, plan, images, pr, r);
         if (rc == 0)
             learn(s, p, r);
     }

@@ -223,6 +223,12 @@ static void explain(const struct solve_problem *p, const struct tables *t, const
         snprintf(why + strlen(why), 256 - strlen(why), " (%d layers are locked)", locked);
 }
 
+/* Files show two decimals. */
+static double rounded(double x)
+{
+    return rint(x * 100) / 100;
+}
+
 static void fill_profile(struct session *s, const struct search_options *o, struct search_result *r)
 {
     struct profile *p = r->profile;
@@ -233,14 +239,17 @@ static void fill_profile(struct session *s, const struct search_options *o, stru
     p->sensitivity = mem_strdup("kl");
     p->seed = s->options.seed;
     const struct estimate *e = &r->estimate;
-    p->estimate = (struct profile_result){.known = true, .accuracy = e->accuracy.value, .accuracy_error = e->accuracy.error,
-                                          .fp32_accuracy = e->accuracy.fp32, .latency_us = e->latency.value / 1e3,
+    p->estimate = (struct profile_result){.known = true, .accuracy = rounded(e->accuracy.value),
+                                          .accuracy_error = rounded(e->accuracy.error),
+                                          .fp32_accuracy = rounded(e->accuracy.fp32),
+                                          .latency_us = rounded(e->latency.value / 1e3),
                                           .bytes = (int64_t)e->size.value};
     p->measurement = (struct profile_result){.known = false};
     if (!r->verified)
         return;
-    p->measurement = (struct profile_result){.known = true, .accuracy = r->run.accuracy, .accuracy_error = NAN,
-                                             .fp32_accuracy = r->run.fp32_accuracy, .latency_us = r->run.latency_ns / 1e3,
+    p->measurement = (struct profile_result){.known = true, .accuracy = rounded(r->run.accuracy), .accuracy_error = NAN,
+                                             .fp32_accuracy = rounded(r->run.fp32_accuracy),
+                                             .latency_us = rounded(r->run.latency_ns / 1e3),
                                              .bytes = r->run.bytes, .images = r->run.images};
     p->executed = mem_new((size_t)p->n_layers + 1, sizeof *p->executed);
     for (int l = 0; l < p->n_layers; l++)
@@ -273,9 +282,11 @@ struct hunt { /* one search: the bounds as they tighten, and the best so far */
 };
 
 /* Keeps a candidate when it is the first, or the first that meets the budgets. Takes profile and run over. */
-static void keep_candidate(struct hunt *h, struct profile *p, struct run_result *run, bool verified, bool feasible)
+static void keep_candidate(struct hunt *h, const struct tables *t, struct profile *p, struct run_result *run, bool verified,
+                           bool feasible)
 {
     struct search_result *r = h->r;
+    estimate_profile(t, p, &h->o->budgets, &r->estimate); /* by the tables of before it ran */
     profile_free(r->profile);
     run_result_done(&r->run);
     r->profile = p;
@@ -325,10 +336,9 @@ static int hunt_rounds(struct hunt *h, const struct profile *start, const struct
             return ok == -1 ? -1 : 1;
         }
         if (ok == 1 || ok == 2 || !r->profile || (run.accuracy > r->run.accuracy))
-            keep_candidate(h, p, &run, h->o->verify && ok != 2, ok == 1);
-        else {
+            keep_candidate(h, t, p, &run, h->o->verify && ok != 2, ok == 1);
+        else
             profile_free(p);
-        }
         if (ok != 0) {
             tables_free(t);
             return ok == 2;
@@ -376,12 +386,8 @@ int session_search(struct session *s, const struct profile *start, const struct 
         rc = hunt_rounds(&h, start, pr, e);
     }
     tables_free(t);
-    if (r->profile) {
-        t = session_tables(s);
-        estimate_profile(t, r->profile, &o->budgets, &r->estimate);
+    if (r->profile)
         fill_profile(s, o, r);
-        tables_free(t);
-    }
     mem_free(h.pick);
     arena_done(&h.f.arena);
     return rc;

@@ -7,7 +7,10 @@
 
 #include "base/mem.h"
 
-enum { STATE_LIMIT = 10000, BISECTIONS = 48 };
+enum { STATE_LIMIT = 10000, BEAM = 2000, OPTIONS_LIMIT = 10 << 20, BISECTIONS = 48 };
+
+/* Sums that are the same but for the order of addition may differ by this much: nothing is dropped for less. */
+static const double ROUNDING = 1e-12;
 
 struct state {
     double cost[COST_COUNT];
@@ -81,12 +84,17 @@ static bool within(const struct solve_problem *p, const double total[COST_COUNT]
     return true;
 }
 
-static void keep_if_better(struct solver *s, const int *pick, const double total[COST_COUNT])
+static void keep_if_better(struct solver *s, const int *pick)
 {
-    if (!within(s->p, total) || (s->found && total[s->p->objective] >= s->best))
+    /* Added up afresh, in the order in which the result is: total has been through many steps. */
+    double sum[COST_COUNT] = {0};
+    for (int u = 0; u < s->p->n_units; u++)
+        for (int c = 0; c < COST_COUNT; c++)
+            sum[c] += s->p->units[u].cost[pick[u]][c];
+    if (!within(s->p, sum) || (s->found && sum[s->p->objective] >= s->best))
         return;
     s->found = true;
-    s->best = total[s->p->objective];
+    s->best = sum[s->p->objective];
     memcpy(s->best_pick, pick, (size_t)s->p->n_units * sizeof *pick);
 }
 
@@ -118,7 +126,7 @@ static void improve(struct solver *s, int *pick, double total[COST_COUNT])
             moved = true;
         }
     }
-    keep_if_better(s, pick, total);
+    keep_if_better(s, pick);
 }
 
 /* Maximises the concave dual over the multipliers of the bounds in list[0..n-1], one inside the other, by bisection on
@@ -173,14 +181,14 @@ static bool promising(const struct solver *s, const double *cost, int next)
 {
     double bound = penalized(s, cost) + s->relaxed_after[next];
     for (int c = 0; c < COST_COUNT; c++) {
-        if (cost[c] + s->least_after[next][c] > s->p->bound[c])
+        if (cost[c] + s->least_after[next][c] > s->p->bound[c] + ROUNDING * fabs(s->p->bound[c]))
             return false;
         if (s->bounded[c])
-            bound -= s->lambda[c] * s->p->bound[c];
+            bound -= s->lambda[c] * (s->p->bound[c] + 1e-14 * fabs(s->p->bound[c])); /* a large multiplier cancels */
     }
     int o = s->p->objective;
     bound = fmax(bound, cost[o] + s->least_after[next][o]);
-    return !s->found || bound < s->best - 1e-12 * fabs(s->best);
+    return !s->found || bound < s->best - ROUNDING * fabs(s->best);
 }
 
 struct relevant { /* the objective and the bounded costs */
@@ -234,6 +242,13 @@ static void trace_back(const struct solver *s, struct state **lists, int at)
     mem_free(pick);
 }
 
+static int compare_penalized(const void *a, const void *b, void *ctx)
+{
+    double x = penalized(ctx, ((const struct state *)a)->cost), y = penalized(ctx, ((const struct state *)b)->cost);
+    return (x > y) - (x < y);
+}
+
+/* The dynamic program. Beyond STATE_LIMIT it goes on with the states of the best bounds alone (a beam): false. */
 static bool run_program(struct solver *s, struct solve_result *r)
 {
     int n = s->p->n_units;
@@ -241,7 +256,7 @@ static bool run_program(struct solver *s, struct solve_result *r)
     int count = 1;
     bool exact = true;
     lists[0] = mem_new(1, sizeof **lists);
-    for (int u = 0; u < n && exact; u++) {
+    for (int u = 0; u < n; u++) {
         const struct solve_unit *x = &s->p->units[u];
         size_t room = (size_t)count * (size_t)x->n;
         struct state *next = mem_new(room + 1, sizeof *next);
@@ -257,9 +272,15 @@ static bool run_program(struct solver *s, struct solve_result *r)
         count = drop_dominated(s, next, made);
         lists[u + 1] = mem_resize(next, (size_t)count, (size_t)count + 1, sizeof *next);
         r->states = count > r->states ? count : r->states;
-        exact = (size_t)count * (size_t)(u + 1 < n ? s->p->units[u + 1].n : 1) <= (size_t)STATE_LIMIT * 1024 && count <= STATE_LIMIT;
+        int most = OPTIONS_LIMIT / (u + 1 < n ? s->p->units[u + 1].n : 1);
+        most = most > (exact ? STATE_LIMIT : BEAM) ? (exact ? STATE_LIMIT : BEAM) : most > 0 ? most : 1;
+        if (count > most) {
+            exact = false;
+            qsort_r(lists[u + 1], (size_t)count, sizeof *next, compare_penalized, s);
+            count = count > BEAM ? BEAM : most;
+        }
     }
-    for (int i = 0; exact && i < count; i++)
+    for (int i = 0; i < count; i++)
         if (within(s->p, lists[n][i].cost) && (!s->found || lists[n][i].cost[s->p->objective] < s->best)) {
             s->found = true;
             s->best = lists[n][i].cost[s->p->objective];

@@ -16,7 +16,8 @@
 Suite *check_bad_input_suite(void);
 
 /* Files that are in the room before, and must be all that is in it after. */
-static void expect(const struct room *r, const struct process_options *o, const char *words, int status, const char *part)
+static void expect(const struct room *r, const struct process_options *o, const char *words, int status,
+                   const char *part)
 {
     int files = room_files(r);
     struct process p = process_run(r, o, words);
@@ -137,7 +138,8 @@ START_TEST(broken_profiles)
         expect(&r, NULL, "estimate $M -p $D/bad.yaml -o $D/out", 4, rows[i].part);
         mem_free(bad);
     }
-    for (size_t cut = 1; cut < strlen(good); cut += 37) { /* half a profile may still be one, but never ends worse than 4 */
+    for (size_t cut = 1; cut < strlen(good);
+         cut += 37) { /* half a profile may still be one, but never ends worse than 4 */
         room_write(&r, "bad.yaml", good, cut);
         p = process_run(&r, NULL, "profile check $M -p $D/bad.yaml");
         ck_assert_msg(p.status == 4 || p.status == 0, "%zu bytes: %d: %s", cut, p.status, p.err);

@@ -3,8 +3,8 @@
  * The command line from outside: help, options, forms of output, pipes, signals. Loops over the tables of cli/, so that
  * a new command or option is tested without a new test.
  */
-#include <cjson/cJSON.h>
 #include <check.h>
+#include <cjson/cJSON.h>
 #include <locale.h>
 #include <math.h>
 #include <signal.h>
@@ -305,7 +305,9 @@ START_TEST(csv_holds_what_json_holds)
 {
     static const struct {
         const char *words, *table;
-    } rows[] = {{"inspect $M", "layers"}, {"profile show $M -p w4a8", "layers"}, {"doctor --table kernels", "kernels"},
+    } rows[] = {{"inspect $M", "layers"},
+                {"profile show $M -p w4a8", "layers"},
+                {"doctor --table kernels", "kernels"},
                 {"estimate $M --table layers", "layers"}};
     static char heads[64][256], cells[64][256];
     struct room r;

@@ -138,6 +138,10 @@ static void random_requant(struct rng *r, struct trial *t)
         t->m[c] = (int32_t)(rng_next(r) >> between(r, 33, 62)) * (chance(r, 10) ? -1 : 1);
         t->b[c] = (int64_t)(rng_next(r) >> between(r, 3, 30)) - (INT64_C(1) << 40);
     }
+    t->rq.left = chance(r, 60) ? 0 : between(r, 1, 20); /* multipliers shrink, so that sums stay below 2^62 */
+    t->rq.res_m /= INT64_C(1) << t->rq.left;
+    for (int c = 0; c < t->g.cout; c++)
+        t->m[c] /= 1 << t->rq.left;
 }
 
 static size_t outputs(const struct conv_geom *g)
@@ -162,6 +166,16 @@ static int64_t expected_acc(const struct trial *t, int oy, int ox, int co)
                 acc += q * t->levels[*codes++];
             }
     return acc;
+}
+
+static void trial_expect(struct trial *t)
+{
+    const struct conv_geom *g = &t->g;
+    int64_t *acc = t->acc;
+    for (int oy = 0; oy < g->oh; oy++)
+        for (int ox = 0; ox < g->ow; ox++)
+            for (int co = 0; co < g->cout; co++)
+                *acc++ = expected_acc(t, oy, ox, co);
 }
 
 static void trial_init(struct trial *t, struct rng *r, int w_bits, int a_bits, const struct conv_geom *g)
@@ -197,11 +211,7 @@ static void trial_init(struct trial *t, struct rng *r, int w_bits, int a_bits, c
     t->w = (struct conv_weights){t->codes, w_bits, t->levels};
     t->rq.m = t->m;
     t->rq.b = t->b;
-    int64_t *acc = t->acc;
-    for (int oy = 0; oy < g->oh; oy++)
-        for (int ox = 0; ox < g->ow; ox++)
-            for (int co = 0; co < g->cout; co++)
-                *acc++ = expected_acc(t, oy, ox, co);
+    trial_expect(t);
 }
 
 static void trial_done(struct trial *t)
@@ -217,9 +227,12 @@ static void trial_done(struct trial *t)
 static uint8_t expected_code(const struct trial *t, size_t i)
 {
     size_t c = i % (size_t)t->g.cout;
-    int64_t x = t->acc[i] * t->m[c] + t->b[c];
+    int64_t x = t->acc[i] * t->m[c];
     if (t->output == OUT_U8_RESIDUAL)
         x += t->residual[i] * t->rq.res_m;
+    for (int k = 0; k < t->rq.left; k++)
+        x *= 2;
+    x += t->b[c];
     /* floor division, written out */
     int64_t unit = INT64_C(1) << t->rq.shift, q = x / unit - (x % unit < 0);
     return (uint8_t)(q < t->rq.lo ? t->rq.lo : q > t->rq.hi ? t->rq.hi : q);
@@ -274,13 +287,18 @@ static void trial_run(const struct trial *t, const struct conv_kernel *k)
     guard_free(out);
 }
 
+static void trial_run_all(const struct trial *t)
+{
+    for (int i = 0; runnable(i); i++)
+        if (runnable(i)->can(&t->g, t->a_bits, &t->w))
+            trial_run(t, runnable(i));
+}
+
 static void trial_all(struct rng *r, int w_bits, int a_bits, const struct conv_geom *g)
 {
     struct trial t;
     trial_init(&t, r, w_bits, a_bits, g);
-    for (int i = 0; runnable(i); i++)
-        if (runnable(i)->can(&t.g, a_bits, &t.w))
-            trial_run(&t, runnable(i));
+    trial_run_all(&t);
     trial_done(&t);
 }
 
@@ -309,6 +327,39 @@ START_TEST(test_long_sums)
     rng_init(&r, 2000 + (uint64_t)_i);
     for (int i = 0; i < 3; i++)
         trial_all(&r, _i / 8 + 1, _i % 8 + 1, &shapes[i]);
+}
+END_TEST
+
+/* Sums just below and just above what 16 bits hold, for every neighbourhood of values that a lane may add up: all
+ * activations are 255, and the weights of each such neighbourhood add up to _i. */
+START_TEST(test_sum_edges)
+{
+    static const struct conv_geom shapes[] = {
+        {64, 1, 1, 16, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1},
+        {16, 3, 3, 16, 3, 3, 1, 1, 0, 0, 1, 1, 16, 1, 1},
+    };
+    struct rng r;
+    rng_init(&r, 4000);
+    for (int i = 0; i < 4; i++) {
+        struct trial t;
+        bool negative = i % 2, depthwise = i / 2;
+        trial_init(&t, &r, 4, 8, &shapes[depthwise]);
+        for (int c = 0; c < 16; c++)
+            t.levels[c] = (int8_t)(negative ? -c : c);
+        memset(t.in, 255, (size_t)t.g.cin * (size_t)(t.g.h * t.g.w));
+        int k = depthwise ? 9 : 64, left[2] = {0, 0};
+        for (int at = 0; at < k * t.g.cout; at++) {
+            int lane = depthwise ? 0 : at / 2 % 2; /* a 16-bit lane adds neighbours: two of every four values */
+            if (at % (depthwise ? 9 : 32) == 0)
+                left[0] = left[1] = _i;
+            int level = left[lane] < 15 ? left[lane] : 15;
+            left[lane] -= level;
+            t.codes[at] = (uint8_t)level;
+        }
+        trial_expect(&t);
+        trial_run_all(&t);
+        trial_done(&t);
+    }
 }
 END_TEST
 
@@ -376,6 +427,7 @@ Suite *check_kernels_suite(void)
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, test_random_shapes, 0, 64);
     tcase_add_loop_test(c, test_long_sums, 0, 64);
+    tcase_add_loop_test(c, test_sum_edges, 120, 137);
     tcase_add_loop_test(c, test_network_shapes, 0, 6);
     tcase_add_test(c, test_find);
     tcase_add_test(c, test_packed_size);

@@ -11,6 +11,7 @@
     X(base)                                                                                                            \
     X(yaml)                                                                                                            \
     X(isa)                                                                                                             \
+    X(vec)                                                                                                             \
     X(kernels)                                                                                                         \
     X(import)                                                                                                          \
     X(passes)                                                                                                          \

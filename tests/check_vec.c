@@ -98,7 +98,7 @@ static void try_add(const struct vec_kernels *v, struct rng *r)
     uint8_t *a = random_bytes(r, n), *b = random_bytes(r, n), *out = guard_new(n);
     int top = between(r, 0, 1) ? 1 << 21 : 1 << 12;
     int32_t ma = between(r, -top, top), mb = between(r, 0, 3) ? between(r, -top, top) : top;
-    int32_t c = between(r, -(1 << 30), 1 << 30);
+    int32_t c = between(r, 0, 1 << 30) * (between(r, 0, 1) ? 1 : -1);
     int shift = between(r, 1, 30), lo = between(r, 0, 255), hi = between(r, lo, 255);
     v->add_u8(n, a, b, ma, mb, c, shift, lo, hi, out);
     for (size_t i = 0; i < n; i++)
@@ -261,11 +261,30 @@ static void try_im2col(const struct vec_kernels *v, struct rng *r)
     guard_free(rows);
 }
 
+static void try_sums(const struct vec_kernels *v, struct rng *r)
+{
+    size_t pixels = (size_t)between(r, 1, 9), channels = (size_t)between(r, 1, 40), n = pixels * channels;
+    float *a = random_floats(r, n), *b = random_floats(r, n), *bias = random_floats(r, channels);
+    float *out = guard_new(n * sizeof *out), *x = guard_new(n * sizeof *x);
+    memcpy(x, a, n * sizeof *x);
+    float lo = between(r, 0, 1) ? -INFINITY : -0.5f, hi = between(r, 0, 1) ? INFINITY : 0.75f;
+    v->add_f32(n, a, b, lo, hi, out);
+    v->bias_clamp_f32(pixels, channels, bias, lo, hi, x);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert(out[i] == fminf(hi, fmaxf(lo, a[i] + b[i])));
+        ck_assert(x[i] == fminf(hi, fmaxf(lo, a[i] + bias[i % channels])));
+    }
+    ck_assert(guard_intact(out) && guard_intact(x));
+    void *all[] = {a, b, bias, out, x};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        guard_free(all[i]);
+}
+
 /* --- tests ----------------------------------------------------------------------------------------------------------
  */
 
 static void (*const trials[])(const struct vec_kernels *v, struct rng *r) = {
-    try_add, try_lut, try_quantize, try_dequantize, try_pools, try_depthwise, try_im2col,
+    try_add, try_lut, try_quantize, try_dequantize, try_pools, try_depthwise, try_im2col, try_sums,
 };
 enum { TRIALS = sizeof trials / sizeof *trials };
 

@@ -15,7 +15,7 @@ struct room { /* where runs happen: a fresh directory, a model */
 };
 /* 0, or -1 after a line that says why these tests are skipped: no $BITFADER_BIN, no model. */
 int room_open(struct room *r);
-void room_close(struct room *r); /* removes the directory and what is in it */
+void room_close(struct room *r);      /* removes the directory and what is in it */
 int room_files(const struct room *r); /* entries in the directory */
 /* Writes a file into the directory. */
 void room_write(const struct room *r, const char *name, const void *data, size_t n);
@@ -35,8 +35,8 @@ struct process {
     size_t out_n, err_n;
 };
 
-/* Words are split at blanks, without quoting; "$M" in them is the model, "$D" the directory. Ends the test when it cannot be
- * started, or runs for more than a minute. */
+/* Words are split at blanks, without quoting; "$M" in them is the model, "$D" the directory. Ends the test when it
+ * cannot be started, or runs for more than a minute. */
 struct process process_run(const struct room *r, const struct process_options *o, const char *words);
 void process_done(struct process *p);
 

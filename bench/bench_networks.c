@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whole networks, one image on one thread. Rounds are interleaved: every configuration runs in every round, so that a slow
+ * spell of the machine hits all of them; the median over rounds of each round's median is printed.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "bench/bench.h"
+#include "engine/evaluate.h"
+
+enum { ROUNDS = 15, RUNS = 15, IMAGES = 16 };
+
+static const int widths[][2] = {{0, 0}, {8, 8}, {6, 8}, {4, 8}, {4, 4}, {3, 3}, {2, 2}, {1, 1}};
+enum { CONFIGS = sizeof widths / sizeof *widths };
+
+static void noise_image(void *ctx, int i, float *out)
+{
+    struct rng r;
+    rng_init(&r, (uint64_t)i + 1);
+    const struct graph *g = ctx;
+    for (int64_t k = 0; k < shape_count(&g->tensors[g->inputs[0]].shape); k++)
+        out[k] = (float)(2 * rng_unit(&r) - 0.8);
+}
+
+static int compare_double(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *x, int n)
+{
+    qsort(x, (size_t)n, sizeof *x, compare_double);
+    return x[n / 2];
+}
+
+static struct plan *compile_uniform(const struct graph *g, const struct calibration *c, int w, int a, struct err *e)
+{
+    struct precision *p = mem_new((size_t)g->n_layers + 1, sizeof *p);
+    for (int l = 0; l < g->n_layers; l++) {
+        p[l] = precision_default();
+        precision_set_w(&p[l], w);
+        precision_set_a(&p[l], a);
+    }
+    struct plan *plan = plan_compile(g, p, c, NULL, e);
+    mem_free(p);
+    return plan;
+}
+
+static int bench_network(const char *file)
+{
+    struct err e = {{0}};
+    struct plan *plans[CONFIGS] = {NULL};
+    double times[CONFIGS][ROUNDS];
+    float *input = NULL;
+    struct calibration *c = NULL;
+    int status = -1;
+    struct graph *g = graph_load(file, &e);
+    if (!g)
+        goto out;
+    struct image_source src = {noise_image, g, IMAGES};
+    c = evaluate_calibrate(g, &src, IMAGES, NULL, &e);
+    if (!c)
+        goto out;
+    input = mem_new((size_t)shape_count(&g->tensors[g->inputs[0]].shape), sizeof *input);
+    noise_image(g, 0, input);
+    for (int i = 0; i < CONFIGS; i++)
+        if (!(plans[i] = compile_uniform(g, c, widths[i][0], widths[i][1], &e)))
+            goto out;
+    for (int r = 0; r < ROUNDS; r++)
+        for (int i = 0; i < CONFIGS; i++)
+            times[i][r] = evaluate_latency(plans[i], input, RUNS, NULL).median_ns;
+    printf("%s, %.1f M MACs, one image, one thread\n  precision       us   vs fp32   weights KiB\n", file, (double)g->macs / 1e6);
+    double fp32 = median(times[0], ROUNDS);
+    for (int i = 0; i < CONFIGS; i++) {
+        struct precision p = precision_default();
+        char name[16];
+        precision_set_w(&p, widths[i][0]);
+        precision_set_a(&p, widths[i][1]);
+        double ns = median(times[i], ROUNDS);
+        printf("  %-9s %8.1f %8.2fx %12.1f\n", precision_text(&p, name), ns / 1e3, fp32 / ns, (double)plan_bytes(plans[i]) / 1024);
+    }
+    status = 0;
+out:
+    if (status)
+        fprintf(stderr, "bench: %s\n", e.text);
+    for (int i = 0; i < CONFIGS; i++)
+        plan_free(plans[i]);
+    mem_free(input);
+    calibration_free(c);
+    graph_free(g);
+    return status;
+}
+
+int bench_networks(void)
+{
+    return bench_network("zoo/resnet20_fmnist.onnx") | bench_network("zoo/mobilenet_fmnist.onnx");
+}
