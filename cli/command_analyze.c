@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdio.h>
+
+#include "cli/command.h"
+#include "cli/work.h"
+#include "ui/format.h"
+
+/* Columns are many and regular, so they are made and not written down. */
+enum { FIXED = 3, SIDES = 2, COLUMNS = FIXED + 2 * SIDES * BITS_MAX + 3 };
+struct columns {
+    struct column items[COLUMNS];
+    char keys[COLUMNS][24], heads[COLUMNS][16];
+    int n;
+};
+
+static void add_column(struct columns *c, struct column column)
+{
+    c->items[c->n++] = column;
+}
+
+/* drop_w8_pp .. drop_a1_pp for all, loss_w8_nats .. for programs. Narrow terminals lose the widths in between first. */
+static void add_width(struct columns *c, char side, int bits, bool nats)
+{
+    static const int drops[WIDTHS] = {0, 5, 0, 6, 0, 7, 3, 8, 4};
+    char *key = c->keys[c->n], *head = c->heads[c->n];
+    snprintf(key, sizeof c->keys[0], nats ? "loss_%c%d_nats" : "drop_%c%d_pp", side, bits);
+    snprintf(head, sizeof c->heads[0], "%c%d", side == 'w' ? 'W' : 'A', bits);
+    add_column(c,
+               (struct column){key, head, COLUMN_NUMBER, nats ? READER_MACHINE : READER_ALL, 2, .drop = drops[bits]});
+}
+
+static void make_columns(struct columns *c)
+{
+    add_column(c, (struct column){"index", "#", COLUMN_NUMBER});
+    add_column(c, (struct column){"name", NULL, COLUMN_TEXT});
+    add_column(c, (struct column){"op", NULL, COLUMN_TEXT, .drop = 2});
+    for (int nats = 0; nats < 2; nats++)
+        for (const char *side = "wa"; *side; side++)
+            for (int bits = BITS_MAX; bits > 0; bits--)
+                add_width(c, *side, bits, nats);
+    add_column(c, (struct column){"sqnr_w4_db", "SQNR@W4", COLUMN_NUMBER, .decimals = 1, .drop = 1});
+    add_column(c, (struct column){"strip", "W8..W1", COLUMN_TEXT, READER_HUMAN});
+    add_column(c, (struct column){"measured", NULL, COLUMN_BOOL, READER_MACHINE});
+}
+
+static double drop_of(const struct tables *t, int layer, char side, int bits)
+{
+    if (side == 'w')
+        return estimate_solo_drop(t, layer, bits);
+    double loss = t->layers[layer].loss_a[bits];
+    return isnan(loss) ? NAN : loss_fit_drop(&t->fit, loss);
+}
+
+/* Eight heights, logarithmic from a hundredth of a point to the worst of the table. */
+static void put_strip(const struct tables *t, int layer, double worst, enum glyph_level level, struct text *out)
+{
+    const double least = 0.01;
+    for (int bits = BITS_MAX; bits > 0; bits--) {
+        double drop = drop_of(t, layer, 'w', bits);
+        char utf8[5];
+        int step = drop > least && worst > least ? (int)(8 * log(drop / least) / log(worst / least)) : 0;
+        enum glyph g = isnan(drop) ? GLYPH_UNKNOWN : (enum glyph)(GLYPH_STEP_1 + (step > 7 ? 7 : step));
+        format_utf8(glyph_code(level, g), utf8);
+        text_put(out, utf8);
+    }
+}
+
+static struct table *make_table(const struct columns *c, const struct graph *g, const struct tables *t,
+                                enum glyph_level level)
+{
+    struct table *out = table_new("layers", c->items, c->n);
+    double worst = 0;
+    for (int i = 0; i < g->n_layers; i++)
+        for (int bits = BITS_MAX; bits > 0; bits--)
+            worst = fmax(worst, drop_of(t, i, 'w', bits)); /* fmax passes NAN over */
+    for (int i = 0; i < g->n_layers; i++) {
+        const struct layer_table *l = &t->layers[i];
+        struct text strip = {0};
+        table_add_number(out, i);
+        table_add_text(out, g->layers[i].name);
+        table_add_text(out, g->layers[i].kind);
+        for (const char *side = "wa"; *side; side++)
+            for (int bits = BITS_MAX; bits > 0; bits--)
+                table_add_number(out, drop_of(t, i, *side, bits));
+        for (int bits = BITS_MAX; bits > 0; bits--)
+            table_add_number(out, l->loss_w[bits]);
+        for (int bits = BITS_MAX; bits > 0; bits--)
+            table_add_number(out, l->loss_a[bits]);
+        table_add_number(out, l->sqnr[GRANULARITY_CHANNEL][4]);
+        put_strip(t, i, worst, level, &strip);
+        table_add_text(out, strip.s);
+        table_add_bool(out, l->measured);
+        text_done(&strip);
+    }
+    return out;
+}
+
+static int print(const struct work *w, const struct tables *t)
+{
+    const struct options *o = w->options;
+    struct columns c = {.n = 0};
+    struct report r;
+    make_columns(&c);
+    work_report(w, "analyze", &r);
+    cJSON_AddNumberToObject(r.json, "calibration_images", t->calibration_images);
+    cJSON_AddNumberToObject(r.json, "layers_measured", t->layers_measured);
+    report_number(r.json, "fp32_accuracy", t->fp32_accuracy);
+    text_printf(&r.head, "points of accuracy that each layer alone costs; %d of %d layers measured on %d images\n",
+                t->layers_measured, t->n_layers, t->calibration_images);
+    struct table *table = make_table(&c, session_graph(w->session), t, report_glyphs(o));
+    struct err e;
+    int status = table_sort(table, "drop_w4_pp:desc", &e) ? report_fail(EXIT_FAILED, &e) : EXIT_DONE;
+    report_add(&r, table, REPORT_LIST);
+    if (!status)
+        status = report_write(&r, o);
+    report_done(&r);
+    return status;
+}
+
+int command_analyze(const struct options *o)
+{
+    struct work w = {0};
+    int status = report_check_output(o, o->output);
+    if (status)
+        return status;
+    status = work_open(&w, o, o->arguments.items[1], true);
+    if (!status)
+        status = work_analyze(&w, ANALYZE_STATIC | ANALYZE_LOSS | ANALYZE_FP32);
+    if (!status) {
+        struct tables *t = session_tables(w.session);
+        status = print(&w, t);
+        tables_free(t);
+    }
+    if (!status)
+        status = work_status(&w);
+    work_done(&w);
+    return status;
+}

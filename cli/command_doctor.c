@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "cli/command.h"
+#include "cli/paths.h"
+#include "cli/report.h"
+#include "kernels/isa.h"
+#include "kernels/kernels.h"
+#include "model/dataset.h"
+
+static const struct column check_columns[] = {
+    {"part", NULL, COLUMN_TEXT},
+    {"what", NULL, COLUMN_TEXT},
+    {"state", NULL, COLUMN_TEXT},
+    {"detail", NULL, COLUMN_TEXT, .hide = true},
+};
+
+static const struct column kernel_columns[] = {
+    {"kernel", NULL, COLUMN_TEXT},
+    {"isa", NULL, COLUMN_TEXT},
+    {"supported", NULL, COLUMN_BOOL},
+    {"enabled", NULL, COLUMN_BOOL},
+};
+
+static void add(struct table *t, const char *part, const char *what, const char *state, const char *detail)
+{
+    table_add_text(t, part);
+    table_add_text(t, what);
+    table_add_text(t, state);
+    table_add_text(t, detail);
+}
+
+/* The processor's name as the system knows it; "" when it does not say. */
+static void find_processor(char *out, size_t size)
+{
+    char line[256];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    *out = '\0';
+    while (f && fgets(line, sizeof line, f)) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) || !colon)
+            continue;
+        colon[strcspn(colon, "\n")] = '\0';
+        snprintf(out, size, "%s", colon + 1 + (colon[1] == ' '));
+        break;
+    }
+    if (f)
+        fclose(f);
+}
+
+static void check_processor(struct table *t)
+{
+    char name[256], n[32];
+    find_processor(name, sizeof name);
+    add(t, "processor", "name", *name ? name : "not known", NULL);
+    for (int i = 0; i < ISA_COUNT; i++)
+        add(t, "processor", isa_name((enum isa)i),
+            isa_enabled((enum isa)i)     ? "used"
+            : isa_supported((enum isa)i) ? "not used (--isa)"
+                                         : "not there",
+            NULL);
+    snprintf(n, sizeof n, "%d", parallel_threads());
+    add(t, "processor", "threads", n, NULL);
+}
+
+static void check_terminal(struct table *t)
+{
+    const char *term = getenv("TERM"), *locale = setlocale(LC_CTYPE, NULL), *colorless = getenv("NO_COLOR");
+    add(t, "terminal", "TERM", term && *term ? term : "not set", NULL);
+    add(t, "terminal", "standard output", isatty(STDOUT_FILENO) ? "a terminal" : "no terminal", NULL);
+    add(t, "terminal", "locale", locale ? locale : "not known", nl_langinfo(CODESET));
+    add(t, "terminal", "NO_COLOR", colorless && *colorless ? "set: no colours" : "not set", NULL);
+}
+
+static void check_paths(struct table *t, const char *config)
+{
+    char *cache = file_cache_dir(), *state = file_state_dir();
+    add(t, "paths", "cache", cache ? cache : "none: nothing is kept", cache ? NULL : "set XDG_CACHE_HOME or HOME");
+    add(t, "paths", "state", state ? state : "none", NULL);
+    add(t, "paths", "configs", config, "configs/datasets/NAME.yaml in these");
+    add(t, "libraries", "cJSON", cJSON_Version(), NULL);
+    add(t, "libraries", "zlib", zlibVersion(), NULL);
+    mem_free(cache);
+    mem_free(state);
+}
+
+static int is_yaml(const struct dirent *d)
+{
+    size_t n = strlen(d->d_name);
+    return n > 5 && !strcmp(d->d_name + n - 5, ".yaml");
+}
+
+/* Loads one dataset, to say what it has or what it lacks. */
+static void check_dataset(struct table *t, const char *directory, const char *file)
+{
+    struct err e;
+    char *path = mem_printf("%s/%s", directory, file);
+    char *name = mem_printf("%.*s", (int)strlen(file) - 5, file);
+    struct dataset *d = dataset_load(path, NULL, &e);
+    if (d) {
+        char *parts = mem_printf("%d to calibrate, %d to evaluate, %dx%dx%d, %d classes", d->calibrate.n, d->evaluate.n,
+                                 d->c, d->h, d->w, d->n_classes);
+        add(t, "datasets", name, "ok", parts);
+        mem_free(parts);
+    } else {
+        add(t, "datasets", name, "missing", e.text);
+    }
+    dataset_free(d);
+    mem_free(name);
+    mem_free(path);
+}
+
+/* Every description that the config path has; a name counts where it is found first, as in dataset_load. */
+static void check_datasets(struct table *t, const char *config)
+{
+    struct text seen = {0};
+    text_put(&seen, "/");
+    for (const char *at = config; *at;) {
+        size_t n = strcspn(at, ":");
+        struct dirent **entries;
+        char *directory = mem_printf("%.*s/configs/datasets", (int)n, at);
+        int count = scandir(directory, &entries, is_yaml, alphasort);
+        for (int i = 0; i < count; i++) {
+            char *mark = mem_printf("/%s/", entries[i]->d_name);
+            if (!strstr(seen.s, mark)) {
+                check_dataset(t, directory, entries[i]->d_name);
+                text_put(&seen, mark + 1);
+            }
+            mem_free(mark);
+            free(entries[i]);
+        }
+        if (count >= 0)
+            free(entries);
+        mem_free(directory);
+        at += n + (at[n] == ':');
+    }
+    text_done(&seen);
+}
+
+int command_doctor(const struct options *o)
+{
+    struct err e;
+    int status = report_check_output(o, o->output);
+    if (status)
+        return status;
+    if (o->isa && isa_select(o->isa, &e)) {
+        err_wrap(&e, "--isa");
+        return report_fail(EXIT_USAGE, &e);
+    }
+    if (o->threads)
+        parallel_set_threads(o->threads);
+    struct report r;
+    report_init(&r, "doctor", NULL, NULL);
+    cJSON_AddStringToObject(r.json, "version", BITFADER_VERSION);
+    char *config = paths_config();
+    struct table *checks = table_new("checks", check_columns, sizeof check_columns / sizeof *check_columns);
+    check_processor(checks);
+    check_terminal(checks);
+    check_paths(checks, config);
+    check_datasets(checks, config);
+    mem_free(config);
+    struct table *kernels = table_new("kernels", kernel_columns, sizeof kernel_columns / sizeof *kernel_columns);
+    for (int i = 0; i < conv_kernel_count; i++) {
+        table_add_text(kernels, conv_kernels[i]->name);
+        table_add_text(kernels, isa_name(conv_kernels[i]->isa));
+        table_add_bool(kernels, isa_supported(conv_kernels[i]->isa));
+        table_add_bool(kernels, isa_enabled(conv_kernels[i]->isa));
+    }
+    report_add(&r, checks, 0);
+    report_add(&r, kernels, 0);
+    status = report_write(&r, o);
+    report_done(&r);
+    return status;
+}

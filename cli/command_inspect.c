@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/report.h"
+#include "model/graph.h"
+
+static const struct column columns[] = {
+    {"index", "#", COLUMN_NUMBER},
+    {"name", NULL, COLUMN_TEXT},
+    {"op", NULL, COLUMN_TEXT},
+    {"weight", NULL, COLUMN_TEXT},
+    {"output", NULL, COLUMN_TEXT, .drop = 2},
+    {"parameters", "params", COLUMN_NUMBER, .group = true},
+    {"macs", "MACs", COLUMN_NUMBER, .group = true},
+    {"parameters_percent", "params%", COLUMN_NUMBER, .decimals = 1},
+    {"macs_percent", "MACs%", COLUMN_NUMBER, .decimals = 1},
+    {"group", NULL, COLUMN_NUMBER, READER_MACHINE},
+    {"node", NULL, COLUMN_TEXT, READER_MACHINE},
+    {"notes", NULL, COLUMN_TEXT, .hide = true, .drop = 1},
+};
+
+/* "16x8x3x3" */
+static void put_shape(struct text *out, const struct shape *s)
+{
+    for (int i = 0; i < s->n; i++)
+        text_printf(out, "%s%lld", i ? "x" : "", (long long)s->d[i]);
+    if (!s->n)
+        text_put(out, "scalar");
+}
+
+static void put_notes(struct text *out, const struct graph *g, int layer)
+{
+    const struct layer *l = &g->layers[layer];
+    const struct node *n = &g->nodes[l->node];
+    const char *comma = "";
+    if (!layer || layer == g->n_layers - 1) {
+        text_put(out, !layer ? "first layer" : "last layer");
+        comma = ", ";
+    }
+    if (n->act_name) {
+        text_printf(out, isinf(n->act_hi) ? "%sRelu fused" : "%sclamp %g..%g fused", comma, n->act_lo, n->act_hi);
+        comma = ", ";
+    }
+    for (int i = 0; i < g->n_layers; i++) {
+        if (i == layer || g->layers[i].group != l->group)
+            continue;
+        text_printf(out, "%sshares its input with %s", comma, g->layers[i].name);
+        comma = ", ";
+    }
+}
+
+static void add_row(struct table *t, const struct graph *g, int layer)
+{
+    const struct layer *l = &g->layers[layer];
+    const struct node *n = &g->nodes[l->node];
+    struct text s = {0};
+    table_add_number(t, layer);
+    table_add_text(t, l->name);
+    table_add_text(t, l->kind);
+    put_shape(&s, &g->tensors[n->in[1]].shape);
+    table_add_text(t, s.s);
+    s.n = 0;
+    put_shape(&s, &g->tensors[n->out[0]].shape);
+    table_add_text(t, s.s);
+    table_add_number(t, (double)l->params);
+    table_add_number(t, (double)l->macs);
+    table_add_number(t, g->params ? 100.0 * (double)l->params / (double)g->params : 0);
+    table_add_number(t, g->macs ? 100.0 * (double)l->macs / (double)g->macs : 0);
+    table_add_number(t, l->group);
+    table_add_text(t, n->name);
+    s.n = 0;
+    text_put(&s, "");
+    put_notes(&s, g, layer);
+    table_add_text(t, *s.s ? s.s : NULL);
+    text_done(&s);
+}
+
+/* What takes no precision of its own, by operator: "9 Add, 1 Reshape". Also as JSON. */
+static void put_others(struct report *r, const struct graph *g)
+{
+    cJSON *others = cJSON_AddObjectToObject(r->json, "other_operators");
+    for (int i = 0; i < g->n_nodes; i++) {
+        const char *type = g->nodes[i].op_type;
+        int count = 0, first = i;
+        for (int k = 0; k < g->n_nodes; k++) {
+            bool is_layer = false;
+            for (int l = 0; l < g->n_layers && !is_layer; l++)
+                is_layer = g->layers[l].node == k;
+            if (is_layer || strcmp(g->nodes[k].op_type, type))
+                continue;
+            first = count++ ? first : k;
+        }
+        if (!count || first != i)
+            continue;
+        text_printf(&r->foot, "%s%d %s", r->foot.n ? ", " : "without a precision of their own: ", count, type);
+        cJSON_AddNumberToObject(others, type, count);
+    }
+    if (r->foot.n)
+        text_put(&r->foot, "\n");
+}
+
+static void put_model(struct report *r, const struct graph *g)
+{
+    char macs[32], params[32];
+    cJSON *model = cJSON_GetObjectItem(r->json, "model");
+    cJSON_AddNumberToObject(model, "opset", (double)g->opset);
+    cJSON_AddNumberToObject(model, "ir_version", (double)g->ir_version);
+    cJSON_AddStringToObject(model, "producer", g->producer ? g->producer : "");
+    cJSON_AddNumberToObject(model, "parameters", (double)g->params);
+    cJSON_AddNumberToObject(model, "macs", (double)g->macs);
+    cJSON_AddNumberToObject(model, "file_nodes", g->n_file_nodes);
+    cJSON_AddNumberToObject(model, "nodes", g->n_nodes);
+    cJSON *inputs = cJSON_AddArrayToObject(model, "inputs");
+    text_printf(&r->head, "%s   opset %lld", g->file, (long long)g->opset);
+    for (int i = 0; i < g->n_inputs; i++) {
+        const struct tensor *t = &g->tensors[g->inputs[i]];
+        struct text s = {0};
+        put_shape(&s, &t->shape);
+        text_printf(&r->head, "   input %s", s.s);
+        text_done(&s);
+        cJSON *input = cJSON_CreateObject(), *shape = cJSON_CreateArray();
+        cJSON_AddStringToObject(input, "name", t->name);
+        for (int d = 0; d < t->shape.n; d++)
+            cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)t->shape.d[d]));
+        cJSON_AddItemToObject(input, "shape", shape);
+        cJSON_AddItemToArray(inputs, input);
+    }
+    text_printf(&r->head, "   %d layers to quantize   %s params   %s MACs\n", g->n_layers,
+                text_count(g->params, params), text_count(g->macs, macs));
+}
+
+int command_inspect(const struct options *o)
+{
+    struct err e;
+    int status = report_check_output(o, o->output);
+    if (status)
+        return status;
+    struct graph *g = graph_load(o->arguments.items[1], &e);
+    if (!g)
+        return report_fail(EXIT_MODEL, &e);
+    struct report r;
+    report_init(&r, "inspect", g->file, g->fingerprint);
+    put_model(&r, g);
+    put_others(&r, g);
+    struct table *t = table_new("layers", columns, sizeof columns / sizeof *columns);
+    for (int i = 0; i < g->n_layers; i++)
+        add_row(t, g, i);
+    report_add(&r, t, REPORT_LIST);
+    status = report_write(&r, o);
+    report_done(&r);
+    graph_free(g);
+    return status;
+}

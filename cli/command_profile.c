@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/command.h"
+#include "cli/work.h"
+
+static const struct column columns[] = {
+    {"index", "#", COLUMN_NUMBER},      {"name", NULL, COLUMN_TEXT},
+    {"op", NULL, COLUMN_TEXT},          {"w_bits", "W", COLUMN_NUMBER},
+    {"a_bits", "A", COLUMN_NUMBER},     {"scheme", NULL, COLUMN_TEXT},
+    {"granularity", NULL, COLUMN_TEXT}, {"range", NULL, COLUMN_TEXT},
+    {"locked", NULL, COLUMN_BOOL},      {"executed", "ran on", COLUMN_TEXT, .hide = true},
+};
+
+static int show(struct work *w)
+{
+    const struct profile *p = w->profile;
+    const struct graph *g = session_graph(w->session);
+    struct report r;
+    work_report(w, "profile", &r);
+    struct table *t = table_new("layers", columns, sizeof columns / sizeof *columns);
+    for (int i = 0; i < p->n_layers; i++) {
+        const struct precision *x = &p->layers[i].precision;
+        table_add_number(t, i);
+        table_add_text(t, p->layers[i].name);
+        table_add_text(t, g->layers[i].kind);
+        table_add_number(t, x->w_bits ? x->w_bits : 32);
+        table_add_number(t, x->a_bits ? x->a_bits : 32);
+        table_add_text(t, x->w_bits ? scheme_name(x->scheme) : "float");
+        table_add_text(t, granularity_name(x->granularity));
+        table_add_text(t, range_name(x->range));
+        table_add_bool(t, p->layers[i].lock);
+        table_add_text(t, p->executed ? p->executed[i] : NULL);
+    }
+    report_add(&r, t, REPORT_LIST);
+    int status = report_write(&r, w->options);
+    report_done(&r);
+    return status;
+}
+
+/* work_profile has found everything that can be wrong. */
+static int check(struct work *w)
+{
+    struct text s = {0};
+    text_printf(&s, "%s: fits %s, %d layers\n", w->profile_name, w->model->file, w->profile->n_layers);
+    int status = options_has(w->options, OPTION_QUIET) ? EXIT_DONE : report_put(NULL, s.s, s.n);
+    text_done(&s);
+    return status;
+}
+
+static int set(struct work *w)
+{
+    const struct options *o = w->options;
+    const char *path = o->output ? o->output : o->profile;
+    struct err e;
+    if (o->sets.n) { /* they spoke of what is no longer there */
+        w->profile->estimate.known = false;
+        w->profile->measurement.known = false;
+    }
+    if (!path)
+        return report_usage("profile set: where to? -o FILE, or -p FILE to change that one");
+    if (!strcmp(path, "-")) {
+        char *text = profile_text(w->profile);
+        int status = report_put(NULL, text, strlen(text));
+        mem_free(text);
+        return status;
+    }
+    if (!o->output && !w->profile->source)
+        return report_usage("profile set: '%s' is built in; -o FILE says where to save", path);
+    if (profile_save(w->profile, path, &e))
+        return report_fail(EXIT_FAILED, &e);
+    report_note(o, "wrote %s", path);
+    return EXIT_DONE;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct work *w);
+} verbs[] = {{"check", check}, {"show", show}, {"set", set}};
+
+int command_profile(const struct options *o)
+{
+    int (*run)(struct work * w) = NULL;
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (!strcmp(verbs[i].name, o->arguments.items[1]))
+            run = verbs[i].run;
+    if (!run)
+        return report_usage("profile: '%s' is none of check, show, set", o->arguments.items[1]);
+    int status = report_check_output(o, o->output);
+    if (status)
+        return status;
+    struct work w = {0};
+    struct options without_data = *o; /* profiles need no images: $BITFADER_DATA is not opened */
+    without_data.data = NULL;
+    status = work_open(&w, &without_data, o->arguments.items[2], false);
+    if (!status)
+        status = work_profile(&w);
+    if (!status)
+        status = run(&w);
+    work_done(&w);
+    return status;
+}

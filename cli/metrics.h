@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tables that estimate, search and run share: what a profile gives, beside fp32 and the budgets, and each layer's
+ * part of it.
+ */
+#ifndef BITFADER_CLI_METRICS_H
+#define BITFADER_CLI_METRICS_H
+
+#include "base/text.h"
+#include "cli/table.h"
+#include "search/session.h"
+
+/* "metrics": accuracy, latency, size, energy, BOPs. run may be NULL; what it measured is judged in place of the
+ * estimate. */
+struct table *metrics_table(const struct estimate *est, const struct run_result *run);
+
+/* "layers": what each has, and its share of the estimate. */
+struct table *metrics_layers(const struct graph *g, const struct tables *t, const struct profile *p);
+/* "layers": what was asked, what ran, estimate beside measurement. */
+struct table *metrics_run_layers(const struct graph *g, const struct tables *t, const struct profile *p,
+                                 const struct run_result *run);
+
+/* Names of the budgets that are not met, or cannot be told, appended with commas. Returns their number. */
+int metrics_missed(const struct estimate *est, const struct run_result *run, const struct budgets *b, struct text *out);
+
+/* Half width of the 95 % interval of an accuracy in points (Wilson 1927), right of n images. */
+double metrics_accuracy_error(int right, int n);
+
+/* Lines on layers that did not run as requested; "" when all did. Never hidden. */
+void metrics_put_notes(const struct graph *g, const struct run_result *run, struct text *out);
+
+#endif

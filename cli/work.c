@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/work.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "cli/paths.h"
+#include "kernels/isa.h"
+
+int work_open(struct work *w, const struct options *o, const char *model, bool need_data)
+{
+    *w = (struct work){.options = o};
+    struct err e;
+    if (o->isa && isa_select(o->isa, &e)) {
+        err_wrap(&e, "--isa");
+        return report_fail(EXIT_USAGE, &e);
+    }
+    if (o->threads)
+        parallel_set_threads(o->threads);
+    if (need_data && !o->data)
+        return report_usage(
+            "%s: needs labelled images; name a dataset with -d, as in -d fashion-mnist ('bitfader doctor' "
+            "lists them)",
+            o->arguments.items[0]);
+    char *config = paths_config();
+    struct session_options so = session_defaults();
+    so.dataset = o->data;
+    so.config_path = config;
+    if (o->calibration_images)
+        so.calibration_images = o->calibration_images;
+    so.cache = !options_has(o, OPTION_NO_CACHE);
+    so.seed = o->seed;
+    int status = EXIT_MODEL;
+    w->session = session_open(model, &so, &status, &e);
+    mem_free(config);
+    if (!w->session)
+        return report_fail(status, &e);
+    w->model = session_model(w->session);
+    return EXIT_DONE;
+}
+
+/* Budgets of the command line stand before those of the profile, each by itself. */
+static void merge_budgets(struct budgets *b, const struct budgets *given)
+{
+    if (given->bytes > 0)
+        b->bytes = given->bytes;
+    if (given->latency_ns > 0)
+        b->latency_ns = given->latency_ns;
+    if (!isnan(given->accuracy_drop))
+        b->accuracy_drop = given->accuracy_drop;
+    if (!isnan(given->accuracy_min))
+        b->accuracy_min = given->accuracy_min;
+}
+
+int work_profile(struct work *w)
+{
+    const struct options *o = w->options;
+    struct err e;
+    w->profile_name = o->profile ? o->profile : "w8a8";
+    w->profile = profile_load(w->profile_name, w->model, options_has(o, OPTION_REBIND), &e);
+    if (!w->profile)
+        return report_fail(EXIT_FILE, &e);
+    for (int i = 0; i < o->sets.n; i++) {
+        if (profile_set(w->profile, w->model, o->sets.items[i], &e) < 0) {
+            err_wrap(&e, "--set");
+            return report_fail(EXIT_FILE, &e);
+        }
+    }
+    for (int i = 0; i < o->locks.n; i++) {
+        char *expression = mem_printf("%s:lock", o->locks.items[i]);
+        int changed = profile_set(w->profile, w->model, expression, &e);
+        mem_free(expression);
+        if (changed < 0) {
+            err_wrap(&e, "--lock");
+            return report_fail(EXIT_FILE, &e);
+        }
+    }
+    if (profile_check_groups(w->profile, w->model, &e)) {
+        err_wrap(&e, "%s", w->profile_name);
+        return report_fail(EXIT_FILE, &e);
+    }
+    merge_budgets(&w->profile->budgets, &o->budgets);
+    return EXIT_DONE;
+}
+
+void work_done(struct work *w)
+{
+    profile_free(w->profile);
+    session_free(w->session);
+    *w = (struct work){0};
+}
+
+void work_begin(struct work *w)
+{
+    cli_progress_begin(&w->progress, w->options);
+}
+
+void work_end(struct work *w)
+{
+    int n = cli_progress_end(&w->progress);
+    if (n)
+        w->signal = n;
+}
+
+int work_analyze(struct work *w, unsigned parts)
+{
+    struct err e;
+    work_begin(w);
+    int failed = session_analyze(w->session, parts, &w->progress.progress, &e);
+    work_end(w);
+    return failed < 0 ? report_fail(EXIT_FAILED, &e) : EXIT_DONE;
+}
+
+int work_status(const struct work *w)
+{
+    return w->signal ? EXIT_SIGNAL + w->signal : EXIT_DONE;
+}
+
+void work_report(const struct work *w, const char *name, struct report *r)
+{
+    report_init(r, name, w->model->file, w->model->fingerprint);
+    if (w->profile_name)
+        cJSON_AddStringToObject(r->json, "profile", w->profile_name);
+    cJSON_AddStringToObject(r->json, "target", w->options->target);
+    if (w->options->data)
+        cJSON_AddStringToObject(r->json, "dataset", w->options->data);
+    cJSON_AddBoolToObject(r->json, "partial", w->signal != 0);
+}

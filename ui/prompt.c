@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#include "ui/prompt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "ui/actions.h"
+#include "ui/desk_edit.h"
+#include "ui/format.h"
+
+int prompt_parse_set(const char *arg, struct tweak *s, struct filter **f, struct err *e)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%s", arg);
+    char *where = strstr(text, " where ");
+    *f = NULL;
+    if (where)
+        *where = '\0';
+    size_t n = strlen(text);
+    while (n && text[n - 1] == ' ')
+        text[--n] = '\0';
+    if (tweak_parse(s, text, e))
+        return -1;
+    if (where && !(*f = filter_parse(where + 7, e)))
+        return -1;
+    return 0;
+}
+
+int prompt_parse_budgets(const char *arg, struct budgets *b, struct err *e)
+{
+    while (*arg) {
+        char word[64];
+        size_t n = strcspn(arg, " ");
+        if (n >= sizeof word)
+            return err_set(e, "\"%.20s...\" is no budget", arg);
+        memcpy(word, arg, n);
+        word[n] = '\0';
+        arg += n;
+        arg += strspn(arg, " ");
+        if (!strcmp(word, "none"))
+            *b = budgets_none();
+        else if (n && budgets_parse(b, word, e))
+            return -1;
+    }
+    return 0;
+}
+
+static void note_wrong(struct desk *d, const struct err *e)
+{
+    snprintf(d->prompt.note, sizeof d->prompt.note, "%.150s", e->text);
+    d->prompt.wrong = true;
+}
+
+static void note_set(struct desk *d, const char *arg)
+{
+    struct tweak s;
+    struct filter *f = NULL;
+    struct err e;
+    struct estimate after;
+    char price[96];
+    if (prompt_parse_set(arg, &s, &f, &e)) {
+        note_wrong(d, &e);
+    } else if (f) {
+        int n = desk_edit_preview(d, &s, f, &after);
+        desk_price(&d->est, &after, " ", ", ", price);
+        snprintf(d->prompt.note, sizeof d->prompt.note, "would change %d layer%s%s%s", n, n == 1 ? "" : "s",
+                 n && *price ? ": " : "", n ? price : "");
+    } else {
+        snprintf(d->prompt.note, sizeof d->prompt.note, "on the marked layers, else this one; or: where EXPR");
+    }
+    filter_free(f);
+}
+
+static void note_budget(struct desk *d, const char *arg)
+{
+    struct budgets b = d->profile->budgets;
+    struct err e;
+    if (!*arg) {
+        snprintf(d->prompt.note, sizeof d->prompt.note, "size=120KiB  lat=3.4ms  acc-drop=0.5pp  acc=91.5  none");
+        return;
+    }
+    if (prompt_parse_budgets(arg, &b, &e)) {
+        note_wrong(d, &e);
+        return;
+    }
+    struct profile p = desk_effective(d);
+    struct estimate after;
+    estimate_profile(d->tables, &p, &b, &after);
+    const struct {
+        const char *name;
+        enum verdict verdict;
+    } meters[] = {{"acc", after.accuracy.verdict}, {"lat", after.latency.verdict}, {"size", after.size.verdict}};
+    size_t n = (size_t)snprintf(d->prompt.note, sizeof d->prompt.note, "this profile:");
+    for (int i = 0; i < 3; i++)
+        if (meters[i].verdict != VERDICT_NONE)
+            n += (size_t)snprintf(d->prompt.note + n, sizeof d->prompt.note - n, "  %s %s%s", meters[i].name,
+                                  verdict_sign(meters[i].verdict), verdict_word(meters[i].verdict));
+}
+
+static void note_command(struct desk *d)
+{
+    char name[64];
+    const char *text = d->prompt.text;
+    size_t n = strcspn(text, " ");
+    snprintf(name, sizeof name, "%.*s", (int)(n < 60 ? n : 60), text);
+    const char *arg = text + n + strspn(text + n, " ");
+    const struct action *a = action_find(name);
+    if (!a) {
+        if (*text && text[n])
+            snprintf(d->prompt.note, sizeof d->prompt.note, "no such command; Tab completes");
+        return;
+    }
+    if (!strcmp(a->name, "set") && *arg)
+        note_set(d, arg);
+    else if (!strcmp(a->name, "budget"))
+        note_budget(d, arg);
+    else if (!strcmp(a->name, "save") && *arg)
+        snprintf(d->prompt.note, sizeof d->prompt.note, file_exists(arg) ? "exists: kept as .bak" : "new file");
+    else
+        snprintf(d->prompt.note, sizeof d->prompt.note, "%s%s%s", a->args ? a->args : "", a->args ? "  " : "", a->help);
+}
+
+/* After every key: the filter acts at once, a command is priced. A wrong filter leaves the rows as they were. */
+static void changed(struct desk *d)
+{
+    struct err e;
+    d->prompt.note[0] = '\0';
+    d->prompt.wrong = false;
+    if (d->prompt.sign == ':')
+        note_command(d);
+    else if (desk_set_filter(d, d->prompt.text, &e))
+        note_wrong(d, &e);
+    else
+        snprintf(d->prompt.note, sizeof d->prompt.note, "%d of %d rows match   Enter keep  Esc drop", d->n_order,
+                 d->model->n);
+}
+
+void prompt_open(struct desk *d, char sign, const char *text)
+{
+    struct desk_prompt *p = &d->prompt;
+    *p = (struct desk_prompt){.sign = sign};
+    p->n = p->at = snprintf(p->text, sizeof p->text, "%.250s", text);
+    snprintf(p->before, sizeof p->before, "%s", d->filter_text);
+    d->mode = MODE_PROMPT;
+    d->message[0] = '\0';
+    changed(d);
+}
+
+static void cut(struct desk_prompt *p, int from, int to)
+{
+    memmove(p->text + from, p->text + to, (size_t)(p->n - to) + 1);
+    p->n -= to - from;
+    p->at = from;
+}
+
+static void insert(struct desk_prompt *p, const char *text)
+{
+    int n = (int)strlen(text);
+    if (p->n + n >= (int)sizeof p->text - 1)
+        return;
+    memmove(p->text + p->at + n, p->text + p->at, (size_t)(p->n - p->at) + 1);
+    memcpy(p->text + p->at, text, (size_t)n);
+    p->n += n;
+    p->at += n;
+}
+
+static int before(const struct desk_prompt *p)
+{
+    int at = p->at;
+    while (at > 0 && ((unsigned char)p->text[--at] & 0xc0) == 0x80)
+        ;
+    return at;
+}
+
+static int word_start(const struct desk_prompt *p)
+{
+    int at = p->at;
+    while (at > 0 && p->text[at - 1] == ' ')
+        at--;
+    while (at > 0 && p->text[at - 1] != ' ')
+        at--;
+    return at;
+}
+
+/* The command's name: as far as all that start with it agree. */
+static void complete(struct desk_prompt *p)
+{
+    int n_actions;
+    const struct action *table = action_table(&n_actions);
+    char common[64] = "";
+    int found = 0;
+    if (p->sign != ':' || memchr(p->text, ' ', (size_t)p->at))
+        return;
+    for (int i = 0; i < n_actions; i++) {
+        const char *name = table[i].name;
+        if (strncmp(name, p->text, (size_t)p->at))
+            continue;
+        if (!found++)
+            snprintf(common, sizeof common, "%s", name);
+        size_t same = 0;
+        while (common[same] && common[same] == name[same])
+            same++;
+        common[same] = '\0';
+    }
+    if (found) {
+        cut(p, 0, p->at);
+        insert(p, common);
+        if (found == 1 && !p->text[p->at])
+            insert(p, " ");
+    }
+}
+
+static void edit_key(struct desk_prompt *p, const char *key)
+{
+    uint32_t code;
+    if (!strcmp(key, "Left"))
+        p->at = before(p);
+    else if (!strcmp(key, "Right"))
+        p->at += p->at < p->n ? format_next(p->text + p->at, &code) : 0;
+    else if (!strcmp(key, "Home") || !strcmp(key, "^A"))
+        p->at = 0;
+    else if (!strcmp(key, "End") || !strcmp(key, "^E"))
+        p->at = p->n;
+    else if (!strcmp(key, "Bksp"))
+        cut(p, before(p), p->at);
+    else if (!strcmp(key, "Del") && p->at < p->n)
+        cut(p, p->at, p->at + format_next(p->text + p->at, &code));
+    else if (!strcmp(key, "^W"))
+        cut(p, word_start(p), p->at);
+    else if (!strcmp(key, "^U"))
+        cut(p, 0, p->at);
+    else if (!strcmp(key, "Tab"))
+        complete(p);
+    else if (!strcmp(key, "Space"))
+        insert(p, " ");
+    else if (format_cells(key) == 1)
+        insert(p, key);
+}
+
+bool prompt_key(struct desk *d, const char *key, char out[256])
+{
+    struct desk_prompt *p = &d->prompt;
+    out[0] = '\0';
+    if (!strcmp(key, "Enter")) {
+        if (p->sign == '/' && p->wrong) /* the line stays, to be put right */
+            return false;
+        if (p->sign == ':')
+            snprintf(out, 256, "%s", p->text);
+        d->mode = MODE_DESK;
+        return true;
+    }
+    if (!strcmp(key, "Esc") || !strcmp(key, "^C") || (!strcmp(key, "Bksp") && !p->n)) {
+        if (p->sign == '/') {
+            char old[sizeof p->before];
+            snprintf(old, sizeof old, "%s", p->before);
+            desk_set_filter(d, old, NULL);
+        }
+        d->mode = MODE_DESK;
+        return false;
+    }
+    edit_key(p, key);
+    changed(d);
+    return false;
+}
