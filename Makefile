@@ -39,7 +39,7 @@ PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 TEST_PKG = $(shell pkg-config --cflags --libs check vterm 2>/dev/null) -lglpk -lutil
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
-        -Wno-missing-field-initializers
+        -Wno-missing-field-initializers -Wno-psabi
 # Floating point means the same on every machine: no contraction to FMA, no fast-math, no -march=native.
 BASE_FLAGS = -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -pthread -I. -I$(B) $(WARN) $(if $(WERROR),-Werror) \
         $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -105,7 +105,7 @@ deps-lint: deps-check
 # --- the two commands ---------------------------------------------------------------------------------------------------
 demo: deps
 	@$(MAKE) --no-print-directory all
-	$(Q)$(B)/bitfader demo zoo/resnet20_fmnist.onnx -d fashion-mnist -o $(B)/resnet20-half.yaml
+	$(Q)$(B)/bitfader demo zoo/resnet20_fmnist.onnx -d fashion-mnist -f -o $(B)/resnet20-half.yaml
 
 check: deps-check
 	@$(MAKE) --no-print-directory all $(B)/check_all

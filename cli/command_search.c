@@ -38,14 +38,15 @@ static void put_result(struct report *r, const struct search_result *found)
     cJSON_AddBoolToObject(json, "verified", found->verified);
     cJSON_AddNumberToObject(json, "rounds", found->rounds);
     report_number(json, "solve_us", found->solve_ns * 1e-3);
+    cJSON_AddBoolToObject(json, "proven", found->proven);
     if (found->why[0])
         cJSON_AddStringToObject(json, "why", found->why);
     if (!found->profile)
         return;
-    text_printf(&r->head, "%s, %s, after %d round%s; the last exact solve took %s\n",
+    text_printf(&r->head, "%s, %s, after %d round%s; the last solve took %s%s\n",
                 found->feasible ? "every budget is met" : "not every budget is met",
                 found->verified ? "as measured" : "as estimated", found->rounds, found->rounds == 1 ? "" : "s",
-                text_time(found->solve_ns, time));
+                text_time(found->solve_ns, time), found->proven ? ", proven optimal for the tables" : ", not proven optimal");
     put_widths(&r->head, found->profile);
     text_put(&r->head, "\n");
 }

@@ -91,7 +91,11 @@ int compile_quantizer(struct compiler *c, int tensor, int bits, struct act_quant
     if (!h)
         return err_set(e, "%s: tensor \"%s\" has no calibrated range: quantized activations need calibration images (-d)",
                        c->g->file, c->g->tensors[tensor].name);
-    *q = range_act_quant(h, bits, c->forms[tensor].range);
+    int range = c->forms[tensor].range;
+    const struct act_quant *known = weight_cache_find_act(c->cache, tensor, bits, range);
+    *q = known ? *known : range_act_quant(h, bits, range);
+    if (!known)
+        weight_cache_keep_act(c->cache, tensor, bits, range, q);
     return 0;
 }
 

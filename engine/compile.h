@@ -62,6 +62,11 @@ void compile_row_major(const struct shape *s, int64_t strides[SHAPE_MAX]);
 int emit_layer(struct compiler *c, int node, struct err *e);
 int emit_op(struct compiler *c, int node, struct err *e);
 
+/* A quantizer that was found before for this tensor, width and range method; NULL when there is none. The cache belongs to
+ * one model and one calibration. */
+const struct act_quant *weight_cache_find_act(const struct weight_cache *c, int tensor, int bits, int range);
+void weight_cache_keep_act(struct weight_cache *c, int tensor, int bits, int range, const struct act_quant *q);
+
 struct conv_geom compile_geom(const struct compiler *c, const struct node *n);
 
 #endif

@@ -16,8 +16,15 @@ struct weight_entry {
     struct quant_weights *q;
 };
 
+struct act_entry {
+    struct act_entry *next;
+    int tensor, bits, range;
+    struct act_quant q;
+};
+
 struct weight_cache {
     struct weight_entry *entries;
+    struct act_entry *acts;
 };
 
 struct weight_cache *weight_cache_new(void)
@@ -33,7 +40,27 @@ void weight_cache_free(struct weight_cache *c)
         mem_free(c->entries);
         c->entries = next;
     }
+    while (c && c->acts) {
+        struct act_entry *next = c->acts->next;
+        mem_free(c->acts);
+        c->acts = next;
+    }
     mem_free(c);
+}
+
+const struct act_quant *weight_cache_find_act(const struct weight_cache *c, int tensor, int bits, int range)
+{
+    for (const struct act_entry *x = c->acts; x; x = x->next)
+        if (x->tensor == tensor && x->bits == bits && x->range == range)
+            return &x->q;
+    return NULL;
+}
+
+void weight_cache_keep_act(struct weight_cache *c, int tensor, int bits, int range, const struct act_quant *q)
+{
+    struct act_entry *x = mem_new(1, sizeof *x);
+    *x = (struct act_entry){.next = c->acts, .tensor = tensor, .bits = bits, .range = range, .q = *q};
+    c->acts = x;
 }
 
 /* Weights of a layer as [cout][kh][kw][cin/groups], the order of kernels. */

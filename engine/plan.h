@@ -27,8 +27,8 @@ struct calibration {
 };
 void calibration_free(struct calibration *c);
 
-/* Quantized weights that several plans share, so that compiling hundreds of plans quantizes each layer once a
- * precision. Not for use by two threads at once. */
+/* Quantized weights and activation ranges that several plans share, so that compiling hundreds of plans finds each once.
+ * For one graph and one calibration; not for use by two threads at once. */
 struct weight_cache;
 struct weight_cache *weight_cache_new(void);
 void weight_cache_free(struct weight_cache *c);

@@ -25,7 +25,7 @@ int analyze_cost(const struct graph *g, const struct calibration *c, struct weig
                  struct tables *t, const struct progress *p, struct err *e);
 
 /* Sensitivity: KL divergence of the output from fp32's on images 0..n-1, with every layer at w8a8 and one layer's weights
- * or input at another width; real integer runs. Widths 7 are interpolated. Layers that read the same tensor share their
+ * or input at another width; real integer runs at 8, 5, 4, 3, 2 and 1 bits; 6 and 7 follow from 5. Layers that read the same tensor share their
  * activation width, and so its loss. `only_missing` skips layers that are measured. 1 stopped, -1 failed. */
 int analyze_loss(const struct graph *g, const struct calibration *c, struct weight_cache *cache,
                  const struct image_source *src, int n, const float *fp32_outputs, struct tables *t,

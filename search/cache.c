@@ -9,6 +9,7 @@
 #include "base/text.h"
 
 enum { FORMAT = 1, FILE_LIMIT = 64 << 20 };
+static const char end_line[] = "end\n";
 
 static char *cache_path(const struct cache_key *k)
 {
@@ -28,9 +29,8 @@ static const char *load_text(const struct cache_key *k, char **whole)
     *whole = path && file_exists(path) ? file_read(path, FILE_LIMIT, &size, NULL) : NULL;
     mem_free(path);
     int n = snprintf(header, sizeof header, "bitfader %s %d\n", k->kind, FORMAT);
-    const char *end = "end\n";
     size_t length = *whole ? strlen(*whole) : 0;
-    if (length < (size_t)n + 4 || strncmp(*whole, header, (size_t)n) || strcmp(*whole + length - 4, end))
+    if (length < (size_t)n + 4 || strncmp(*whole, header, (size_t)n) || strcmp(*whole + length - 4, end_line))
         return NULL;
     return *whole + n;
 }
@@ -42,12 +42,24 @@ static void save_text(const struct cache_key *k, struct text *body)
         struct text t = {0};
         text_printf(&t, "bitfader %s %d\n", k->kind, FORMAT);
         text_put_n(&t, body->s ? body->s : "", body->n);
-        text_put(&t, "end\n");
+        text_put(&t, end_line);
         file_write(path, t.s, t.n, false, NULL);
         text_done(&t);
     }
     mem_free(path);
     text_done(body);
+}
+
+/* Takes over what was read when nothing is left but the last line: a file with any bad row is no cache. */
+static void adopt(struct tables *t, struct tables *read, bool whole)
+{
+    if (whole) {
+        memcpy(t->layers, read->layers, (size_t)t->n_layers * sizeof *t->layers);
+        struct layer_table *layers = t->layers;
+        *t = *read;
+        t->layers = layers;
+    }
+    tables_free(read);
 }
 
 static const char *next_line(const char *s)
@@ -73,17 +85,21 @@ void cache_load_loss(const struct cache_key *k, struct tables *t)
     int images = 0, layers = 0, l, b;
     double base, w, a;
     if (s && sscanf(s, "base %la images %d layers %d", &base, &images, &layers) == 3 && layers == t->n_layers) {
-        t->base_loss = base;
-        t->calibration_images = images;
-        t->layers_measured = 0;
-        for (s = next_line(s); s && sscanf(s, "%d %d %la %la", &l, &b, &w, &a) == 4; s = next_line(s)) {
-            if (l < 0 || l >= t->n_layers || b < 1 || b > BITS_MAX || !(w >= 0) || !(a >= 0))
+        struct tables *read = tables_copy(t);
+        int rows = 0;
+        read->base_loss = base;
+        read->calibration_images = images;
+        read->layers_measured = 0;
+        /* A measured layer has a row for each width, in order. */
+        for (s = next_line(s); s && sscanf(s, "%d %d %la %la", &l, &b, &w, &a) == 4; s = next_line(s), rows++) {
+            if (l < 0 || l >= t->n_layers || b != rows % BITS_MAX + 1 || !(w >= 0) || !(a >= 0))
                 break;
-            t->layers[l].loss_w[b] = w;
-            t->layers[l].loss_a[b] = a;
-            t->layers_measured += !t->layers[l].measured;
-            t->layers[l].measured = true;
+            read->layers[l].loss_w[b] = w;
+            read->layers[l].loss_a[b] = a;
+            read->layers_measured += !read->layers[l].measured;
+            read->layers[l].measured = true;
         }
+        adopt(t, read, s && !strcmp(s, end_line) && rows == BITS_MAX * read->layers_measured);
     }
     mem_free(whole);
 }
@@ -108,13 +124,18 @@ void cache_load_cost(const struct cache_key *k, struct tables *t)
     double fp32, other, other_fp32, ns;
     if (s && sscanf(s, "fp32 %la other %la %la layers %d", &fp32, &other, &other_fp32, &layers) == 4 &&
         layers == t->n_layers) {
-        for (s = next_line(s); s && sscanf(s, "%d %d %d %la", &l, &w, &a, &ns) == 4; s = next_line(s))
-            if (l >= 0 && l < t->n_layers && w >= 0 && w < WIDTHS && a >= 0 && a < WIDTHS && ns >= 0)
-                t->layers[l].latency_ns[w][a] = ns;
-        t->fp32_latency_ns = fp32;
-        t->other_ns = other;
-        t->other_fp32_ns = other_fp32;
-        t->latency_known = true;
+        struct tables *read = tables_copy(t);
+        int rows = 0;
+        for (s = next_line(s); s && sscanf(s, "%d %d %d %la", &l, &w, &a, &ns) == 4; s = next_line(s), rows++) {
+            if (l < 0 || l >= t->n_layers || w < 0 || w >= WIDTHS || a < 0 || a >= WIDTHS || !(ns >= 0))
+                break;
+            read->layers[l].latency_ns[w][a] = ns;
+        }
+        read->fp32_latency_ns = fp32;
+        read->other_ns = other;
+        read->other_fp32_ns = other_fp32;
+        read->latency_known = true;
+        adopt(t, read, s && !strcmp(s, end_line) && rows == layers * (BITS_MAX * BITS_MAX + 1));
     }
     mem_free(whole);
 }
@@ -135,13 +156,16 @@ int cache_load_points(const struct cache_key *k, double *fp32_accuracy, struct f
     int n = 0;
     double fp32;
     if (s && sscanf(s, "fp32 %la", &fp32) == 1) {
-        *fp32_accuracy = fp32;
         for (s = next_line(s); s && n < cap; s = next_line(s)) {
             struct fit_point *p = &points[n];
             if (sscanf(s, "%la %la %d %d", &p->loss, &p->drop, &p->images, &p->held_out) != 4 || p->images <= 0)
                 break;
             n++;
         }
+        if (s && (n == cap || !strcmp(s, end_line)))
+            *fp32_accuracy = fp32;
+        else
+            n = 0;
     }
     mem_free(whole);
     return n;

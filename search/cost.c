@@ -8,9 +8,9 @@
 
 #include "search/analyze.h"
 
-enum { RUNS = 15, PASSES = 2 };
+enum { RUNS = 15, PASSES = 3 };
 
-/* Times one uniform plan into the table, keeping the smaller median of the passes. */
+/* Times one uniform plan into the table, keeping the smallest median of the passes. */
 static int time_plan(const struct graph *g, const struct calibration *c, struct weight_cache *cache, const float *input,
                      int w, int a, struct tables *t, struct err *e)
 {

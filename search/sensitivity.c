@@ -82,7 +82,7 @@ static void make_monotone(double loss[WIDTHS])
         loss[b] = fmax(loss[b], loss[b + 1]);
 }
 
-static const int probed_widths[] = {6, 5, 4, 3, 2, 1};
+static const int probed_widths[] = {5, 4, 3, 2, 1};
 enum { N_PROBED = sizeof probed_widths / sizeof probed_widths[0] };
 
 /* Losses of one layer's weights (or, for its group, of the tensor it reads) at all widths, above that of w8a8. */
@@ -107,7 +107,8 @@ static int probe_side(struct probe *x, int layer, bool weights, double base, dou
             return -1;
         own[b] = fmax(0, loss - base);
     }
-    own[7] = own[6] / 4; /* uniform noise power falls fourfold a bit */
+    own[6] = own[5] / 4; /* uniform noise power falls fourfold a bit, and is hardly to be measured there */
+    own[7] = own[6] / 4;
     make_monotone(own);
     return 0;
 }

@@ -107,7 +107,8 @@ struct search_result {
     bool verified;         /* it was run */
     bool feasible;         /* every budget is met: by measurement where verified, by estimate otherwise */
     int rounds;
-    double solve_ns;       /* time of the last exact solve */
+    bool proven;           /* the solver proved the last solution optimal for its tables and bounds */
+    double solve_ns;       /* time of the last solve */
     char why[256];         /* when not feasible: which budget, what is the closest, which locks stand in the way */
 };
 void search_result_done(struct search_result *r);

@@ -4,7 +4,7 @@
 #include "base/rng.h"
 #include "search/session_private.h"
 
-enum { FIT_PROFILES = 16, FIT_IMAGES = 2048 };
+enum { FIT_PROFILES = 16, FIT_IMAGES = 1024 };
 
 struct listener {
     struct session *s;

@@ -235,7 +235,7 @@ static void fill_profile(struct session *s, const struct search_options *o, stru
     p->budgets = o->budgets;
     mem_free(p->search);
     mem_free(p->sensitivity);
-    p->search = mem_strdup("exact");
+    p->search = mem_strdup(r->proven ? "exact" : "beam"); /* beam: good, and not proven optimal */
     p->sensitivity = mem_strdup("kl");
     p->seed = s->options.seed;
     const struct estimate *e = &r->estimate;
@@ -320,6 +320,7 @@ static int hunt_rounds(struct hunt *h, const struct profile *start, const struct
         int64_t begin = clock_ns();
         struct solve_result solved = solve_exact(&h->problem, h->pick);
         r->solve_ns = (double)(clock_ns() - begin);
+        r->proven = solved.exact;
         if (!solved.feasible) {
             if (!r->why[0])
                 explain(&h->problem, t, start, r->why);

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-enum { STATE_LIMIT = 10000, BEAM = 2000, OPTIONS_LIMIT = 10 << 20, BISECTIONS = 48 };
+enum { QUICK_LIMIT = 200, STATE_LIMIT = 4000, BEAM = 2000, OPTIONS_LIMIT = 10 << 20, BISECTIONS = 48 };
 
 /* Sums that are the same but for the order of addition may differ by this much: nothing is dropped for less. */
 static const double ROUNDING = 1e-12;
@@ -242,24 +242,24 @@ static void trace_back(const struct solver *s, struct state **lists, int at)
     mem_free(pick);
 }
 
+/* By the least that a state can lead to: what the units to come add at least is the same for all. */
 static int compare_penalized(const void *a, const void *b, void *ctx)
 {
     double x = penalized(ctx, ((const struct state *)a)->cost), y = penalized(ctx, ((const struct state *)b)->cost);
     return (x > y) - (x < y);
 }
 
-/* The dynamic program. Beyond STATE_LIMIT it goes on with the states of the best bounds alone (a beam): false. */
-static bool run_program(struct solver *s, struct solve_result *r)
+/* One pass over the units. At most `limit` states are kept after each; returns whether that never dropped one, so that
+ * the best solution is proven. */
+static bool run_program(struct solver *s, struct solve_result *r, int limit)
 {
-    int n = s->p->n_units;
+    int n = s->p->n_units, count = 1;
     struct state **lists = mem_new((size_t)n + 1, sizeof *lists);
-    int count = 1;
-    bool exact = true;
+    bool complete = true;
     lists[0] = mem_new(1, sizeof **lists);
     for (int u = 0; u < n; u++) {
         const struct solve_unit *x = &s->p->units[u];
-        size_t room = (size_t)count * (size_t)x->n;
-        struct state *next = mem_new(room + 1, sizeof *next);
+        struct state *next = mem_new((size_t)count * (size_t)x->n + 1, sizeof *next);
         int made = 0;
         for (int i = 0; i < count; i++)
             for (int o = 0; o < x->n; o++) {
@@ -269,16 +269,19 @@ static bool run_program(struct solver *s, struct solve_result *r)
                 if (promising(s, t.cost, u + 1))
                     next[made++] = t;
             }
+        if (made > 8 * limit) { /* comparing all pairs would take too long */
+            qsort_r(next, (size_t)made, sizeof *next, compare_penalized, s);
+            made = 8 * limit;
+            complete = false;
+        }
         count = drop_dominated(s, next, made);
+        if (count > limit) {
+            qsort_r(next, (size_t)count, sizeof *next, compare_penalized, s);
+            count = limit;
+            complete = false;
+        }
         lists[u + 1] = mem_resize(next, (size_t)count, (size_t)count + 1, sizeof *next);
         r->states = count > r->states ? count : r->states;
-        int most = OPTIONS_LIMIT / (u + 1 < n ? s->p->units[u + 1].n : 1);
-        most = most > (exact ? STATE_LIMIT : BEAM) ? (exact ? STATE_LIMIT : BEAM) : most > 0 ? most : 1;
-        if (count > most) {
-            exact = false;
-            qsort_r(lists[u + 1], (size_t)count, sizeof *next, compare_penalized, s);
-            count = count > BEAM ? BEAM : most;
-        }
     }
     for (int i = 0; i < count; i++)
         if (within(s->p, lists[n][i].cost) && (!s->found || lists[n][i].cost[s->p->objective] < s->best)) {
@@ -289,7 +292,7 @@ static bool run_program(struct solver *s, struct solve_result *r)
     for (int u = 0; u <= n; u++)
         mem_free(lists[u]);
     mem_free(lists);
-    return exact;
+    return complete;
 }
 
 struct solve_result solve_exact(const struct solve_problem *p, int *pick)
@@ -318,7 +321,9 @@ struct solve_result solve_exact(const struct solve_problem *p, int *pick)
     find_multipliers(&s, bounded, n_bounded, trial, total);
     mem_free(trial);
     prepare_suffixes(&s);
-    r.exact = run_program(&s, &r);
+    r.exact = run_program(&s, &r, QUICK_LIMIT); /* a good solution to beat */
+    if (!r.exact)
+        r.exact = run_program(&s, &r, STATE_LIMIT);
     r.feasible = s.found;
     if (!s.found) { /* the nearest: what the multipliers lean to */
         relax(&s, pick, total);

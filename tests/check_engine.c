@@ -207,14 +207,14 @@ static double real_of(const struct value *v, const uint8_t *codes, int64_t i)
     return ((double)codes[i] - v->q.zero) * v->q.scale;
 }
 
-/* The layer's weights as the codes stand for them, in the file's order. */
+/* The layer's weights as the codes stand for them, [cout][kh][kw][cin/groups]. */
 static float *rounded_weights(const struct graph *g, const struct plan_layer *pl, int layer)
 {
     const struct layer *l = &g->layers[layer];
-    struct quant_weights *q = scheme_quantize(g->tensors[g->nodes[l->node].in[1]].data, l->cout, l->k, &pl->applied);
+    struct weight_cache *cache = weight_cache_new();
     float *w = mem_new((size_t)l->cout * (size_t)l->k, sizeof *w);
-    scheme_dequantize(q, w);
-    scheme_weights_free(q);
+    scheme_dequantize(weight_cache_get(cache, g, layer, &pl->applied), w);
+    weight_cache_free(cache);
     return w;
 }
 
@@ -233,7 +233,7 @@ static double reference_output(const struct step *s, const struct graph *g, cons
                 int col = x * c->stride_w - c->pad_left + kx * c->dilation_w;
                 bool inside = row >= 0 && row < c->h && col >= 0 && col < c->w;
                 double v = inside ? real_of(in, codes, ((int64_t)row * c->w + col) * c->cin + group * per + i) : pad;
-                sum += v * w[(((int64_t)o * per + i) * c->kh + ky) * c->kw + kx];
+                sum += v * w[(((int64_t)o * c->kh + ky) * c->kw + kx) * per + i];
             }
     return sum + (n->in[2] >= 0 ? ((const float *)g->tensors[n->in[2]].data)[o] : 0);
 }

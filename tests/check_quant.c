@@ -379,7 +379,8 @@ START_TEST(relu_of_a_gaussian_gets_the_least_error)
     float *x = draw(MANY_SAMPLES, 6, relu_gauss);
     struct histogram *h = histogram_of(x, MANY_SAMPLES);
     struct act_quant q = range_act_quant(h, rows[_i].bits, RANGE_MSE);
-    ck_assert_msg(fabs((double)q.scale / rows[_i].step - 1) < 0.04, "step %g and not %g", (double)q.scale, rows[_i].step);
+    ck_assert_msg(fabs((double)q.scale / rows[_i].step - 1) < 0.04, "step %g and not %g", (double)q.scale,
+                  rows[_i].step);
     ck_assert(q.zero == 0);
     /* The error that the histogram knows is that of the values. */
     double sum = 0, qmax = (1 << q.bits) - 1;

@@ -25,7 +25,8 @@ struct made {
 static struct made *made_new(int n_units)
 {
     struct made *m = mem_new(1, sizeof *m);
-    m->p = (struct solve_problem){.n_units = n_units, .units = m->units, .bound = {INFINITY, INFINITY, INFINITY, INFINITY}};
+    m->p = (struct solve_problem){
+        .n_units = n_units, .units = m->units, .bound = {INFINITY, INFINITY, INFINITY, INFINITY}};
     for (int u = 0; u < n_units; u++)
         m->units[u] = (struct solve_unit){0, (const double(*)[COST_COUNT])m->cost[u]};
     return m;
@@ -162,7 +163,7 @@ START_TEST(bounds_that_are_just_met)
      * bounds little else is. */
     struct rng r;
     rng_init(&r, 7);
-    for (int round = 0; round < 300; round++) {
+    for (int round = 0; round < 6000; round++) { /* the order of addition decides in one of a thousand */
         struct made *m = make_random(&r, 2 + round % 6, 4, round % 3);
         int pick[UNITS_MOST];
         double sum[COST_COUNT];
@@ -330,15 +331,17 @@ static double solve_glpk(const struct solve_problem *p, int seconds, double *bou
     return best;
 }
 
-static void compare_glpk(const struct solve_problem *p, int seconds)
+static void compare_glpk(const struct solve_problem *p, int seconds, double gap)
 {
     int pick[UNITS_MOST];
     double bound, best = solve_glpk(p, seconds, &bound);
     struct solve_result r = solve_checked(p, pick);
-    ck_assert(r.feasible && r.exact);
+    ck_assert(r.feasible && (r.exact || gap > 0));
     /* GLPK lets a row be broken by 1e-7 or so, and so may be a trifle below. */
-    ck_assert_msg(r.cost[p->objective] <= best * (1 + 1e-9), "found %.12g, GLPK has %.12g", r.cost[p->objective], best);
-    ck_assert_msg(r.cost[p->objective] >= bound * (1 - 1e-5), "found %.12g, GLPK proved %.12g", r.cost[p->objective], bound);
+    ck_assert_msg(r.cost[p->objective] <= best * (1 + (r.exact ? 1e-9 : gap)), "found %.12g, GLPK has %.12g",
+                  r.cost[p->objective], best);
+    ck_assert_msg(r.cost[p->objective] >= bound * (1 - 1e-5), "found %.12g, GLPK proved %.12g", r.cost[p->objective],
+                  bound);
 }
 
 START_TEST(one_budget_against_glpk)
@@ -352,7 +355,7 @@ START_TEST(one_budget_against_glpk)
     m->p.objective = objective[_i % 5];
     double least = solve_least(&m->p, c), share = c == COST_LOSS ? 0.01 : 0.3;
     m->p.bound[c] = least + (most(&m->p, c) - least) * share * (1 + _i % 3);
-    compare_glpk(&m->p, 20);
+    compare_glpk(&m->p, 20, 0);
     mem_free(m);
 }
 END_TEST
@@ -367,9 +370,9 @@ START_TEST(two_budgets_against_glpk)
     if (_i == 2) { /* smallest under an accuracy and a latency budget */
         m->p.objective = COST_BYTES;
         m->p.bound[COST_BYTES] = INFINITY;
-        m->p.bound[COST_LOSS] = solve_least(&m->p, COST_LOSS) * 8;
+        m->p.bound[COST_LOSS] = 0.1 * most(&m->p, COST_LOSS);
     }
-    compare_glpk(&m->p, 4);
+    compare_glpk(&m->p, 8, _i % 2 ? 0.02 : 0); /* 21 units are more than can be proven: then it says so, and is near */
     mem_free(m);
 }
 END_TEST
@@ -384,7 +387,7 @@ START_TEST(three_budgets_stay_sound)
     m->p.objective = COST_ENERGY;
     m->p.bound[COST_BYTES] = 0.5 * most(&m->p, COST_BYTES);
     m->p.bound[COST_LATENCY] = 0.9 * most(&m->p, COST_LATENCY);
-    m->p.bound[COST_LOSS] = solve_least(&m->p, COST_LOSS) * 10;
+    m->p.bound[COST_LOSS] = 0.1 * most(&m->p, COST_LOSS);
     struct solve_result found = solve_checked(&m->p, pick);
     ck_assert(found.feasible);
     m->p.bound[COST_LATENCY] = INFINITY; /* fewer bounds: not more energy */
