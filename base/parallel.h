@@ -12,8 +12,8 @@
 int parallel_threads(void);
 void parallel_set_threads(int n); /* 0: all processors */
 
-/* Calls body(ctx, i, thread) for i in 0..n-1, thread in 0..parallel_threads()-1, each i once, in any order. Returns when
- * all are done. Calls with the same thread number never overlap. */
+/* Calls body(ctx, i, thread) for i in 0..n-1, thread in 0..parallel_threads()-1, each i once, in any order. Returns
+ * when all are done. Calls with the same thread number never overlap. */
 void parallel_for(int n, void (*body)(void *ctx, int i, int thread), void *ctx);
 
 /* A job in the background. run(ctx) is called in a new thread; job_done() says whether it has returned. */

@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 struct progress {
-    void (*report)(void *ctx, const char *what, int64_t done, int64_t total); /* may be NULL; any thread, one at a time */
+    void (*report)(void *ctx, const char *what, int64_t done,
+                   int64_t total); /* may be NULL; any thread, one at a time */
     void *ctx;
     atomic_int *stop; /* may be NULL; non-zero asks the work to end soon and keep what it has */
 };

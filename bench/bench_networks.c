@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whole networks, one image on one thread. Rounds are interleaved: every configuration runs in every round, so that a slow
- * spell of the machine hits all of them; the median over rounds of each round's median is printed.
+ * Whole networks, one image on one thread. Rounds are interleaved: every configuration runs in every round, so that a
+ * slow spell of the machine hits all of them; the median over rounds of each round's median is printed.
  */
 #include <math.h>
 #include <stdio.h>
@@ -73,7 +73,8 @@ static int bench_network(const char *file)
     for (int r = 0; r < ROUNDS; r++)
         for (int i = 0; i < CONFIGS; i++)
             times[i][r] = evaluate_latency(plans[i], input, RUNS, NULL).median_ns;
-    printf("%s, %.1f M MACs, one image, one thread\n  precision       us   vs fp32   weights KiB\n", file, (double)g->macs / 1e6);
+    printf("%s, %.1f M MACs, one image, one thread\n  precision       us   vs fp32   weights KiB\n", file,
+           (double)g->macs / 1e6);
     double fp32 = median(times[0], ROUNDS);
     for (int i = 0; i < CONFIGS; i++) {
         struct precision p = precision_default();
@@ -81,7 +82,8 @@ static int bench_network(const char *file)
         precision_set_w(&p, widths[i][0]);
         precision_set_a(&p, widths[i][1]);
         double ns = median(times[i], ROUNDS);
-        printf("  %-9s %8.1f %8.2fx %12.1f\n", precision_text(&p, name), ns / 1e3, fp32 / ns, (double)plan_bytes(plans[i]) / 1024);
+        printf("  %-9s %8.1f %8.2fx %12.1f\n", precision_text(&p, name), ns / 1e3, fp32 / ns,
+               (double)plan_bytes(plans[i]) / 1024);
     }
     status = 0;
 out:

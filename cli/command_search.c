@@ -46,7 +46,8 @@ static void put_result(struct report *r, const struct search_result *found)
     text_printf(&r->head, "%s, %s, after %d round%s; the last solve took %s%s\n",
                 found->feasible ? "every budget is met" : "not every budget is met",
                 found->verified ? "as measured" : "as estimated", found->rounds, found->rounds == 1 ? "" : "s",
-                text_time(found->solve_ns, time), found->proven ? ", proven optimal for the tables" : ", not proven optimal");
+                text_time(found->solve_ns, time),
+                found->proven ? ", proven optimal for the tables" : ", not proven optimal");
     put_widths(&r->head, found->profile);
     text_put(&r->head, "\n");
 }

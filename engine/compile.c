@@ -89,7 +89,8 @@ int compile_quantizer(struct compiler *c, int tensor, int bits, struct act_quant
 {
     const struct histogram *h = c->cal && tensor < c->cal->n_tensors ? c->cal->tensors[tensor] : NULL;
     if (!h)
-        return err_set(e, "%s: tensor \"%s\" has no calibrated range: quantized activations need calibration images (-d)",
+        return err_set(e,
+                       "%s: tensor \"%s\" has no calibrated range: quantized activations need calibration images (-d)",
                        c->g->file, c->g->tensors[tensor].name);
     int range = c->forms[tensor].range;
     const struct act_quant *known = weight_cache_find_act(c->cache, tensor, bits, range);
@@ -203,8 +204,8 @@ static bool op_on_codes(const struct compiler *c, const struct node *n)
                !memcmp(a->shape.d, b->shape.d, sizeof *a->shape.d * (size_t)a->shape.n);
     }
     case OP_AVERAGE_POOL: /* a divisor for each number of taps exists unless padding counts and is cut off */
-        return !n->window.count_include_pad || (n->window.pad_top | n->window.pad_left | n->window.pad_bottom |
-                                                n->window.pad_right) == 0;
+        return !n->window.count_include_pad ||
+               (n->window.pad_top | n->window.pad_left | n->window.pad_bottom | n->window.pad_right) == 0;
     case OP_PAD:
         return n->value == 0;
     case OP_CLIP:
@@ -351,7 +352,8 @@ static void settle_applied(struct compiler *c)
             strcpy(pl->note, "weights are not constant: fp32");
             continue;
         }
-        double peak = (double)((1 << pl->requested.a_bits) - 1) * (1 << (pl->requested.w_bits ? pl->requested.w_bits - 1 : 0));
+        double peak =
+            (double)((1 << pl->requested.a_bits) - 1) * (1 << (pl->requested.w_bits ? pl->requested.w_bits - 1 : 0));
         if (precision_is_integer(&pl->requested) && peak * g->layers[l].k >= 2147483648.0) {
             pl->applied.w_bits = pl->applied.a_bits = BITS_FLOAT;
             strcpy(pl->note, "32-bit sums could overflow: fp32");

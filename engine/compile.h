@@ -26,10 +26,10 @@ struct compiler {
     const struct precision *precisions;
     const struct calibration *cal;
     struct weight_cache *cache;
-    struct forms *forms;  /* [n_tensors] */
-    bool *on_codes;       /* [n_nodes] runs on codes */
-    bool *done;           /* [n_nodes] emitted together with an earlier node */
-    int *layer_of;        /* [n_nodes] or -1 */
+    struct forms *forms; /* [n_tensors] */
+    bool *on_codes;      /* [n_nodes] runs on codes */
+    bool *done;          /* [n_nodes] emitted together with an earlier node */
+    int *layer_of;       /* [n_nodes] or -1 */
 };
 
 /* Bits that a tensor is stored in, or 0 when it is stored as float. */
@@ -55,15 +55,16 @@ int compile_requantize(struct compiler *c, int v, int tensor, const struct act_q
 /* Clamp limits as codes. */
 void compile_code_limits(const struct act_quant *q, float lo, float hi, int *code_lo, int *code_hi);
 
-/* Strides of a tensor's logical dimensions where its values are stored: [H][W][C] for four dimensions, else row-major. */
+/* Strides of a tensor's logical dimensions where its values are stored: [H][W][C] for four dimensions, else row-major.
+ */
 void compile_strides(const struct shape *s, int64_t strides[SHAPE_MAX]);
 void compile_row_major(const struct shape *s, int64_t strides[SHAPE_MAX]);
 
 int emit_layer(struct compiler *c, int node, struct err *e);
 int emit_op(struct compiler *c, int node, struct err *e);
 
-/* A quantizer that was found before for this tensor, width and range method; NULL when there is none. The cache belongs to
- * one model and one calibration. */
+/* A quantizer that was found before for this tensor, width and range method; NULL when there is none. The cache belongs
+ * to one model and one calibration. */
 const struct act_quant *weight_cache_find_act(const struct weight_cache *c, int tensor, int bits, int range);
 void weight_cache_keep_act(struct weight_cache *c, int tensor, int bits, int range, const struct act_quant *q);
 

@@ -98,8 +98,17 @@ const struct quant_weights *weight_cache_get(struct weight_cache *c, const struc
 struct conv_geom compile_geom(const struct compiler *c, const struct node *n)
 {
     const struct shape *in = &c->g->tensors[n->in[0]].shape, *out = &c->g->tensors[n->out[0]].shape;
-    struct conv_geom g = {.kh = 1, .kw = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1,
-                          .groups = 1, .h = 1, .w = 1, .oh = 1, .ow = 1};
+    struct conv_geom g = {.kh = 1,
+                          .kw = 1,
+                          .stride_h = 1,
+                          .stride_w = 1,
+                          .dilation_h = 1,
+                          .dilation_w = 1,
+                          .groups = 1,
+                          .h = 1,
+                          .w = 1,
+                          .oh = 1,
+                          .ow = 1};
     if (n->op == OP_GEMM) {
         g.cin = (int)in->d[in->n - 1];
         g.cout = (int)out->d[out->n - 1];
@@ -135,8 +144,8 @@ static const float *layer_bias(const struct compiler *c, const struct node *n)
     return n->n_in > 2 && n->in[2] >= 0 ? c->g->tensors[n->in[2]].data : NULL;
 }
 
-/* The Add that may run in this layer's requantization: it is the only reader of the layer, works on codes, and its other
- * operand is there already. Returns the node and that operand's tensor, or -1. */
+/* The Add that may run in this layer's requantization: it is the only reader of the layer, works on codes, and its
+ * other operand is there already. Returns the node and that operand's tensor, or -1. */
 static int fusable_add(const struct compiler *c, int node, int *other)
 {
     const struct node *n = &c->g->nodes[node];
@@ -155,9 +164,9 @@ static int fusable_add(const struct compiler *c, int node, int *other)
     return there && *other != n->out[0] ? a : -1;
 }
 
-/* The numbers behind struct requant: out = clamp((((acc * m + r * res_m) << left) + b) >> shift). The real value of an output is
- *     s_a * s_w[c] * (acc - z_a * sum of levels) + bias[c] + s_r * (r - z_r),
- * divided by s_out and moved by z_out. Multipliers get 30 bits for the largest channel. */
+/* The numbers behind struct requant: out = clamp((((acc * m + r * res_m) << left) + b) >> shift). The real value of an
+ * output is s_a * s_w[c] * (acc - z_a * sum of levels) + bias[c] + s_r * (r - z_r), divided by s_out and moved by
+ * z_out. Multipliers get 30 bits for the largest channel. */
 static void make_requant(struct compiler *c, struct step *s, const struct quant_weights *w, const float *bias,
                          const struct act_quant *in, const struct act_quant *res, const struct act_quant *out)
 {
@@ -182,7 +191,11 @@ static void make_requant(struct compiler *c, struct step *s, const struct quant_
         m[o] = (int32_t)fmin(rint(product / out->scale * multiplier_unit), 2147483647.0);
         b[o] = (int64_t)rint(fmin(fmax(offset * unit, -most), most)) + (int64_t)(unit / 2);
     }
-    s->rq = (struct requant){.m = m, .b = b, .res_m = (int64_t)fmin(rint(res_real * multiplier_unit), 2147483647.0), .shift = shift, .left = left};
+    s->rq = (struct requant){.m = m,
+                             .b = b,
+                             .res_m = (int64_t)fmin(rint(res_real * multiplier_unit), 2147483647.0),
+                             .shift = shift,
+                             .left = left};
     compile_code_limits(out, s->lo, s->hi, &s->rq.lo, &s->rq.hi);
 }
 
@@ -260,7 +273,8 @@ static int emit_integer(struct compiler *c, int node, struct err *e)
 }
 
 /* Float weights in the layout of the float kernel: [group][k][cout/groups] for products, [kh][kw][cout] depthwise. */
-static const float *float_weights(struct compiler *c, int layer, const struct conv_geom *g, const float *w, bool depthwise)
+static const float *float_weights(struct compiler *c, int layer, const struct conv_geom *g, const float *w,
+                                  bool depthwise)
 {
     const struct layer *l = &c->g->layers[layer];
     float *out = arena_new(&c->plan->arena, (size_t)l->cout * (size_t)l->k, sizeof *out);
@@ -319,7 +333,8 @@ int emit_layer(struct compiler *c, int node, struct err *e)
     const struct node *n = &c->g->nodes[node];
     struct plan_layer *pl = &c->plan->layers[layer];
     if (!c->g->tensors[n->in[1]].data)
-        return err_set(e, "%s: node \"%s\": weights that are computed at run time are not supported", c->g->file, n->name);
+        return err_set(e, "%s: node \"%s\": weights that are computed at run time are not supported", c->g->file,
+                       n->name);
     bool has_bias = layer_bias(c, n) != NULL;
     const struct layer *l = &c->g->layers[layer];
     pl->bytes = scheme_bytes(l->cout, l->k, pl->applied.w_bits, pl->applied.granularity, has_bias ? l->cout : 0);

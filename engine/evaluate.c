@@ -222,7 +222,8 @@ struct latency evaluate_latency(const struct plan *plan, const float *input, int
     struct plan_context *x = plan_context_new(plan);
     float *output = mem_new((size_t)plan_output_count(plan), sizeof *output);
     int64_t *all = mem_new((size_t)runs, sizeof *all);
-    int64_t *each = mem_new((size_t)runs * (size_t)steps + 1, sizeof *each), *one = mem_new((size_t)steps + 1, sizeof *one);
+    int64_t *each = mem_new((size_t)runs * (size_t)steps + 1, sizeof *each),
+            *one = mem_new((size_t)steps + 1, sizeof *one);
     for (int i = 0; i < WARM_UP; i++)
         plan_run(x, input, output, NULL);
     for (int i = 0; i < runs; i++) {

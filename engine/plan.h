@@ -27,8 +27,8 @@ struct calibration {
 };
 void calibration_free(struct calibration *c);
 
-/* Quantized weights and activation ranges that several plans share, so that compiling hundreds of plans finds each once.
- * For one graph and one calibration; not for use by two threads at once. */
+/* Quantized weights and activation ranges that several plans share, so that compiling hundreds of plans finds each
+ * once. For one graph and one calibration; not for use by two threads at once. */
 struct weight_cache;
 struct weight_cache *weight_cache_new(void);
 void weight_cache_free(struct weight_cache *c);
@@ -42,12 +42,12 @@ struct plan;
 struct plan_layer {
     struct precision requested, applied;
     const char *kernel; /* name of the kernel that runs it */
-    char note[64];      /* why applied differs from requested, or "" */
+    char note[64];      /* why applied differs from requested or runs as something else ("emulated: ..."), or "" */
     int64_t bytes;      /* exact stored size: codes, scales, biases */
 };
 
-/* Compiles. precisions has one entry for each layer; c may be NULL only when every layer is fp32; cache may be NULL. The
- * graph must outlive the plan. NULL and a message naming the node when something cannot be compiled. */
+/* Compiles. precisions has one entry for each layer; c may be NULL only when every layer is fp32; cache may be NULL.
+ * The graph must outlive the plan. NULL and a message naming the node when something cannot be compiled. */
 struct plan *plan_compile(const struct graph *g, const struct precision *precisions, const struct calibration *c,
                           struct weight_cache *cache, struct err *e);
 void plan_free(struct plan *p);
@@ -70,8 +70,8 @@ struct plan_context;
 struct plan_context *plan_context_new(const struct plan *p);
 void plan_context_free(struct plan_context *x);
 
-/* Runs one image. input: the graph's first input, row-major (NCHW). output: the graph's first output, row-major. step_ns
- * may be NULL, or takes each step's time in nanoseconds. */
+/* Runs one image. input: the graph's first input, row-major (NCHW). output: the graph's first output, row-major.
+ * step_ns may be NULL, or takes each step's time in nanoseconds. */
 void plan_run(struct plan_context *x, const float *input, float *output, int64_t *step_ns);
 
 int64_t plan_input_count(const struct plan *p);
@@ -82,9 +82,9 @@ int64_t plan_output_count(const struct plan *p);
 void plan_run_observed(struct plan_context *x, const float *input, float *output,
                        void (*see)(void *ctx, int tensor, const float *values, size_t n), void *ctx);
 
-/* Copy of a tensor of the graph in row-major order as floats (codes are dequantized), after plan_run and before the next.
- * Only for tensors that the plan keeps: compile with plan_keep_all set. For tests. Returns 0, or -1 when the plan has no
- * such tensor. */
+/* Copy of a tensor of the graph in row-major order as floats (codes are dequantized), after plan_run and before the
+ * next. Only for tensors that the plan keeps: compile with plan_keep_all set. For tests. Returns 0, or -1 when the plan
+ * has no such tensor. */
 void plan_keep_all(struct plan *p);
 int plan_read_tensor(const struct plan_context *x, int tensor, float *out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Private to engine/: the steps of a plan. Compilation (plan.c, emit.c) writes them, execution (steps_u8.c, steps_f32.c)
- * runs them. A step is data and one function.
+ * Private to engine/: the steps of a plan. Compilation (plan.c, emit.c) writes them, execution (steps_u8.c,
+ * steps_f32.c) runs them. A step is data and one function.
  */
 #ifndef BITFADER_ENGINE_STEP_H
 #define BITFADER_ENGINE_STEP_H
@@ -14,8 +14,8 @@
 
 /* A value: one form of a graph tensor in memory. 4-D tensors are stored [H][W][C] (one image), others row-major. */
 struct value {
-    int tensor;  /* of the graph */
-    bool codes;  /* uint8_t codes under q, or float */
+    int tensor; /* of the graph */
+    bool codes; /* uint8_t codes under q, or float */
     struct act_quant q;
     int64_t count;
     int alias;       /* value whose memory this one shares, or -1 */

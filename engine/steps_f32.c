@@ -149,7 +149,8 @@ static void pool_f32(const struct step *s, const struct run_state *r, bool avera
                 out[c] = average ? 0 : -INFINITY;
             for (int i = y0; i < y1; i++)
                 for (int j = x0; j < x1; j++) {
-                    const float *p = in + ((int64_t)(top + i * g->dilation_h) * g->w + left + j * g->dilation_w) * g->cin;
+                    const float *p =
+                        in + ((int64_t)(top + i * g->dilation_h) * g->w + left + j * g->dilation_w) * g->cin;
                     for (int c = 0; c < g->cin; c++)
                         out[c] = average ? out[c] + p[c] : p[c] > out[c] ? p[c] : out[c];
                 }

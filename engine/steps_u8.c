@@ -71,30 +71,30 @@ void step_avgpool_u8(const struct step *s, const struct run_state *r)
 }
 
 /* Walks the outer dimensions with an odometer; the innermost one is the loop. */
-#define COPY_BODY(type)                                                                                                \
-    const struct copy_dims *c = &s->copy;                                                                              \
-    const type *src = (const type *)value_at(r, s->in[0]) + c->src_at;                                                 \
-    type *dst = (type *)value_at(r, s->out) + c->dst_at;                                                               \
-    int64_t at[SHAPE_MAX] = {0};                                                                                       \
-    int last = c->n - 1;                                                                                               \
-    for (;;) {                                                                                                         \
-        if (c->ss[last] == 1 && c->ds[last] == 1)                                                                      \
-            memcpy(dst, src, (size_t)c->d[last] * sizeof(type));                                                       \
-        else                                                                                                           \
-            for (int64_t i = 0; i < c->d[last]; i++)                                                                   \
-                dst[i * c->ds[last]] = src[i * c->ss[last]];                                                           \
-        int k = last - 1;                                                                                              \
-        for (; k >= 0; k--) {                                                                                          \
-            src += c->ss[k];                                                                                           \
-            dst += c->ds[k];                                                                                           \
-            if (++at[k] < c->d[k])                                                                                     \
-                break;                                                                                                 \
-            src -= c->ss[k] * c->d[k];                                                                                 \
-            dst -= c->ds[k] * c->d[k];                                                                                 \
-            at[k] = 0;                                                                                                 \
-        }                                                                                                              \
-        if (k < 0)                                                                                                     \
-            return;                                                                                                    \
+#define COPY_BODY(type)                                                \
+    const struct copy_dims *c = &s->copy;                              \
+    const type *src = (const type *)value_at(r, s->in[0]) + c->src_at; \
+    type *dst = (type *)value_at(r, s->out) + c->dst_at;               \
+    int64_t at[SHAPE_MAX] = {0};                                       \
+    int last = c->n - 1;                                               \
+    for (;;) {                                                         \
+        if (c->ss[last] == 1 && c->ds[last] == 1)                      \
+            memcpy(dst, src, (size_t)c->d[last] * sizeof(type));       \
+        else                                                           \
+            for (int64_t i = 0; i < c->d[last]; i++)                   \
+                dst[i * c->ds[last]] = src[i * c->ss[last]];           \
+        int k = last - 1;                                              \
+        for (; k >= 0; k--) {                                          \
+            src += c->ss[k];                                           \
+            dst += c->ds[k];                                           \
+            if (++at[k] < c->d[k])                                     \
+                break;                                                 \
+            src -= c->ss[k] * c->d[k];                                 \
+            dst -= c->ds[k] * c->d[k];                                 \
+            at[k] = 0;                                                 \
+        }                                                              \
+        if (k < 0)                                                     \
+            return;                                                    \
     }
 
 void step_copy_u8(const struct step *s, const struct run_state *r)

@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 enum isa {
-    ISA_C,          /* portable C: the specification */
+    ISA_C, /* portable C: the specification */
     ISA_AVX2,
     ISA_AVX512VNNI, /* AVX-512 F, BW, VL and VNNI */
     ISA_COUNT

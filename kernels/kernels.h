@@ -93,14 +93,16 @@ struct vec_kernels {
     const char *name; /* "c", "avx2" */
     enum isa isa;
 
-    /* out = clamp((a * ma + b * mb + c) >> shift, lo, hi) in 32 bits; |ma|, |mb| <= 2^21, |c| <= 2^30, 1 <= shift <= 30. */
+    /* out = clamp((a * ma + b * mb + c) >> shift, lo, hi) in 32 bits; |ma|, |mb| <= 2^21, |c| <= 2^30, 1 <= shift
+     * <= 30. */
     void (*add_u8)(size_t n, const uint8_t *a, const uint8_t *b, int32_t ma, int32_t mb, int32_t c, int shift, int lo,
                    int hi, uint8_t *out);
 
     /* out[i] = table[in[i]]: every unary operation on codes. */
     void (*lut_u8)(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out);
 
-    /* Maximum over a window, taps outside of the image ignored. Geometry as for a depthwise convolution, weights unused. */
+    /* Maximum over a window, taps outside of the image ignored. Geometry as for a depthwise convolution, weights
+     * unused. */
     void (*maxpool_u8)(const struct conv_geom *g, const uint8_t *in, uint8_t *out);
 
     /* Sum over the taps inside of the image, then out = clamp((sum * m[k] + b[k]) >> shift, lo, hi) in 64 bits, where

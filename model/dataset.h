@@ -14,7 +14,7 @@
 #include "model/graph.h"
 
 struct dataset_part {
-    int n;                /* images */
+    int n;                 /* images */
     const uint8_t *pixels; /* [n][h][w][c] bytes */
     const uint8_t *labels; /* [n], or NULL when the part has none */
 };

@@ -33,13 +33,16 @@ struct tensor {
     int producer;     /* node index, or -1 */
 };
 
-/* Operators as the engine sees them. Rows of op_table (model/ops.c) give ONNX name, arity, import and shape functions. */
+/* Operators as the engine sees them. Rows of op_table (model/ops.c) give ONNX name, arity, import and shape functions.
+ */
 enum op {
-    OP_CONV,       /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
-    OP_GEMM,       /* in: x [1][k], w [n][k] constant (transposed and alpha-scaled at import), bias [n] or -1; also MatMul with a constant */
-    OP_ADD,        /* broadcasting; clamped to act_lo..act_hi */
-    OP_MUL,        /* broadcasting */
-    OP_BATCHNORM,  /* in: x, scale, shift (constants per channel: y = x * scale + shift): only where it cannot be folded */
+    OP_CONV, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
+    OP_GEMM, /* in: x [1][k], w [n][k] constant (transposed and alpha-scaled at import), bias [n] or -1; also MatMul
+                with a constant */
+    OP_ADD,  /* broadcasting; clamped to act_lo..act_hi */
+    OP_MUL,  /* broadcasting */
+    OP_BATCHNORM,  /* in: x, scale, shift (constants per channel: y = x * scale + shift): only where it cannot be folded
+                    */
     OP_CLIP,       /* act_lo..act_hi: Relu, Clip; only where it cannot be fused */
     OP_LEAKY_RELU, /* alpha */
     OP_SIGMOID,
@@ -48,7 +51,7 @@ enum op {
     OP_MAX_POOL,
     OP_AVERAGE_POOL,
     OP_GLOBAL_AVERAGE_POOL,
-    OP_RESHAPE, /* Flatten, Reshape, Squeeze, Unsqueeze: same elements in row-major (NCHW) order, new shape */
+    OP_RESHAPE,   /* Flatten, Reshape, Squeeze, Unsqueeze: same elements in row-major (NCHW) order, new shape */
     OP_TRANSPOSE, /* perm */
     OP_CONCAT,    /* axis */
     OP_PAD,       /* constant mode: pads_begin, pads_end, value */
@@ -73,11 +76,11 @@ struct node {
     float act_lo, act_hi; /* clamp of the output, -INFINITY..INFINITY when none */
     const char *act_name; /* name of the node that was fused as clamp, or NULL */
     float alpha;
-    int axis;                                       /* normalised to 0..rank-1 */
+    int axis; /* normalised to 0..rank-1 */
     int perm[SHAPE_MAX];
-    int64_t begin[SHAPE_MAX], step[SHAPE_MAX];      /* Slice */
+    int64_t begin[SHAPE_MAX], step[SHAPE_MAX]; /* Slice */
     int64_t pads_begin[SHAPE_MAX], pads_end[SHAPE_MAX];
-    float value;                                    /* Pad */
+    float value; /* Pad */
 };
 
 /* A layer: a node that takes a precision. */
@@ -93,7 +96,7 @@ struct layer {
 
 struct graph {
     struct arena arena;
-    const char *file;    /* as given */
+    const char *file;     /* as given */
     char fingerprint[40]; /* "xxh3-" + 32 hex digits of the file's bytes */
     int64_t opset, ir_version;
     const char *producer; /* producer_name of the file, may be "" */

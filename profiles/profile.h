@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A profile: a precision for every layer of one model, locks, budgets, and where it came from and what it gave. Read and
- * written as YAML (schema bitfader/profile/1). The in-memory profile is always resolved: one entry for each layer of
- * the model, in model order. Saving over an existing profile keeps its comments, its order and the text of what did not
- * change.
+ * A profile: a precision for every layer of one model, locks, budgets, and where it came from and what it gave. Read
+ * and written as YAML (schema bitfader/profile/1). The in-memory profile is always resolved: one entry for each layer
+ * of the model, in model order. Saving over an existing profile keeps its comments, its order and the text of what did
+ * not change.
  */
 #ifndef BITFADER_PROFILES_PROFILE_H
 #define BITFADER_PROFILES_PROFILE_H
@@ -20,7 +20,7 @@ struct profile_layer {
     bool lock; /* search and bulk edits leave it alone */
 };
 
-struct budgets { /* 0 or negative: no such budget */
+struct budgets {          /* 0 or negative: no such budget */
     int64_t bytes;        /* at most */
     double latency_ns;    /* at most, one image, one thread */
     double accuracy_drop; /* at most, percentage points below fp32; NAN: no budget (0 is a budget) */
@@ -41,9 +41,9 @@ struct profile_result { /* what an estimate or a measurement says; NAN or 0 wher
 struct profile {
     struct profile_layer *layers;
     int n_layers;
-    char *model_file;        /* may be NULL */
+    char *model_file; /* may be NULL */
     char model_fingerprint[40];
-    char *target;            /* "host" */
+    char *target; /* "host" */
     struct budgets budgets;
     struct precision defaults;
     char *search, *sensitivity; /* method: how it was found; NULL when by hand */
@@ -80,9 +80,9 @@ char *profile_text(const struct profile *p);
  * caller prints profile_text. */
 int profile_save(struct profile *p, const char *path, struct err *e);
 
-/* Applies "EXPR:SETTING" as --set gives it: EXPR is a pattern on names ("layer3.*"), "op=KIND" or "*", SETTING is "w4a8",
- * "w4", "a8", "fp32", "lock", with ",scheme", ",tensor|channel", ",minmax|percentile|mse" after it. Locked layers are
- * changed too: the user said so. Fails when nothing matches. Returns the number of layers changed, or -1. */
+/* Applies "EXPR:SETTING" as --set gives it: EXPR is a pattern on names ("layer3.*"), "op=KIND" or "*", SETTING is
+ * "w4a8", "w4", "a8", "fp32", "lock", with ",scheme", ",tensor|channel", ",minmax|percentile|mse" after it. Locked
+ * layers are changed too: the user said so. Fails when nothing matches. Returns the number of layers changed, or -1. */
 int profile_set(struct profile *p, const struct profile_model *m, const char *expression, struct err *e);
 
 /* Group members that disagree on activation bits; fills names of the first two in e and fails. */

@@ -2,9 +2,9 @@
  *
  * Ranges: which part of a tensor's values the codes of an activation cover.
  *
- * An activation of b >= 2 bits is asymmetric per tensor: code q in 0..2^b-1 stands for scale * (q - zero) with an integer
- * zero, so that 0.0 is exact (Jacob et al. 2017, arXiv 1712.05877). At 1 bit it is binary and mean-scaled: {0, alpha}
- * for a tensor without negative values, alpha the mean of the values that round to it (Lloyd's condition), else
+ * An activation of b >= 2 bits is asymmetric per tensor: code q in 0..2^b-1 stands for scale * (q - zero) with an
+ * integer zero, so that 0.0 is exact (Jacob et al. 2017, arXiv 1712.05877). At 1 bit it is binary and mean-scaled: {0,
+ * alpha} for a tensor without negative values, alpha the mean of the values that round to it (Lloyd's condition), else
  * {-alpha, +alpha} with alpha = E|x| (Rastegari et al. 2016, arXiv 1603.05279): then zero is 0.5, 0.0 has no code, and
  * padding is +alpha (as Larq's one-padding).
  */

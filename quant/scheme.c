@@ -102,7 +102,8 @@ static void fit_uniform(const float *w, int granularity, int range, struct quant
     }
 }
 
-/* sign(w) * E|w| (XNOR-Net's weights, Rastegari et al. 2016, arXiv 1603.05279): the least squared error for two levels. */
+/* sign(w) * E|w| (XNOR-Net's weights, Rastegari et al. 2016, arXiv 1603.05279): the least squared error for two levels.
+ */
 static void fit_binary(const float *w, int granularity, int range, struct quant_weights *q)
 {
     (void)range;

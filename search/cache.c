@@ -107,7 +107,8 @@ void cache_load_loss(const struct cache_key *k, struct tables *t)
 void cache_save_cost(const struct cache_key *k, const struct tables *t)
 {
     struct text body = {0};
-    text_printf(&body, "fp32 %a other %a %a layers %d\n", t->fp32_latency_ns, t->other_ns, t->other_fp32_ns, t->n_layers);
+    text_printf(&body, "fp32 %a other %a %a layers %d\n", t->fp32_latency_ns, t->other_ns, t->other_fp32_ns,
+                t->n_layers);
     for (int l = 0; l < t->n_layers; l++)
         for (int w = 0; w < WIDTHS; w++)
             for (int a = 0; a < WIDTHS; a++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Private to search/: tables on disk, under $XDG_CACHE_HOME/bitfader. Three files a model: what depends on the calibration
- * images (sensitivity), on this host (latency), and on the evaluation images (fp32 accuracy, measured points). A file is
- * text, whole or absent; one that does not read back cleanly is ignored and made again.
+ * Private to search/: tables on disk, under $XDG_CACHE_HOME/bitfader. Three files a model: what depends on the
+ * calibration images (sensitivity), on this host (latency), and on the evaluation images (fp32 accuracy, measured
+ * points). A file is text, whole or absent; one that does not read back cleanly is ignored and made again.
  */
 #ifndef BITFADER_SEARCH_CACHE_H
 #define BITFADER_SEARCH_CACHE_H

@@ -33,7 +33,8 @@ static int time_plan(const struct graph *g, const struct calibration *c, struct 
         *(l >= 0 ? &layers[l] : &other) += ns[s];
     }
     for (int l = 0; l < g->n_layers; l++)
-        t->layers[l].latency_ns[w][a] = fmin(layers[l], isnan(t->layers[l].latency_ns[w][a]) ? INFINITY : t->layers[l].latency_ns[w][a]);
+        t->layers[l].latency_ns[w][a] =
+            fmin(layers[l], isnan(t->layers[l].latency_ns[w][a]) ? INFINITY : t->layers[l].latency_ns[w][a]);
     double *slot = w ? &t->other_ns : &t->other_fp32_ns;
     *slot = fmin(other, isnan(*slot) ? INFINITY : *slot);
     if (!w)

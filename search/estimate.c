@@ -10,7 +10,7 @@ static const double PJ_FP32_MAC = 3.7 + 0.9, PJ_INT8_MUL = 0.2, PJ_INT32_ADD = 0
 static const struct {
     const char *word, *sign;
 } verdict_texts[] = {
-    [VERDICT_NONE] = {"", ""}, [VERDICT_UNKNOWN] = {"?", "?"}, [VERDICT_OK] = {"ok", "+"},
+    [VERDICT_NONE] = {"", ""},      [VERDICT_UNKNOWN] = {"?", "?"}, [VERDICT_OK] = {"ok", "+"},
     [VERDICT_NEAR] = {"near", "="}, [VERDICT_OVER] = {"OVER", "!"},
 };
 
@@ -125,6 +125,8 @@ void estimate_profile(const struct tables *t, const struct profile *p, const str
     out->energy = (struct meter){energy, 0, fp32_energy, NAN, VERDICT_NONE};
     b = b ? b : &p->budgets;
     judge(&out->accuracy, accuracy_floor(b, t->fp32_accuracy), 1);
+    if (isnan(out->accuracy.limit) && !isnan(b->accuracy_drop)) /* a drop from an accuracy that is not known yet */
+        out->accuracy.verdict = VERDICT_UNKNOWN;
     judge(&out->latency, b->latency_ns > 0 ? b->latency_ns : NAN, 0);
     judge(&out->size, b->bytes > 0 ? (double)b->bytes : NAN, 0);
 }
@@ -134,11 +136,14 @@ void estimate_layer(const struct tables *t, const struct profile *p, int layer, 
     const struct layer_table *x = &t->layers[layer];
     const struct precision *q = &p->layers[layer].precision;
     double loss = 0, ns = 0, bytes = 0;
+    bool integer = false;
     for (int l = 0; l < t->n_layers; l++) {
         loss += estimate_loss(&t->layers[l], &p->layers[l].precision);
         ns += estimate_latency_ns(&t->layers[l], &p->layers[l].precision);
         bytes += (double)estimate_bytes(&t->layers[l], &p->layers[l].precision);
+        integer |= precision_is_integer(&p->layers[l].precision);
     }
+    double other = integer ? t->other_ns : t->other_fp32_ns;
     *out = (struct layer_estimate){
         .sqnr = x->sqnr[q->granularity][q->w_bits],
         .latency_ns = estimate_latency_ns(x, q),
@@ -149,7 +154,7 @@ void estimate_layer(const struct tables *t, const struct profile *p, int layer, 
     };
     /* Losses add up and then saturate: a layer's part of the drop is its part of the loss. */
     out->drop = loss > 0 ? loss_fit_drop(&t->fit, loss) * out->loss / loss : loss;
-    out->latency_share = out->latency_ns / (ns + (isnan(t->other_ns) ? 0 : t->other_ns));
+    out->latency_share = out->latency_ns / (ns + (isnan(other) ? 0 : other));
     out->size_share = bytes > 0 ? (double)out->bytes / bytes : 0;
 }
 

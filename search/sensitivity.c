@@ -34,7 +34,8 @@ void analyze_static(const struct graph *g, struct weight_cache *cache, struct ta
                 p.granularity = (uint8_t)gran;
                 const struct quant_weights *q = weight_cache_get(cache, g, l, &p);
                 double signal = 0, noise = 0;
-                for (int o = 0; o < q->cout; o++) { /* in the cache's order; the float weights are permuted the same way */
+                for (int o = 0; o < q->cout;
+                     o++) { /* in the cache's order; the float weights are permuted the same way */
                     const float *row = (const float *)w->data + (int64_t)o * q->k;
                     int64_t taps = n->op == OP_CONV ? w->shape.d[2] * w->shape.d[3] : 1, cin = q->k / taps;
                     for (int64_t i = 0; i < q->k; i++) {
@@ -148,7 +149,8 @@ int analyze_loss(const struct graph *g, const struct calibration *c, struct weig
                  const struct publish *publish, const struct progress *p, struct err *e)
 {
     int64_t classes = shape_count(&g->tensors[g->outputs[0]].shape);
-    struct probe x = {.g = g, .c = c, .cache = cache, .src = src, .n = n, .classes = (int)classes, .reference = fp32_outputs};
+    struct probe x = {
+        .g = g, .c = c, .cache = cache, .src = src, .n = n, .classes = (int)classes, .reference = fp32_outputs};
     x.outputs = mem_new((size_t)n * (size_t)classes, sizeof *x.outputs);
     x.precisions = mem_new((size_t)g->n_layers + 1, sizeof *x.precisions);
     for (int l = 0; l < g->n_layers; l++)
@@ -208,8 +210,8 @@ static void fit_error_bar(struct loss_fit *f, const struct fit_point *points, in
     f->error_abs = fmax(0.1, n_small > 0 ? 1.64 * sqrt(small / n_small) : 0.2);
 }
 
-/* Weighted least squares over a grid of powers and scales. Each point weighs by its own uncertainty (a tenth of a point, a
- * fifth of the drop, and what counting on so many images leaves), and held-out images count fourfold. */
+/* Weighted least squares over a grid of powers and scales. Each point weighs by its own uncertainty (a tenth of a
+ * point, a fifth of the drop, and what counting on so many images leaves), and held-out images count fourfold. */
 struct loss_fit analyze_fit(const struct fit_point *points, int n, double ceiling)
 {
     struct loss_fit best = {.scale = 25, .power = 1, .ceiling = ceiling, .error_rel = 1, .error_abs = 0.3};

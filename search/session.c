@@ -79,7 +79,8 @@ static void load_cached(struct session *s)
     s->points_key = (struct cache_key){"points", s->graph->fingerprint, 0};
     if (s->dataset) {
         s->loss_key.settings = part_hash(s->dataset, &s->dataset->calibrate, s->calibration_images, 0);
-        s->points_key.settings = part_hash(s->dataset, &s->dataset->evaluate, s->dataset->evaluate.n, s->loss_key.settings);
+        s->points_key.settings =
+            part_hash(s->dataset, &s->dataset->evaluate, s->dataset->evaluate.n, s->loss_key.settings);
     }
     if (!s->options.cache)
         return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A session: one model opened, with its dataset, its calibration, its tables and its measured profiles. What the desk and
- * every subcommand work on; both call the same functions. Slow functions take a progress, can be stopped, and keep
+ * A session: one model opened, with its dataset, its calibration, its tables and its measured profiles. What the desk
+ * and every subcommand work on; both call the same functions. Slow functions take a progress, can be stopped, and keep
  * what they have in the cache ($XDG_CACHE_HOME/bitfader, by model fingerprint, dataset and settings).
  *
  * Threads: one slow function at a time; the snapshot functions may be called from another thread meanwhile.
@@ -28,8 +28,8 @@ struct session_options {
 };
 struct session_options session_defaults(void);
 
-/* Opens the model, and the dataset when one is named. Fast: no calibration. NULL and a message on failure; *status is the
- * exit status that the failure deserves (3 model, 4 dataset or its description). */
+/* Opens the model, and the dataset when one is named. Fast: no calibration. NULL and a message on failure; *status is
+ * the exit status that the failure deserves (3 model, 4 dataset or its description). */
 struct session *session_open(const char *model, const struct session_options *o, int *status, struct err *e);
 void session_free(struct session *s);
 
@@ -56,16 +56,16 @@ int session_analyze(struct session *s, unsigned parts, const struct progress *p,
 struct run_layer {
     struct precision requested, applied;
     const char *kernel; /* what ran: "conv_madd8_avx2", "sgemm_openblas"; lives as long as the program */
-    char note[64];      /* why applied differs from requested, or "" */
+    char note[64];      /* why applied differs from requested or runs as something else ("emulated: ..."), or "" */
     double latency_ns;
     int64_t bytes;
 };
 struct run_result {
-    double accuracy;       /* percent of `images`; NAN without an evaluation part */
-    double fp32_accuracy;  /* of the same images; NAN when not known */
-    double agreement;      /* percent of images whose top-1 equals fp32's; NAN when not known */
+    double accuracy;      /* percent of `images`; NAN without an evaluation part */
+    double fp32_accuracy; /* of the same images; NAN when not known */
+    double agreement;     /* percent of images whose top-1 equals fp32's; NAN when not known */
     int images, right;
-    double latency_ns;     /* median of one image on one thread, whole network */
+    double latency_ns; /* median of one image on one thread, whole network */
     double latency_p95_ns;
     int latency_runs;
     double other_ns; /* time outside of layers */
@@ -77,10 +77,10 @@ struct run_result {
 void run_result_done(struct run_result *r);
 
 struct run_options {
-    int images;         /* of the evaluation part; 0: all */
-    bool accuracy;      /* default true */
-    bool latency;       /* default true */
-    bool strict;        /* fail when a layer cannot run as requested */
+    int images;    /* of the evaluation part; 0: all */
+    bool accuracy; /* default true */
+    bool latency;  /* default true */
+    bool strict;   /* fail when a layer cannot run as requested */
 };
 struct run_options run_defaults(void);
 
@@ -107,9 +107,9 @@ struct search_result {
     bool verified;         /* it was run */
     bool feasible;         /* every budget is met: by measurement where verified, by estimate otherwise */
     int rounds;
-    bool proven;           /* the solver proved the last solution optimal for its tables and bounds */
-    double solve_ns;       /* time of the last solve */
-    char why[256];         /* when not feasible: which budget, what is the closest, which locks stand in the way */
+    bool proven;     /* the solver proved the last solution optimal for its tables and bounds */
+    double solve_ns; /* time of the last solve */
+    char why[256];   /* when not feasible: which budget, what is the closest, which locks stand in the way */
 };
 void search_result_done(struct search_result *r);
 

@@ -42,9 +42,10 @@ static int fit_images(const struct session *s)
     return n < FIT_IMAGES ? n : FIT_IMAGES;
 }
 
-/* A profile like those that a search would find: each layer takes the widths that are best for a price of bits, and some
- * noise so that profiles differ. */
-static void random_profile(const struct tables *t, const struct graph *g, struct rng *r, double price, struct precision *out)
+/* A profile like those that a search would find: each layer takes the widths that are best for a price of bits, and
+ * some noise so that profiles differ. */
+static void random_profile(const struct tables *t, const struct graph *g, struct rng *r, double price,
+                           struct precision *out)
 {
     for (int l = 0; l < g->n_layers; l++) {
         int best_w = BITS_MAX, best_a = BITS_MAX;
@@ -113,15 +114,16 @@ static int analyze_all_loss(struct session *s, struct tables *t, const struct pr
         return 0;
     int rc = session_need_calibration(s, p, e);
     if (!rc)
-        rc = need_calibrate_outputs(s, fit_images(s) > s->calibration_images ? fit_images(s) : s->calibration_images, p, e);
+        rc = need_calibrate_outputs(s, fit_images(s) > s->calibration_images ? fit_images(s) : s->calibration_images, p,
+                                    e);
     if (rc)
         return rc;
     struct listener listener = {s, t};
     struct publish publish = {publish_tables, &listener};
     struct image_source src = session_calibrate_source(s);
     if (t->layers_measured < t->n_layers) {
-        rc = analyze_loss(s->graph, s->calibration, s->cache, &src, s->calibration_images, s->fp32_calibrate, t, &publish,
-                          p, e);
+        rc = analyze_loss(s->graph, s->calibration, s->cache, &src, s->calibration_images, s->fp32_calibrate, t,
+                          &publish, p, e);
         if (s->options.cache && t->layers_measured)
             cache_save_loss(&s->loss_key, t);
     }

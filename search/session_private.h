@@ -24,7 +24,7 @@ struct session {
     int calibration_images;
     struct calibration *calibration; /* made when first needed */
     struct weight_cache *cache;
-    float *fp32_outputs;   /* of the first fp32_images evaluation images */
+    float *fp32_outputs; /* of the first fp32_images evaluation images */
     int fp32_images;
     float *fp32_calibrate; /* of the calibration images used by sensitivity and the fit */
     struct cache_key loss_key, cost_key, points_key;

@@ -139,8 +139,12 @@ static int check_strict(const struct run_result *r, const struct profile *p, str
 int session_run(struct session *s, const struct profile *p, const struct run_options *o, const struct progress *pr,
                 struct run_result *r, struct err *e)
 {
-    *r = (struct run_result){.accuracy = NAN, .fp32_accuracy = NAN, .agreement = NAN, .latency_ns = NAN,
-                             .latency_p95_ns = NAN, .n_layers = p->n_layers};
+    *r = (struct run_result){.accuracy = NAN,
+                             .fp32_accuracy = NAN,
+                             .agreement = NAN,
+                             .latency_ns = NAN,
+                             .latency_p95_ns = NAN,
+                             .n_layers = p->n_layers};
     if (profile_needs_calibration(p)) {
         int rc = session_need_calibration(s, pr, e);
         if (rc) {
@@ -159,7 +163,8 @@ int session_run(struct session *s, const struct profile *p, const struct run_opt
     r->bytes = plan_bytes(plan);
     for (int l = 0; l < p->n_layers; l++) {
         const struct plan_layer *x = &plan_layers(plan)[l];
-        r->layers[l] = (struct run_layer){.requested = x->requested, .applied = x->applied, .kernel = x->kernel, .bytes = x->bytes};
+        r->layers[l] = (struct run_layer){
+            .requested = x->requested, .applied = x->applied, .kernel = x->kernel, .bytes = x->bytes};
         memcpy(r->layers[l].note, x->note, sizeof x->note);
     }
     int rc = o->strict ? check_strict(r, p, e) : 0;

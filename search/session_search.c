@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The search: tables into an exact solver, the solution onto the kernels, and where the measurement breaks a budget that
- * the estimate kept, the bound is tightened and it goes on.
+ * The search: tables into an exact solver, the solution onto the kernels, and where the measurement breaks a budget
+ * that the estimate kept, the bound is tightened and it goes on.
  */
 #include <math.h>
 #include <stdio.h>
@@ -24,7 +24,8 @@ int objective_find(const char *name)
 
 struct search_options search_defaults(void)
 {
-    return (struct search_options){.budgets = budgets_none(), .minimize = OBJECTIVE_AUTO, .verify = true, .max_rounds = 8};
+    return (struct search_options){
+        .budgets = budgets_none(), .minimize = OBJECTIVE_AUTO, .verify = true, .max_rounds = 8};
 }
 
 void search_result_done(struct search_result *r)
@@ -91,8 +92,8 @@ static void add_option(struct formulation *f, struct option_list *o, const doubl
 }
 
 /* Joins the options of members 0..k-1 with those of member k; one member has at most 8 weight widths. */
-static void join_member(struct formulation *f, const struct tables *t, const struct profile *start, const int *members, int k,
-                        int a, struct option_list *from, struct option_list *to)
+static void join_member(struct formulation *f, const struct tables *t, const struct profile *start, const int *members,
+                        int k, int a, struct option_list *from, struct option_list *to)
 {
     const struct profile_layer *layer = &start->layers[members[k]];
     struct precision now[64];
@@ -186,8 +187,10 @@ static enum objective settle_objective(const struct search_options *o)
     return o->budgets.bytes > 0 || o->budgets.latency_ns > 0 ? OBJECTIVE_LOSS : OBJECTIVE_SIZE;
 }
 
-static const int objective_cost[] = {[OBJECTIVE_LOSS] = COST_LOSS, [OBJECTIVE_SIZE] = COST_BYTES,
-                                     [OBJECTIVE_LATENCY] = COST_LATENCY, [OBJECTIVE_ENERGY] = COST_ENERGY};
+static const int objective_cost[] = {[OBJECTIVE_LOSS] = COST_LOSS,
+                                     [OBJECTIVE_SIZE] = COST_BYTES,
+                                     [OBJECTIVE_LATENCY] = COST_LATENCY,
+                                     [OBJECTIVE_ENERGY] = COST_ENERGY};
 
 /* The largest drop that the budgets allow, or NAN. */
 static double allowed_drop(const struct budgets *b, double fp32)
@@ -210,13 +213,14 @@ static void explain(const struct solve_problem *p, const struct tables *t, const
     double least_bytes = solve_least(p, COST_BYTES), least_ns = solve_least(p, COST_LATENCY) + overhead_ns(t);
     double least_drop = loss_fit_drop(&t->fit, solve_least(p, COST_LOSS));
     if (p->bound[COST_BYTES] < INFINITY && least_bytes > p->bound[COST_BYTES])
-        snprintf(why, 256, "size %s cannot be met: the smallest profile takes %s", text_bytes((int64_t)p->bound[COST_BYTES], a),
-                 text_bytes((int64_t)least_bytes, b));
+        snprintf(why, 256, "size %s cannot be met: the smallest profile takes %s",
+                 text_bytes((int64_t)p->bound[COST_BYTES], a), text_bytes((int64_t)least_bytes, b));
     else if (p->bound[COST_LATENCY] < INFINITY && least_ns > p->bound[COST_LATENCY] + overhead_ns(t))
         snprintf(why, 256, "latency %s cannot be met: the fastest profile is estimated at %s",
                  text_time(p->bound[COST_LATENCY] + overhead_ns(t), a), text_time(least_ns, b));
     else if (p->bound[COST_LOSS] < INFINITY && solve_least(p, COST_LOSS) > p->bound[COST_LOSS])
-        snprintf(why, 256, "the accuracy budget cannot be met: the best profile is estimated to lose %.2f pp", least_drop);
+        snprintf(why, 256, "the accuracy budget cannot be met: the best profile is estimated to lose %.2f pp",
+                 least_drop);
     else
         snprintf(why, 256, "each budget can be met alone, but not all together");
     if (locked)
@@ -239,7 +243,8 @@ static void fill_profile(struct session *s, const struct search_options *o, stru
     p->sensitivity = mem_strdup("kl");
     p->seed = s->options.seed;
     const struct estimate *e = &r->estimate;
-    p->estimate = (struct profile_result){.known = true, .accuracy = rounded(e->accuracy.value),
+    p->estimate = (struct profile_result){.known = true,
+                                          .accuracy = rounded(e->accuracy.value),
                                           .accuracy_error = rounded(e->accuracy.error),
                                           .fp32_accuracy = rounded(e->accuracy.fp32),
                                           .latency_us = rounded(e->latency.value / 1e3),
@@ -247,18 +252,21 @@ static void fill_profile(struct session *s, const struct search_options *o, stru
     p->measurement = (struct profile_result){.known = false};
     if (!r->verified)
         return;
-    p->measurement = (struct profile_result){.known = true, .accuracy = rounded(r->run.accuracy), .accuracy_error = NAN,
+    p->measurement = (struct profile_result){.known = true,
+                                             .accuracy = rounded(r->run.accuracy),
+                                             .accuracy_error = NAN,
                                              .fp32_accuracy = rounded(r->run.fp32_accuracy),
                                              .latency_us = rounded(r->run.latency_ns / 1e3),
-                                             .bytes = r->run.bytes, .images = r->run.images};
+                                             .bytes = r->run.bytes,
+                                             .images = r->run.images};
     p->executed = mem_new((size_t)p->n_layers + 1, sizeof *p->executed);
     for (int l = 0; l < p->n_layers; l++)
         p->executed[l] = mem_strdup(r->run.layers[l].kernel);
 }
 
 /* Runs the profile of a round. 1 when it keeps every measured budget, 0 when not, -1 failed, 2 stopped. */
-static int verify(struct session *s, const struct search_options *o, struct profile *p, double drop, const struct progress *pr,
-                  struct run_result *run, struct err *e)
+static int verify(struct session *s, const struct search_options *o, struct profile *p, double drop,
+                  const struct progress *pr, struct run_result *run, struct err *e)
 {
     struct run_options how = run_defaults();
     how.images = o->images;
@@ -282,8 +290,8 @@ struct hunt { /* one search: the bounds as they tighten, and the best so far */
 };
 
 /* Keeps a candidate when it is the first, or the first that meets the budgets. Takes profile and run over. */
-static void keep_candidate(struct hunt *h, const struct tables *t, struct profile *p, struct run_result *run, bool verified,
-                           bool feasible)
+static void keep_candidate(struct hunt *h, const struct tables *t, struct profile *p, struct run_result *run,
+                           bool verified, bool feasible)
 {
     struct search_result *r = h->r;
     estimate_profile(t, p, &h->o->budgets, &r->estimate); /* by the tables of before it ran */
@@ -345,8 +353,8 @@ static int hunt_rounds(struct hunt *h, const struct profile *start, const struct
             return ok == 2;
         }
         double drop = run.fp32_accuracy - run.accuracy;
-        snprintf(r->why, sizeof r->why, "after %d rounds the nearest profile measures -%.2f pp, %.0f us", r->rounds, drop,
-                 run.latency_ns / 1e3);
+        snprintf(r->why, sizeof r->why, "after %d rounds the nearest profile measures -%.2f pp, %.0f us", r->rounds,
+                 drop, run.latency_ns / 1e3);
         tighten(h, t, &run, solved.cost[COST_LOSS]);
         if (r->profile != p)
             run_result_done(&run);
@@ -370,8 +378,9 @@ int session_search(struct session *s, const struct profile *start, const struct 
     if (!s->dataset)
         rc = err_set(e, "%s: a search needs a dataset (-d): calibration images give the sensitivities", s->graph->file);
     else if (isnan(t->fp32_accuracy) && !isnan(o->budgets.accuracy_min))
-        rc = err_set(e, "dataset %s has no labels to evaluate with: --budget acc= cannot be checked, acc-drop= can be "
-                        "estimated",
+        rc = err_set(e,
+                     "dataset %s has no labels to evaluate with: --budget acc= cannot be checked, acc-drop= can be "
+                     "estimated",
                      s->dataset->name);
     if (o->budgets.bytes > 0)
         h.problem.bound[COST_BYTES] = (double)o->budgets.bytes;

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-enum { QUICK_LIMIT = 200, STATE_LIMIT = 4000, BEAM = 2000, OPTIONS_LIMIT = 10 << 20, BISECTIONS = 48 };
+enum { QUICK_LIMIT = 200, STATE_LIMIT = 4000, BISECTIONS = 48 };
 
 /* Sums that are the same but for the order of addition may differ by this much: nothing is dropped for less. */
 static const double ROUNDING = 1e-12;
@@ -20,12 +20,12 @@ struct state {
 
 struct solver {
     const struct solve_problem *p;
-    double unit[COST_COUNT];   /* scale that makes costs comparable: the bound, or the range */
+    double unit[COST_COUNT]; /* scale that makes costs comparable: the bound, or the range */
     bool bounded[COST_COUNT];
-    double lambda[COST_COUNT]; /* of bounded costs */
+    double lambda[COST_COUNT];         /* of bounded costs */
     double (*least_after)[COST_COUNT]; /* [n_units + 1] least sums of the units from here on */
-    double *relaxed_after;     /* [n_units + 1] sums of min over options of objective + lambda * costs */
-    double best;               /* objective of the best solution known */
+    double *relaxed_after;             /* [n_units + 1] sums of min over options of objective + lambda * costs */
+    double best;                       /* objective of the best solution known */
     int *best_pick;
     bool found;
 };
@@ -140,9 +140,9 @@ static void find_multipliers(struct solver *s, const int *list, int n, int *pick
         relax(s, pick, total);
         return;
     }
-    int c = list[0], rounds = n == 1 ? BISECTIONS : BISECTIONS / 2;
+    int c = list[0], rounds = BISECTIONS / n;
     double lo = 0, hi = fmax(s->unit[s->p->objective], 1e-12) / s->unit[c];
-    for (int i = 0; i < 30; i++, hi *= 8) {
+    for (int i = 0; i < 12; i++, hi *= 64) {
         s->lambda[c] = hi;
         find_multipliers(s, list + 1, n - 1, pick, total);
         if (total[c] <= s->p->bound[c])
@@ -207,8 +207,8 @@ static int compare_states(const void *a, const void *b, void *ctx)
     return 0;
 }
 
-/* Drops states that another one equals or beats in every cost that counts. After sorting, a dominator stands earlier; with
- * two costs it is enough to compare with the last one kept. */
+/* Drops states that another one equals or beats in every cost that counts. After sorting, a dominator stands earlier;
+ * with two costs it is enough to compare with the last one kept. */
 static int drop_dominated(const struct solver *s, struct state *list, int n)
 {
     struct relevant r = {.n = 1, .cost = {s->p->objective}};
@@ -318,16 +318,23 @@ struct solve_result solve_exact(const struct solve_problem *p, int *pick)
     memset(pick, 0, (size_t)p->n_units * sizeof *pick);
     int *trial = mem_new((size_t)p->n_units, sizeof *trial);
     double total[COST_COUNT];
-    find_multipliers(&s, bounded, n_bounded, trial, total);
-    mem_free(trial);
     prepare_suffixes(&s);
-    r.exact = run_program(&s, &r, QUICK_LIMIT); /* a good solution to beat */
+    bool possible = true; /* each bound alone */
+    for (int c = 0; c < COST_COUNT; c++)
+        possible &= s.least_after[0][c] <= p->bound[c] * (1 + 1e-9);
+    if (possible) {
+        find_multipliers(&s, bounded, n_bounded, trial, total);
+        prepare_suffixes(&s);
+        r.exact = run_program(&s, &r, QUICK_LIMIT); /* a good solution to beat */
+    }
+    for (int c = 0; c < COST_COUNT && !possible; c++) /* the bounds alone count */
+        s.lambda[c] = s.bounded[c] ? 1e6 * s.unit[p->objective] / s.unit[c] : 0;
+    mem_free(trial);
     if (!r.exact)
         r.exact = run_program(&s, &r, STATE_LIMIT);
     r.feasible = s.found;
-    if (!s.found) { /* the nearest: what the multipliers lean to */
+    if (!s.found) /* the nearest: what the multipliers lean to */
         relax(&s, pick, total);
-    }
     for (int u = 0; u < p->n_units; u++)
         for (int c = 0; c < COST_COUNT; c++)
             r.cost[c] += p->units[u].cost[pick[u]][c];

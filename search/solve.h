@@ -15,15 +15,15 @@
 enum { COST_LOSS, COST_BYTES, COST_LATENCY, COST_ENERGY, COST_COUNT };
 
 struct solve_unit {
-    int n;                              /* options */
-    const double (*cost)[COST_COUNT];   /* [n] all >= 0 and finite */
+    int n;                            /* options */
+    const double (*cost)[COST_COUNT]; /* [n] all >= 0 and finite */
 };
 
 struct solve_problem {
     int n_units;
     const struct solve_unit *units;
-    int objective;              /* cost to be least */
-    double bound[COST_COUNT];   /* at most; INFINITY: none */
+    int objective;            /* cost to be least */
+    double bound[COST_COUNT]; /* at most; INFINITY: none */
 };
 
 struct solve_result {

@@ -31,14 +31,14 @@ struct layer_table {
     double weights; /* number of weights */
 };
 
-/* How a loss becomes an accuracy: drop = ceiling * (1 - exp(-scale * loss^power / ceiling)), in percentage points, with an
- * error that was fitted on measured profiles. Small losses follow the power law; large ones end at chance. */
+/* How a loss becomes an accuracy: drop = ceiling * (1 - exp(-scale * loss^power / ceiling)), in percentage points, with
+ * an error that was fitted on measured profiles. Small losses follow the power law; large ones end at chance. */
 struct loss_fit {
     double scale, power;
-    double ceiling; /* fp32 accuracy less what guessing gives, points */
-    double error_rel;  /* 90 % interval half width, relative to the drop */
-    double error_abs;  /* and the part that does not shrink with it, points */
-    int points;        /* measured profiles behind it; 0: prior */
+    double ceiling;   /* fp32 accuracy less what guessing gives, points */
+    double error_rel; /* 90 % interval half width, relative to the drop */
+    double error_abs; /* and the part that does not shrink with it, points */
+    int points;       /* measured profiles behind it; 0: prior */
 };
 
 struct tables {
@@ -47,10 +47,10 @@ struct tables {
     int layers_measured; /* sensitivity known */
     double base_loss;    /* of every layer at w8a8, nats */
     struct loss_fit fit;
-    double fp32_accuracy;   /* percent on the evaluation part, NAN unknown */
-    double fp32_latency_ns; /* whole network */
-    double other_ns;        /* everything that is not a layer, in an integer plan */
-    double other_fp32_ns;   /* the same in the fp32 plan */
+    double fp32_accuracy;     /* percent on the evaluation part, NAN unknown */
+    double fp32_latency_ns;   /* whole network */
+    double other_ns;          /* everything that is not a layer, in an integer plan */
+    double other_fp32_ns;     /* the same in the fp32 plan */
     double latency_error_rel; /* 90 % half width, from measured plans; a prior before any */
     bool latency_known;
     int calibration_images;

@@ -99,7 +99,8 @@ static void assert_close(const float *got, const float *want, int64_t n, double 
                       (long long)i, got[i], want[i]);
 }
 
-/* --- fp32 ------------------------------------------------------------------------------------------------------------ */
+/* --- fp32 ------------------------------------------------------------------------------------------------------------
+ */
 
 START_TEST(test_fp32_operator)
 {
@@ -158,10 +159,14 @@ static const float *load_npy(const char *name, char **whole, int64_t *count)
 static const struct {
     const char *model, *reference;
 } references[] = {
-    {"cifar10/resnet20_convshortcut_cifar10.onnx", "resnet20c"}, {"cifar10/resnet20_cifar10.onnx", "resnet20a"},
-    {"cifar10/resnet20_cifar10_unfused_bn.onnx", "resnet20a_bn"}, {"mlperf_tiny/ic_resnet8_cifar10.onnx", "ic_resnet8"},
-    {"mlperf_tiny/kws_dscnn.onnx", "kws_dscnn"}, {"mlperf_tiny/vww_mobilenetv1_025_96.onnx", "vww"},
-    {"mlperf_tiny/sww_1dconv_from_int8.onnx", "sww"}, {"mlperf_tiny/ad_toycar_autoencoder.onnx", "ad"},
+    {"cifar10/resnet20_convshortcut_cifar10.onnx", "resnet20c"},
+    {"cifar10/resnet20_cifar10.onnx", "resnet20a"},
+    {"cifar10/resnet20_cifar10_unfused_bn.onnx", "resnet20a_bn"},
+    {"mlperf_tiny/ic_resnet8_cifar10.onnx", "ic_resnet8"},
+    {"mlperf_tiny/kws_dscnn.onnx", "kws_dscnn"},
+    {"mlperf_tiny/vww_mobilenetv1_025_96.onnx", "vww"},
+    {"mlperf_tiny/sww_1dconv_from_int8.onnx", "sww"},
+    {"mlperf_tiny/ad_toycar_autoencoder.onnx", "ad"},
     {"mnist/cntk_mnist_ort_examples.onnx", "cntk_mnist"},
 };
 enum { N_REFERENCES = sizeof references / sizeof *references };
@@ -169,7 +174,8 @@ enum { N_REFERENCES = sizeof references / sizeof *references };
 START_TEST(test_fp32_onnxruntime)
 {
     char *path = mem_printf("%s/%s", data_folder(), references[_i].model);
-    char *in_name = mem_printf("%s.in", references[_i].reference), *out_name = mem_printf("%s.out", references[_i].reference);
+    char *in_name = mem_printf("%s.in", references[_i].reference),
+         *out_name = mem_printf("%s.out", references[_i].reference);
     char *in_whole = NULL, *out_whole = NULL;
     int64_t n_in, n_out;
     const float *in = load_npy(in_name, &in_whole, &n_in), *want = load_npy(out_name, &out_whole, &n_out);
@@ -200,7 +206,8 @@ START_TEST(test_fp32_onnxruntime)
 }
 END_TEST
 
-/* --- layers on codes --------------------------------------------------------------------------------------------------- */
+/* --- layers on codes
+ * --------------------------------------------------------------------------------------------------- */
 
 static double real_of(const struct value *v, const uint8_t *codes, int64_t i)
 {
@@ -272,7 +279,8 @@ static void check_plan(struct graph *g, const struct precision *p, const struct 
     struct plan *plan = compile(g, p, c);
     plan_keep_all(plan);
     struct plan_context *x = plan_context_new(plan);
-    float *in = mem_new((size_t)plan_input_count(plan), sizeof *in), *out = mem_new((size_t)plan_output_count(plan), sizeof *out);
+    float *in = mem_new((size_t)plan_input_count(plan), sizeof *in),
+          *out = mem_new((size_t)plan_output_count(plan), sizeof *out);
     make_image(g, 3, in);
     struct run_state r = {.plan = plan, .vec = vec_kernels_best()};
     r.arena = mem_new(plan->arena_bytes + 64, 1);
@@ -358,14 +366,26 @@ END_TEST
 
 /* Small graphs around every operator that works on codes; at 8 bits the output must be near fp32's. */
 static const char *const code_graphs[] = {
-    "Relu(c)->d", "Clip(c)->d", "LeakyRelu(c)->d alpha=0.25", "Sigmoid(c)->d", "opset14 HardSwish(c)->d",
-    "MaxPool(c)->d kernel_shape=[2,2] strides=[2,2]", "MaxPool(c)->d kernel_shape=[3,3] pads=[1,1,1,1]",
+    "Relu(c)->d",
+    "Clip(c)->d",
+    "LeakyRelu(c)->d alpha=0.25",
+    "Sigmoid(c)->d",
+    "opset14 HardSwish(c)->d",
+    "MaxPool(c)->d kernel_shape=[2,2] strides=[2,2]",
+    "MaxPool(c)->d kernel_shape=[3,3] pads=[1,1,1,1]",
     "AveragePool(c)->d kernel_shape=[3,3] pads=[1,1,1,1]",
     "AveragePool(c)->d kernel_shape=[3,3] pads=[1,1,1,1] count_include_pad=1",
-    "AveragePool(c)->d kernel_shape=[2,2] strides=[2,2] count_include_pad=1", "GlobalAveragePool(c)->d",
-    "Transpose(c)->d perm=[0,1,3,2]", "Concat(c,x)->d axis=1", "Concat(c,c)->d axis=2", "Add(c,x)->d",
-    "Add(c,c)->e\nRelu(e)->d", "Mul(c,x)->d", "Pad(c)->d pads=[0,0,1,2,0,0,0,1]",
-    "Slice(c,s0,s1,s2,s3)->d", "Softmax(c)->d axis=1",
+    "AveragePool(c)->d kernel_shape=[2,2] strides=[2,2] count_include_pad=1",
+    "GlobalAveragePool(c)->d",
+    "Transpose(c)->d perm=[0,1,3,2]",
+    "Concat(c,x)->d axis=1",
+    "Concat(c,c)->d axis=2",
+    "Add(c,x)->d",
+    "Add(c,c)->e\nRelu(e)->d",
+    "Mul(c,x)->d",
+    "Pad(c)->d pads=[0,0,1,2,0,0,0,1]",
+    "Slice(c,s0,s1,s2,s3)->d",
+    "Softmax(c)->d axis=1",
 };
 enum { N_CODE_GRAPHS = sizeof code_graphs / sizeof *code_graphs };
 
@@ -387,7 +407,9 @@ static float *read_tensor(struct plan *plan, struct graph *g, int tensor, int i)
 START_TEST(test_operators_on_codes)
 {
     const char *body = code_graphs[_i];
-    const char *opset = !strncmp(body, "opset14 ", 8) ? "opset 14\n" : !strncmp(body, "Clip(", 5) || !strncmp(body, "Pad(", 4) ? "opset 7\n" : "opset 13\n";
+    const char *opset = !strncmp(body, "opset14 ", 8)                             ? "opset 14\n"
+                        : !strncmp(body, "Clip(", 5) || !strncmp(body, "Pad(", 4) ? "opset 7\n"
+                                                                                  : "opset 13\n";
     body += !strncmp(body, "opset14 ", 8) ? 8 : 0;
     char *text = mem_printf("%sin x 1,4,6,8\nconst w 4,4,3,3\nconst b 4\n"
                             "ints s0 2 = 1,0\nints s1 2 = 5,8\nints s2 2 = 2,3\nints s3 2 = 1,2\n"
@@ -397,7 +419,8 @@ START_TEST(test_operators_on_codes)
     int64_t k = count_of(g, g->outputs[0]);
     graph_free(g);
     char *tail = strstr(text, "out f");
-    char *longer = mem_printf("%.*sconst v 5,%lld\nGemm(f,v)->y transB=1\nout y\n", (int)(tail - text), text, (long long)k);
+    char *longer =
+        mem_printf("%.*sconst v 5,%lld\nGemm(f,v)->y transB=1\nout y\n", (int)(tail - text), text, (long long)k);
     g = graph_from_text(longer);
     struct calibration *c = calibrate(g);
     struct precision *fp = uniform(g, 0, 0), *w8a8 = uniform(g, 8, 8);
@@ -430,9 +453,11 @@ START_TEST(test_operators_on_codes)
 }
 END_TEST
 
-/* --- the same everywhere ------------------------------------------------------------------------------------------------ */
+/* --- the same everywhere
+ * ------------------------------------------------------------------------------------------------ */
 
-static float *outputs_of(struct graph *g, const struct precision *p, const struct calibration *c, int threads, const char *isa)
+static float *outputs_of(struct graph *g, const struct precision *p, const struct calibration *c, int threads,
+                         const char *isa)
 {
     struct err e = {{0}};
     ck_assert_msg(!isa_select(isa, &e), "%s", e.text);
@@ -461,8 +486,8 @@ START_TEST(test_same_bits_everywhere)
             if (!isa_supported((enum isa)isa))
                 continue;
             float *other = outputs_of(g, p, c, 2, isa_name((enum isa)isa));
-            ck_assert_msg(!memcmp(first, other, 8 * 10 * sizeof *first), "w%da%d differs on %s", widths[k][0], widths[k][1],
-                          isa_name((enum isa)isa));
+            ck_assert_msg(!memcmp(first, other, 8 * 10 * sizeof *first), "w%da%d differs on %s", widths[k][0],
+                          widths[k][1], isa_name((enum isa)isa));
             mem_free(other);
         }
         mem_free(first);
@@ -501,7 +526,8 @@ START_TEST(test_zoo_logits)
             }
             float *out = run_once(plan, in);
             for (int k = 0; k < 10; k++)
-                ck_assert_msg(fabsf(out[k] - want[k]) <= 1e-3f, "%s: image %d class %d: %g, not %g", zoo[_i], i, k, out[k], want[k]);
+                ck_assert_msg(fabsf(out[k] - want[k]) <= 1e-3f, "%s: image %d class %d: %g, not %g", zoo[_i], i, k,
+                              out[k], want[k]);
             mem_free(out);
         }
         plan_free(plan);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "search/analyze.h"
 #include "search/estimate.h"
 #include "search/tables.h"
 
@@ -285,6 +286,99 @@ START_TEST(shares_add_up)
 }
 END_TEST
 
+/* --- the fit ------------------------------------------------------------------------------------------------------ */
+
+enum { POINTS = 12 };
+
+/* Profiles that follow a law without noise: losses from 0.001 to 1. The law is written out here a second time. */
+static void points_of_law(double scale, double power, int images, int held_out, struct fit_point *out)
+{
+    for (int i = 0; i < POINTS; i++) {
+        double loss = pow(10, -3 + 3.0 * i / (POINTS - 1));
+        out[i] = (struct fit_point){loss, 83 * (1 - exp(-scale * pow(loss, power) / 83)), images, held_out};
+    }
+}
+
+START_TEST(fit_finds_the_law)
+{
+    static const double laws[][2] = {{2, 0.5}, {25, 1}, {90, 1.3}, {300, 1.5}, {1, 0.7}, {60, 0.45}};
+    for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
+        struct fit_point points[POINTS];
+        points_of_law(laws[i][0], laws[i][1], 10000, 1, points);
+        struct loss_fit f = analyze_fit(points, POINTS, 83);
+        ck_assert_double_eq_tol(f.scale / laws[i][0], 1, 0.05); /* a grid: steps of 2 % and of 0.02 */
+        ck_assert_double_eq_tol(f.power, laws[i][1], 0.03);
+        ck_assert(f.ceiling == 83 && f.points == POINTS);
+        for (int k = 0; k < POINTS; k++) /* between grid points: a few percent, or a hair where there is no drop */
+            ck_assert_double_eq_tol(loss_fit_drop(&f, points[k].loss), points[k].drop, 0.02 + 0.03 * points[k].drop);
+        ck_assert(f.error_abs >= 0.1 && f.error_abs <= 0.2); /* never none */
+    }
+}
+END_TEST
+
+/* The error bar is 1.64 standard deviations of what is missed; worse when no image was held out. */
+START_TEST(fit_knows_what_it_misses)
+{
+    struct fit_point exact[POINTS], noisy[POINTS];
+    points_of_law(40, 0.8, 1000, 1, exact);
+    struct loss_fit f = analyze_fit(exact, POINTS, 83);
+    ck_assert(f.error_rel < 0.02);
+    for (int i = 0; i < POINTS; i++) {
+        noisy[i] = exact[i];
+        noisy[i].drop *= i % 2 ? 1.2 : 0.8; /* a fifth, to both sides */
+    }
+    struct loss_fit rough = analyze_fit(noisy, POINTS, 83);
+    ck_assert(rough.error_rel > 0.2 && rough.error_rel < 0.5);
+    for (int i = 0; i < POINTS; i++)
+        exact[i].held_out = 0;
+    struct loss_fit seen = analyze_fit(exact, POINTS, 83);
+    ck_assert_double_eq_tol(seen.error_rel, f.error_rel + 0.25, 1e-6);
+}
+END_TEST
+
+/* Two laws that contradict each other: the one that is better founded pulls harder. */
+START_TEST(fit_weighs_its_points)
+{
+    static const struct {
+        int images[2], held_out[2]; /* of the lesser, of the better */
+    } rows[] = {{{1000, 1000}, {0, 1}}, {{50, 10000}, {1, 1}}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double drop[2];
+        for (int swap = 0; swap < 2; swap++) {
+            struct fit_point both[2 * POINTS];
+            points_of_law(10, 1, rows[i].images[swap], rows[i].held_out[swap], both);
+            points_of_law(20, 1, rows[i].images[!swap], rows[i].held_out[!swap], both + POINTS);
+            struct loss_fit f = analyze_fit(both, 2 * POINTS, 83);
+            drop[swap] = loss_fit_drop(&f, 0.3);
+            ck_assert(drop[swap] > 83 * (1 - exp(-10 * 0.3 / 83)) && drop[swap] < 83 * (1 - exp(-20 * 0.3 / 83)));
+        }
+        ck_assert_msg(drop[0] > 1.15 * drop[1], "better above: %g, below: %g", drop[0], drop[1]);
+    }
+}
+END_TEST
+
+START_TEST(few_points_leave_the_prior)
+{
+    struct loss_fit prior = analyze_fit(NULL, 0, 83);
+    ck_assert(prior.points == 0 && prior.ceiling == 83 && prior.scale > 0 && prior.power > 0);
+    ck_assert(prior.error_rel >= 0.5 && prior.error_abs > 0); /* as wide as a guess is */
+    struct fit_point points[POINTS];
+    points_of_law(300, 0.5, 1000, 1, points);
+    for (int n = 1; n <= 3; n++) {
+        struct loss_fit f = analyze_fit(points, n, 83);
+        bool same = f.scale == prior.scale && f.power == prior.power && f.error_rel == prior.error_rel &&
+                    f.error_abs == prior.error_abs && f.ceiling == 83;
+        ck_assert_int_eq(same, n < 3);
+        ck_assert_int_eq(f.points, n < 3 ? 0 : n);
+    }
+    for (int i = 0; i < POINTS; i++) /* all a little better than fp32: hardly any drop, and numbers all the same */
+        points[i].drop = -0.2;
+    struct loss_fit f = analyze_fit(points, POINTS, 83);
+    ck_assert(isfinite(f.scale) && f.scale > 0 && isfinite(f.error_rel) && isfinite(f.error_abs));
+    ck_assert(loss_fit_drop(&f, 0.01) < 0.1);
+}
+END_TEST
+
 START_TEST(tables_start_unknown)
 {
     struct tables *t = tables_new(2), *copy;
@@ -314,6 +408,10 @@ Suite *check_estimate_suite(void)
     tcase_add_test(t, loss_and_drop_are_inverse);
     tcase_add_test(t, shares_add_up);
     tcase_add_test(t, tables_start_unknown);
+    tcase_add_test(t, fit_finds_the_law);
+    tcase_add_test(t, fit_knows_what_it_misses);
+    tcase_add_test(t, fit_weighs_its_points);
+    tcase_add_test(t, few_points_leave_the_prior);
     suite_add_tcase(s, t);
     return s;
 }

@@ -7,25 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUITES(X)                                                                                                      \
-    X(base)                                                                                                            \
-    X(yaml)                                                                                                            \
-    X(isa)                                                                                                             \
-    X(vec)                                                                                                             \
-    X(kernels)                                                                                                         \
-    X(import)                                                                                                          \
-    X(passes)                                                                                                          \
-    X(dataset)                                                                                                         \
-    X(quant)                                                                                                           \
-    X(engine)                                                                                                          \
-    X(profile)                                                                                                         \
-    X(solve)                                                                                                           \
-    X(estimate)                                                                                                        \
-    X(session)                                                                                                         \
-    X(ui_layout)                                                                                                       \
-    X(ui_desk)                                                                                                         \
-    X(ui_pty)                                                                                                          \
-    X(cli)                                                                                                             \
+#define SUITES(X) \
+    X(base)       \
+    X(yaml)       \
+    X(isa)        \
+    X(vec)        \
+    X(kernels)    \
+    X(import)     \
+    X(passes)     \
+    X(dataset)    \
+    X(quant)      \
+    X(engine)     \
+    X(profile)    \
+    X(solve)      \
+    X(estimate)   \
+    X(session)    \
+    X(ui_layout)  \
+    X(ui_desk)    \
+    X(ui_pty)     \
+    X(cli)        \
     X(bad_input)
 
 #define DECLARE(name) Suite *check_##name##_suite(void);

@@ -578,6 +578,8 @@ START_TEST(search_under_a_size)
               r.profile->layers[0].lock);
     ck_assert_msg(profile_check_groups(r.profile, session_model(s), &e) == 0, "%s", e.text);
     ck_assert(r.profile->measurement.known && r.profile->estimate.known && r.profile->budgets.bytes == o.budgets.bytes);
+    ck_assert_str_eq(r.profile->search, r.proven ? "exact" : "beam");
+    ck_assert_str_eq(r.profile->sensitivity, "kl");
     for (int l = 0; l < r.profile->n_layers; l++)
         ck_assert(precision_valid(&r.profile->layers[l].precision) && r.profile->executed[l][0]);
     struct profile *four = profile_named(s, "w4a8"); /* better than the same width everywhere */

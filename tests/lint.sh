@@ -5,6 +5,8 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 status=0
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
 found() {
     printf '%s\n' "$1"
     status=1
@@ -31,9 +33,8 @@ for dir in base kernels model quant engine profiles search ui cli; do
         target=$(printf '%s' "$line" | sed 's/.*#include "\([^/"]*\).*/\1/')
         case $ok in *" $target "*) ;; *) printf '%s: %s must not include %s\n' "${line%%:*}" $dir "$target" ;; esac
     done
-done >/tmp/lint.$$
-[ -s /tmp/lint.$$ ] && found "$(cat /tmp/lint.$$)"
-rm -f /tmp/lint.$$
+done >"$tmp/layers"
+[ -s "$tmp/layers" ] && found "$(cat "$tmp/layers")"
 
 # --- fences -----------------------------------------------------------------------------------------------------------
 fence() { # pattern, what, files it may be in (extended regex)
@@ -65,7 +66,7 @@ for cc in gcc clang; do
         found "lint: $cc is not installed"
         continue
     }
-    make -s -j2 CC=$cc WERROR=1 B=build-lint-$cc build-lint-$cc/bitfader build-lint-$cc/check_all build-lint-$cc/bench_all ||
+    make -s -j2 CC=$cc WERROR=1 B=build-lint-$cc build-lint-$cc/bitfader build-lint-$cc/check_all build-lint-$cc/bench_all >/dev/null ||
         found "lint: warnings with $cc"
 done
 
@@ -82,9 +83,8 @@ done
 
 # --- format -----------------------------------------------------------------------------------------------------------
 # shellcheck disable=SC2046
-clang-format --dry-run -Werror $(git ls-files '*.c' '*.h') 2>/tmp/format.$$ ||
-    found "$(grep -o '^[^:]*:[0-9]*' /tmp/format.$$ | cut -d: -f1 | sort -u | sed 's/$/: not formatted (clang-format -i)/')"
-rm -f /tmp/format.$$
+clang-format --dry-run -Werror $(git ls-files '*.c' '*.h') 2>"$tmp/format" ||
+    found "$(grep -o '^[^:]*:[0-9]*' "$tmp/format" | cut -d: -f1 | sort -u | sed 's/$/: not formatted (clang-format -i)/')"
 
 [ $status -eq 0 ] && echo "lint: clean"
 exit $status
