@@ -31,8 +31,8 @@ static void put_summary(struct report *r, const struct run_result *run, const st
         text_printf(&r->head, "; agrees with fp32 on %s %%", format_number(b, run->agreement, 2));
     text_put(&r->head, run->images ? "\n" : "");
     if (run->latency_runs)
-        text_printf(&r->head, "latency   median of %d runs, one image on one thread; p95 %s %s\n", run->latency_runs,
-                    format_number(a, run->latency_p95_ns / s.divisor, s.decimals), s.unit);
+        text_printf(&r->head, "latency   best median of 15 in a row, of %d runs, one image on one thread; p95 %s %s\n",
+                    run->latency_runs, format_number(a, run->latency_p95_ns / s.divisor, s.decimals), s.unit);
     if (run->partial)
         text_put(&r->head, "stopped before all images were seen\n");
     if (!est->all_measured)

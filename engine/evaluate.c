@@ -215,30 +215,42 @@ static int compare_i64(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static double median_of(int64_t *x, int n)
+{
+    qsort(x, (size_t)n, sizeof *x, compare_i64);
+    return (double)x[n / 2];
+}
+
 struct latency evaluate_latency(const struct plan *plan, const float *input, int runs, double *step_ns)
 {
     enum { WARM_UP = 3 };
     int steps = plan_step_count(plan);
     struct plan_context *x = plan_context_new(plan);
     float *output = mem_new((size_t)plan_output_count(plan), sizeof *output);
-    int64_t *all = mem_new((size_t)runs, sizeof *all);
-    int64_t *each = mem_new((size_t)runs * (size_t)steps + 1, sizeof *each),
-            *one = mem_new((size_t)steps + 1, sizeof *one);
+    int64_t *all = mem_new((size_t)runs, sizeof *all), batch[LATENCY_BATCH];
+    int64_t *each = mem_new((size_t)steps * LATENCY_BATCH + 1, sizeof *each);
+    int64_t *one = mem_new((size_t)steps + 1, sizeof *one);
+    struct latency l = {.median_ns = INFINITY, .runs = runs};
     for (int i = 0; i < WARM_UP; i++)
         plan_run(x, input, output, NULL);
-    for (int i = 0; i < runs; i++) {
-        int64_t begin = clock_ns();
-        plan_run(x, input, output, step_ns ? one : NULL);
-        all[i] = clock_ns() - begin;
+    for (int first = 0; first < runs; first += LATENCY_BATCH) {
+        int n = runs - first < LATENCY_BATCH ? runs - first : LATENCY_BATCH;
+        for (int i = 0; i < n; i++) {
+            int64_t begin = clock_ns();
+            plan_run(x, input, output, step_ns ? one : NULL);
+            batch[i] = all[first + i] = clock_ns() - begin;
+            for (int s = 0; step_ns && s < steps; s++)
+                each[s * LATENCY_BATCH + i] = one[s];
+        }
+        double median = median_of(batch, n);
+        if (median >= l.median_ns || (n < LATENCY_BATCH && first > 0))
+            continue;
+        l.median_ns = median;
         for (int s = 0; step_ns && s < steps; s++)
-            each[(int64_t)s * runs + i] = one[s];
+            step_ns[s] = median_of(each + s * LATENCY_BATCH, n);
     }
     qsort(all, (size_t)runs, sizeof *all, compare_i64);
-    for (int s = 0; step_ns && s < steps; s++) {
-        qsort(each + (int64_t)s * runs, (size_t)runs, sizeof *each, compare_i64);
-        step_ns[s] = (double)each[(int64_t)s * runs + runs / 2];
-    }
-    struct latency l = {.median_ns = (double)all[runs / 2], .p95_ns = (double)all[runs * 95 / 100], .runs = runs};
+    l.p95_ns = (double)all[runs * 95 / 100];
     mem_free(all);
     mem_free(each);
     mem_free(one);

@@ -32,8 +32,10 @@ int evaluate_argmax(const float *x, int n);
 /* Mean over images of KL(softmax(reference) || softmax(x)), nats. rows of `classes` logits. */
 double evaluate_kl(const float *reference, const float *x, int images, int classes);
 
-/* Latency of one image on the calling thread: median and 95th percentile of `runs` runs after warm-up, and the median
- * time of each step (step_ns may be NULL; [plan_step_count]). */
+/* Latency of one image on the calling thread, after warm-up: the lowest median of a batch of consecutive runs, since
+ * machines have slow spells, and the 95th percentile of all runs. step_ns may be NULL, or gets each step's median in that
+ * batch ([plan_step_count]). */
+enum { LATENCY_BATCH = 15 };
 struct latency {
     double median_ns, p95_ns;
     int runs;

@@ -65,7 +65,7 @@ struct run_result {
     double fp32_accuracy; /* of the same images; NAN when not known */
     double agreement;     /* percent of images whose top-1 equals fp32's; NAN when not known */
     int images, right;
-    double latency_ns; /* median of one image on one thread, whole network */
+    double latency_ns; /* one image, one thread, whole network: as evaluate_latency (engine/evaluate.h) */
     double latency_p95_ns;
     int latency_runs;
     double other_ns; /* time outside of layers */

@@ -59,7 +59,7 @@ static void measure_latency(struct session *s, const struct plan *plan, struct r
     double fit = LATENCY_SECONDS * 1e9 / (first.median_ns + 1);
     int runs = fit < RUNS_LEAST ? RUNS_LEAST : fit > RUNS_MOST ? RUNS_MOST : (int)fit;
     struct latency whole = evaluate_latency(plan, input, runs, NULL);
-    evaluate_latency(plan, input, runs, ns);
+    evaluate_latency(plan, input, runs / 2, ns);
     r->latency_runs += runs;
     if (isnan(r->latency_ns) || whole.median_ns < r->latency_ns) {
         r->latency_ns = whole.median_ns;
