@@ -33,8 +33,8 @@ int evaluate_argmax(const float *x, int n);
 double evaluate_kl(const float *reference, const float *x, int images, int classes);
 
 /* Latency of one image on the calling thread, after warm-up: the lowest median of a batch of consecutive runs, since
- * machines have slow spells, and the 95th percentile of all runs. step_ns may be NULL, or gets each step's median in that
- * batch ([plan_step_count]). */
+ * machines have slow spells, and the 95th percentile of all runs. step_ns may be NULL, or gets each step's median in
+ * that batch ([plan_step_count]). */
 enum { LATENCY_BATCH = 15 };
 struct latency {
     double median_ns, p95_ns;
