@@ -5,11 +5,12 @@
  * place and not layer by layer, so that the caches are as warm as they will be).
  */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "search/analyze.h"
 
-enum { RUNS = LATENCY_BATCH, PASSES_LEAST = 3, PASSES_MOST = 10, PLANS = BITS_MAX * BITS_MAX + 1 };
-static const double SETTLED = 0.01; /* a pass that gains less than this in all did not meet the machine any faster */
+enum { RUNS = LATENCY_BATCH, PASSES = 5, PLANS = BITS_MAX * BITS_MAX + 1 };
 
 struct timed_plan { /* every layer at w, a */
     int w, a;
@@ -30,53 +31,84 @@ static struct plan *compile_uniform(const struct graph *g, const struct calibrat
     return plan;
 }
 
-static void lower(double *slot, double ns)
+/* Machines have slow spells of seconds. The w8a8 plan is timed between all others and tells how fast the machine is
+ * just now; times are divided by that, against the fastest it was seen. */
+struct pace {
+    const struct plan *plan;
+    double now, best; /* nanoseconds of the plan */
+};
+
+static void pace_look(struct pace *x, const float *input)
 {
-    if (isnan(*slot) || ns < *slot)
-        *slot = ns;
+    x->now = evaluate_latency(x->plan, input, RUNS, NULL).median_ns;
+    x->best = fmin(x->best, x->now);
 }
 
-/* Times one plan into the table, which keeps the least of all passes: machines have slow spells of seconds. Returns the
- * plan's time. */
-static double time_plan(const struct graph *g, const struct timed_plan *p, const float *input, struct tables *t)
+/* Times one plan: every layer, then what is not a layer, then the whole, in times of the w8a8 plan. */
+static void time_plan(const struct graph *g, const struct timed_plan *p, const float *input, struct pace *pace,
+                      double *out)
 {
     int steps = plan_step_count(p->plan);
-    double *ns = mem_new((size_t)steps + 1, sizeof *ns), *layers = mem_new((size_t)g->n_layers + 1, sizeof *layers);
+    double *ns = mem_new((size_t)steps + 1, sizeof *ns), before = pace->now;
     struct latency whole = evaluate_latency(p->plan, input, RUNS, ns);
-    double other = 0;
+    pace_look(pace, input);
+    double unit = (before + pace->now) / 2;
     for (int s = 0; s < steps; s++) {
         int l = plan_step(p->plan, s).layer;
-        *(l >= 0 ? &layers[l] : &other) += ns[s];
+        out[l >= 0 ? l : g->n_layers] += ns[s] / unit;
     }
-    for (int l = 0; l < g->n_layers; l++)
-        lower(&t->layers[l].latency_ns[p->w][p->a], layers[l]);
-    lower(p->w ? &t->other_ns : &t->other_fp32_ns, other);
-    if (!p->w)
-        lower(&t->fp32_latency_ns, whole.median_ns);
+    out[g->n_layers + 1] = whole.median_ns / unit;
     mem_free(ns);
-    mem_free(layers);
-    return whole.median_ns;
+}
+
+static int compare_double(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Medians over the passes into the table. samples: [PLANS][slots][PASSES]. */
+static void fill_table(const struct graph *g, const struct timed_plan *plans, double *samples, double unit,
+                       struct tables *t)
+{
+    int slots = g->n_layers + 2;
+    for (int i = 0; i < PLANS; i++)
+        for (int k = 0; k < slots; k++) {
+            double *x = samples + ((size_t)i * (size_t)slots + (size_t)k) * PASSES;
+            qsort(x, PASSES, sizeof *x, compare_double);
+            double ns = x[PASSES / 2] * unit;
+            int w = plans[i].w, a = plans[i].a;
+            if (k < g->n_layers)
+                t->layers[k].latency_ns[w][a] = ns;
+            else if (k == g->n_layers && (w == BITS_MAX || !w) && w == a)
+                *(w ? &t->other_ns : &t->other_fp32_ns) = ns;
+            else if (k > g->n_layers && !w)
+                t->fp32_latency_ns = ns;
+        }
+    t->latency_known = true;
 }
 
 static int time_passes(const struct graph *g, const struct timed_plan *plans, const float *input, struct tables *t,
                        const struct progress *p)
 {
-    double best[PLANS], before = INFINITY;
-    for (int pass = 0; pass < PASSES_MOST; pass++) {
-        double sum = 0;
-        for (int i = 0; i < PLANS; i++) {
-            if (progress_step(p, "latency table", pass * PLANS + i, PASSES_MOST * PLANS))
-                return 1;
-            double ns = time_plan(g, &plans[i], input, t);
-            best[i] = pass && best[i] < ns ? best[i] : ns;
-            sum += best[i];
+    int slots = g->n_layers + 2, stopped = 0;
+    double *samples = mem_new((size_t)PLANS * (size_t)slots * PASSES, sizeof *samples);
+    double *one = mem_new((size_t)slots, sizeof *one);
+    struct pace pace = {.plan = plans[PLANS - 1].plan, .best = INFINITY}; /* w8a8 is the last */
+    pace_look(&pace, input);
+    for (int pass = 0; pass < PASSES && !stopped; pass++)
+        for (int i = 0; i < PLANS && !stopped; i++) {
+            stopped = progress_step(p, "latency table", pass * PLANS + i, PASSES * PLANS);
+            memset(one, 0, (size_t)slots * sizeof *one);
+            time_plan(g, &plans[i], input, &pace, one);
+            for (int k = 0; k < slots; k++)
+                samples[((size_t)i * (size_t)slots + (size_t)k) * PASSES + (size_t)pass] = one[k];
         }
-        if (pass + 1 >= PASSES_LEAST && sum > before * (1 - SETTLED))
-            break;
-        before = sum;
-    }
-    t->latency_known = true;
-    return 0;
+    if (!stopped)
+        fill_table(g, plans, samples, pace.best, t);
+    mem_free(samples);
+    mem_free(one);
+    return stopped;
 }
 
 int analyze_cost(const struct graph *g, const struct calibration *c, struct weight_cache *cache, const float *input,
@@ -86,7 +118,7 @@ int analyze_cost(const struct graph *g, const struct calibration *c, struct weig
     int n = 0, status = 0;
     for (int w = 0; w <= BITS_MAX && !status; w++)
         for (int a = w ? 1 : 0; a <= (w ? BITS_MAX : 0) && !status; a++) {
-            if (progress_step(p, "latency table", 0, PASSES_MOST * PLANS)) {
+            if (progress_step(p, "latency table", 0, PASSES * PLANS)) {
                 status = 1;
                 break;
             }
