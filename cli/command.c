@@ -28,7 +28,7 @@ const struct command command_table[] = {
     {"inspect", NULL, "MODEL", "layers, shapes, parameters, MACs: what can be quantized", NULL, 1, 1,
      BITS_ALWAYS | BITS_TABLE, command_inspect},
     {"analyze", "sensitivity", "MODEL -d DATASET", "how much each layer hurts at each width",
-     "One layer at a time at each width, the others in fp32: the KL divergence of the network's output on calibration\n"
+     "One layer at a time at each width, the others at w8a8: the KL divergence of the network's output on calibration\n"
      "images, converted to accuracy points. Machine forms also have the divergence itself, in nats.\n",
      1, 1, BITS_ALWAYS | BITS_SESSION | BITS_TABLE, command_analyze},
     {"estimate", NULL, "MODEL -p PROFILE", "price a profile without running it",

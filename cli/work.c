@@ -62,6 +62,10 @@ int work_profile(struct work *w)
     w->profile = profile_load(w->profile_name, w->model, options_has(o, OPTION_REBIND), &e);
     if (!w->profile)
         return report_fail(EXIT_FILE, &e);
+    if (w->profile->target && strcmp(w->profile->target, "host")) {
+        err_set(&e, "%s: target %s is not known; there is only host", w->profile_name, w->profile->target);
+        return report_fail(EXIT_FILE, &e);
+    }
     for (int i = 0; i < o->sets.n; i++) {
         if (profile_set(w->profile, w->model, o->sets.items[i], &e) < 0) {
             err_wrap(&e, "--set");

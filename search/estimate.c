@@ -116,6 +116,7 @@ void estimate_profile(const struct tables *t, const struct profile *p, const str
     out->loss = loss;
     out->drop = loss_fit_drop(&t->fit, loss);
     double error = loss == 0 ? 0 : t->fit.error_abs + t->fit.error_rel * out->drop * (out->all_measured ? 1 : 2);
+    error = fmin(error, 50); /* the interval is one of percentages */
     out->accuracy = (struct meter){fmax(0, t->fp32_accuracy - out->drop), error, t->fp32_accuracy, NAN, VERDICT_NONE};
     if (isnan(t->fp32_accuracy) || isnan(out->drop))
         out->accuracy.value = NAN;

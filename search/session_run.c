@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "search/session_private.h"
 
-enum { RUNS_LEAST = 30, RUNS_MOST = 400 };
+enum { RUNS_LEAST = 30, RUNS_MOST = 400, POINT_IMAGES = 500 }; /* a drop on fewer images is mostly chance */
 static const double LATENCY_SECONDS = 0.25;
 
 struct run_options run_defaults(void)
@@ -105,7 +105,7 @@ static int measure_accuracy(struct session *s, const struct plan *plan, int imag
 /* The measured point joins those that the estimator is fitted to, and an fp32 run tells the fp32 accuracy. */
 static void learn(struct session *s, const struct profile *p, const struct run_result *r)
 {
-    if (r->partial || isnan(r->accuracy))
+    if (r->partial || isnan(r->accuracy) || r->images < POINT_IMAGES)
         return;
     struct tables *t = session_tables(s);
     double loss = 0;

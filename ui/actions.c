@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "ui/desk_edit.h"
@@ -340,7 +341,16 @@ static void save_to(struct desk *d, const char *arg, const char *command, enum d
 
 static void save(struct desk *d, const char *arg)
 {
+    if (*arg && file_exists(arg) && (!d->path || strcmp(arg, d->path))) {
+        desk_say(d, ROLE_OVER, "%.120s is there already; :w! %.60s replaces it and keeps it as .bak", arg, arg);
+        return;
+    }
     save_to(d, arg, "w", REQUEST_SAVE);
+}
+
+static void save_over(struct desk *d, const char *arg)
+{
+    save_to(d, arg, "w!", REQUEST_SAVE);
 }
 
 static void save_quit(struct desk *d, const char *arg)
@@ -450,6 +460,7 @@ static const struct action table[] = {
     {"analyze", {"R"}, "WORK", NULL, "measure what is unknown", analyze, false},
     {"stop", {"X"}, "WORK", NULL, "stop, keep the results", stop, false},
     {"save", {"^S", ":w"}, "FILES", "[FILE]", "save the profile", save, false},
+    {"save-over", {"Z W", ":w!"}, "FILES", "[FILE]", "save over another file", save_over, false},
     {"save-quit", {"Z Z", ":wq", ":x"}, "FILES", "[FILE]", "save and quit", save_quit, false},
     {"quit", {"q", ":q"}, "FILES", NULL, "quit, asks to save", quit, false},
     {"quit!", {"Z Q", ":q!"}, "FILES", NULL, "quit without saving", quit_now, false},

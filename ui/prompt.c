@@ -116,7 +116,8 @@ static void note_command(struct desk *d)
     else if (!strcmp(a->name, "budget"))
         note_budget(d, arg);
     else if (!strcmp(a->name, "save") && *arg)
-        snprintf(d->prompt.note, sizeof d->prompt.note, file_exists(arg) ? "exists: kept as .bak" : "new file");
+        snprintf(d->prompt.note, sizeof d->prompt.note,
+                 !file_exists(arg) ? "new file" : "is there already; w! replaces it, keeps .bak");
     else
         snprintf(d->prompt.note, sizeof d->prompt.note, "%s%s%s", a->args ? a->args : "", a->args ? "  " : "", a->help);
 }
