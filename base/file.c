@@ -19,14 +19,19 @@ enum { CHUNK = 256 * 1024, NAME_KEPT = 200, LINKS_MAX = 40 };
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
+const char *file_name(const char *path)
+{
+    return strcmp(path, FILE_STDIN) ? path : "standard input";
+}
+
 static int open_to_read(const char *path, struct stat *st, struct err *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = strcmp(path, FILE_STDIN) ? open(path, O_RDONLY | O_CLOEXEC) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
-        return err_set(e, "%s: cannot be read: %s", path, strerror(errno));
+        return err_set(e, "%s: cannot be read: %s", file_name(path), strerror(errno));
     if (fstat(fd, st) || S_ISDIR(st->st_mode)) {
         close(fd);
-        return err_set(e, "%s: is a directory, not a file", path);
+        return err_set(e, "%s: is a directory, not a file", file_name(path));
     }
     return fd;
 }
@@ -70,6 +75,7 @@ void *file_read(const char *path, size_t limit, size_t *size, struct err *e)
     int fd = open_to_read(path, &st, e);
     if (fd < 0)
         return NULL;
+    path = file_name(path);
     gzFile z = gzdopen(fd, "rb");
     if (!z) {
         close(fd);

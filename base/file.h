@@ -10,8 +10,12 @@
 
 #include "base/err.h"
 
-/* The whole file, gunzipped where it is gzip, with a zero byte after it that size does not count. Refuses more than
- * limit bytes. The caller frees with mem_free. NULL on failure; the message names the file. */
+#define FILE_STDIN "-"                   /* as a path to read: standard input */
+const char *file_name(const char *path); /* as messages call it */
+
+/* The whole file (FILE_STDIN: standard input to its end), gunzipped where it is gzip, with a zero byte after it that
+ * size does not count. Refuses more than limit bytes. The caller frees with mem_free. NULL on failure; the message
+ * names the file. */
 void *file_read(const char *path, size_t limit, size_t *size, struct err *e);
 
 /* Writes beside the target, syncs, renames. Keeps the old file as PATH.bak when backup is set. On failure the target is

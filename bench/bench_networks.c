@@ -37,19 +37,6 @@ static double median(double *x, int n)
     return x[n / 2];
 }
 
-static struct plan *compile_uniform(const struct graph *g, const struct calibration *c, int w, int a, struct err *e)
-{
-    struct precision *p = mem_new((size_t)g->n_layers + 1, sizeof *p);
-    for (int l = 0; l < g->n_layers; l++) {
-        p[l] = precision_default();
-        precision_set_w(&p[l], w);
-        precision_set_a(&p[l], a);
-    }
-    struct plan *plan = plan_compile(g, p, c, NULL, e);
-    mem_free(p);
-    return plan;
-}
-
 static int bench_network(const char *file)
 {
     struct err e = {{0}};
@@ -68,7 +55,7 @@ static int bench_network(const char *file)
     input = mem_new((size_t)shape_count(&g->tensors[g->inputs[0]].shape), sizeof *input);
     noise_image(g, 0, input);
     for (int i = 0; i < CONFIGS; i++)
-        if (!(plans[i] = compile_uniform(g, c, widths[i][0], widths[i][1], &e)))
+        if (!(plans[i] = plan_compile_uniform(g, widths[i][0], widths[i][1], c, NULL, &e)))
             goto out;
     for (int r = 0; r < ROUNDS; r++)
         for (int i = 0; i < CONFIGS; i++)

@@ -118,22 +118,15 @@ static int print(const struct work *w, const struct tables *t)
     return status;
 }
 
+static int analyze(struct work *w)
+{
+    struct tables *t = session_tables(w->session);
+    int status = print(w, t);
+    tables_free(t);
+    return status ? status : work_status(w);
+}
+
 int command_analyze(const struct options *o)
 {
-    struct work w = {0};
-    int status = report_check_output(o, o->output);
-    if (status)
-        return status;
-    status = work_open(&w, o, o->arguments.items[1], true);
-    if (!status)
-        status = work_analyze(&w, ANALYZE_STATIC | ANALYZE_LOSS | ANALYZE_FP32);
-    if (!status) {
-        struct tables *t = session_tables(w.session);
-        status = print(&w, t);
-        tables_free(t);
-    }
-    if (!status)
-        status = work_status(&w);
-    work_done(&w);
-    return status;
+    return work_do(o, o->arguments.items[1], WORK_DATA, ANALYZE_STATIC | ANALYZE_LOSS | ANALYZE_FP32, analyze);
 }

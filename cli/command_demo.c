@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/desk.h"
@@ -219,7 +220,7 @@ int command_demo(const struct options *o)
     int status = report_check_output(o, o->output);
     if (status)
         return status;
-    char *stem = paths_stem(o->arguments.items[1]);
+    char *stem = paths_stem(file_name(o->arguments.items[1]));
     d.output = o->output ? mem_strdup(o->output) : mem_printf("%s-found.yaml", stem);
     mem_free(stem);
     status = work_open(&d.work, o, o->arguments.items[1], true);

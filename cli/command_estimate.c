@@ -3,20 +3,6 @@
 #include "cli/metrics.h"
 #include "cli/work.h"
 
-/* --check: one line and status 5 when a budget is missed. */
-static int check(const struct work *w, const struct estimate *est)
-{
-    struct text missed = {0};
-    struct err e;
-    int status = EXIT_DONE;
-    if (options_has(w->options, OPTION_CHECK) && metrics_missed(est, NULL, &w->profile->budgets, &missed)) {
-        err_set(&e, "%s: budget not met: %s", w->profile_name, missed.s);
-        status = report_fail(EXIT_BUDGET, &e);
-    }
-    text_done(&missed);
-    return status;
-}
-
 static int print(const struct work *w, const struct tables *t, const struct estimate *est)
 {
     struct report r;
@@ -38,28 +24,21 @@ static int print(const struct work *w, const struct tables *t, const struct esti
     return status;
 }
 
+static int price(struct work *w)
+{
+    struct tables *t = session_tables(w->session);
+    struct estimate est;
+    estimate_profile(t, w->profile, NULL, &est);
+    int status = print(w, t, &est);
+    if (!status)
+        status = work_status(w);
+    if (!status)
+        status = work_check_budgets(w, &est, NULL);
+    tables_free(t);
+    return status;
+}
+
 int command_estimate(const struct options *o)
 {
-    struct work w = {0};
-    int status = report_check_output(o, o->output);
-    if (status)
-        return status;
-    status = work_open(&w, o, o->arguments.items[1], false);
-    if (!status)
-        status = work_profile(&w);
-    if (!status)
-        status = work_analyze(&w, ANALYZE_ALL);
-    if (!status) {
-        struct tables *t = session_tables(w.session);
-        struct estimate est;
-        estimate_profile(t, w.profile, NULL, &est);
-        status = print(&w, t, &est);
-        if (!status)
-            status = work_status(&w);
-        if (!status)
-            status = check(&w, &est);
-        tables_free(t);
-    }
-    work_done(&w);
-    return status;
+    return work_do(o, o->arguments.items[1], WORK_PROFILE, ANALYZE_ALL, price);
 }

@@ -39,13 +39,24 @@ static int show(struct work *w)
     return status;
 }
 
+static const struct column check_columns[] = {
+    {"profile", NULL, COLUMN_TEXT}, {"fits", NULL, COLUMN_BOOL}, {"layers", NULL, COLUMN_NUMBER}};
+
 /* work_profile has found everything that can be wrong. */
 static int check(struct work *w)
 {
-    struct text s = {0};
-    text_printf(&s, "%s: fits %s, %d layers\n", w->profile_name, w->model->file, w->profile->n_layers);
-    int status = options_has(w->options, OPTION_QUIET) ? EXIT_DONE : report_put(NULL, s.s, s.n);
-    text_done(&s);
+    struct report r;
+    if (options_has(w->options, OPTION_QUIET) && w->options->form == FORM_HUMAN)
+        return EXIT_DONE;
+    work_report(w, "profile-check", &r);
+    text_printf(&r.head, "%s: fits %s, %d layers\n", w->profile_name, w->model->file, w->profile->n_layers);
+    struct table *t = table_new("check", check_columns, sizeof check_columns / sizeof *check_columns);
+    table_add_text(t, w->profile_name);
+    table_add_bool(t, true);
+    table_add_number(t, w->profile->n_layers);
+    report_add(&r, t, REPORT_QUIET);
+    int status = report_write(&r, w->options);
+    report_done(&r);
     return status;
 }
 
@@ -87,17 +98,7 @@ int command_profile(const struct options *o)
             run = verbs[i].run;
     if (!run)
         return report_usage("profile: '%s' is none of check, show, set", o->arguments.items[1]);
-    int status = report_check_output(o, o->output);
-    if (status)
-        return status;
-    struct work w = {0};
     struct options without_data = *o; /* profiles need no images: $BITFADER_DATA is not opened */
     without_data.data = NULL;
-    status = work_open(&w, &without_data, o->arguments.items[2], false);
-    if (!status)
-        status = work_profile(&w);
-    if (!status)
-        status = run(&w);
-    work_done(&w);
-    return status;
+    return work_do(&without_data, o->arguments.items[2], WORK_PROFILE, 0, run);
 }

@@ -21,8 +21,8 @@ static void put_summary(struct report *r, const struct run_result *run, const st
     report_number(json, "latency_us", run->latency_ns * 1e-3);
     report_number(json, "latency_p95_us", run->latency_p95_ns * 1e-3);
     cJSON_AddNumberToObject(json, "latency_runs", run->latency_runs);
-    report_number(json, "other_us", run->other_ns * 1e-3);
-    cJSON_AddNumberToObject(json, "bytes", (double)run->bytes);
+    report_number(json, "other_us", run->latency_runs ? run->other_ns * 1e-3 : NAN);
+    report_number(json, "bytes", run->n_layers ? (double)run->bytes : NAN);
     cJSON_AddBoolToObject(json, "partial", run->partial);
     if (run->images)
         text_printf(&r->head, "accuracy  %d of %d images right, " G_PLUS_MINUS "%s pp (95 %%)", run->right, run->images,
@@ -34,7 +34,7 @@ static void put_summary(struct report *r, const struct run_result *run, const st
         text_printf(&r->head, "latency   best median of 15 in a row, of %d runs, one image on one thread; p95 %s %s\n",
                     run->latency_runs, format_number(a, run->latency_p95_ns / s.divisor, s.decimals), s.unit);
     if (run->partial)
-        text_put(&r->head, "stopped before all images were seen\n");
+        text_put(&r->head, run->images ? "stopped before all images were seen\n" : "stopped before it ran\n");
     if (!est->all_measured)
         text_put(&r->foot, "the estimated accuracy is a guess from the weights: 'bitfader analyze' measures it\n");
 }
@@ -47,23 +47,11 @@ static int print(const struct work *w, const struct tables *t, const struct esti
     put_summary(&r, run, est);
     text_put(&r.head, "\n");
     report_add(&r, metrics_table(est, run), 0);
-    report_add(&r, metrics_run_layers(g, t, w->profile, run), REPORT_LIST);
+    report_add(&r, run->n_layers ? metrics_run_layers(g, t, w->profile, run) : metrics_layers(g, t, w->profile),
+               REPORT_LIST);
     metrics_put_notes(g, run, &r.foot);
     int status = report_write(&r, w->options);
     report_done(&r);
-    return status;
-}
-
-static int check(const struct work *w, const struct estimate *est, const struct run_result *run)
-{
-    struct text missed = {0};
-    struct err e;
-    int status = EXIT_DONE;
-    if (options_has(w->options, OPTION_CHECK) && metrics_missed(est, run, &w->profile->budgets, &missed)) {
-        err_set(&e, "%s: budget not met: %s", w->profile_name, missed.s);
-        status = report_fail(EXIT_BUDGET, &e);
-    }
-    text_done(&missed);
     return status;
 }
 
@@ -71,42 +59,32 @@ static int check(const struct work *w, const struct estimate *est, const struct 
 static int estimate_and_run(struct work *w)
 {
     struct run_options ro = run_defaults();
-    struct run_result run = {0};
+    struct run_result run = run_result_none();
     struct estimate est;
     struct err e;
     struct tables *t = session_tables(w->session);
+    int failed = 0;
     estimate_profile(t, w->profile, NULL, &est);
     ro.images = w->options->images;
     ro.strict = options_has(w->options, OPTION_STRICT);
-    work_begin(w);
-    int failed = session_run(w->session, w->profile, &ro, &w->progress.progress, &run, &e);
-    work_end(w);
+    if (!w->signal) {
+        work_begin(w);
+        failed = session_run(w->session, w->profile, &ro, &w->progress.progress, &run, &e);
+        work_end(w);
+    }
     int status = failed < 0 ? report_fail(EXIT_FAILED, &e) : print(w, t, &est, &run);
     if (!status)
         status = work_status(w);
     if (!status)
-        status = check(w, &est, &run);
+        status = work_check_budgets(w, &est, &run);
     run_result_done(&run);
     tables_free(t);
     return status;
 }
 
+/* Sensitivity is taken as the cache has it: a run does not wait for what it does not need. */
 int command_run(const struct options *o)
 {
-    struct work w = {0};
-    int status = report_check_output(o, o->output);
-    if (status)
-        return status;
-    status = work_open(&w, o, o->arguments.items[1], true);
-    if (!status)
-        status = work_profile(&w);
-    /* Sensitivity is taken as the cache has it: a run does not wait for what it does not need. */
-    if (!status)
-        status = work_analyze(&w, ANALYZE_STATIC | ANALYZE_COST | ANALYZE_FP32);
-    if (!status)
-        status = work_status(&w);
-    if (!status)
-        status = estimate_and_run(&w);
-    work_done(&w);
-    return status;
+    return work_do(o, o->arguments.items[1], WORK_DATA | WORK_PROFILE, ANALYZE_STATIC | ANALYZE_COST | ANALYZE_FP32,
+                   estimate_and_run);
 }

@@ -110,9 +110,12 @@ static int search(struct work *w)
     so.minimize = o->minimize;
     so.verify = !options_has(o, OPTION_NO_VERIFY);
     so.images = o->images;
-    work_begin(w);
-    int failed = session_search(w->session, w->profile, &so, &w->progress.progress, &found, &e);
-    work_end(w);
+    int failed = 0;
+    if (!w->signal) {
+        work_begin(w);
+        failed = session_search(w->session, w->profile, &so, &w->progress.progress, &found, &e);
+        work_end(w);
+    }
     int status = failed < 0 ? report_fail(EXIT_FAILED, &e) : EXIT_DONE;
     bool alone = o->output && !strcmp(o->output, "-");
     if (!status)
@@ -129,26 +132,19 @@ static int search(struct work *w)
     return status;
 }
 
+/* Budgets are looked at before anything slow. */
+static int analyze_and_search(struct work *w)
+{
+    if (!any_budget(&w->profile->budgets))
+        return report_usage("search: needs a budget, as in --budget size=120KiB, lat=3.4ms, acc-drop=0.5pp or "
+                            "acc=91.5");
+    int status = work_analyze(w, ANALYZE_ALL);
+    return status ? status : search(w);
+}
+
 int command_search(const struct options *o)
 {
-    struct work w = {0};
-    int status = report_check_output(o, o->output);
-    if (status)
-        return status;
     if (o->output && !strcmp(o->output, "-") && o->form != FORM_HUMAN)
         return report_usage("search: -o - prints the profile, --json and the like print a report: one of them");
-    status = work_open(&w, o, o->arguments.items[1], true);
-    if (!status)
-        status = work_profile(&w);
-    if (!status && !any_budget(&w.profile->budgets))
-        status = report_usage("search: needs a budget, as in --budget size=120KiB, lat=3.4ms, acc-drop=0.5pp or "
-                              "acc=91.5");
-    if (!status)
-        status = work_analyze(&w, ANALYZE_ALL);
-    if (!status)
-        status = work_status(&w);
-    if (!status)
-        status = search(&w);
-    work_done(&w);
-    return status;
+    return work_do(o, o->arguments.items[1], WORK_DATA | WORK_PROFILE, 0, analyze_and_search);
 }

@@ -48,7 +48,8 @@ static void collect(const struct estimate *est, const struct run_result *run, st
     lines[METRIC_ACCURACY] = (struct line){"accuracy", "percent", est->accuracy, seen ? run->accuracy : NAN,
                                            seen ? metrics_accuracy_error(run->right, run->images) : NAN};
     lines[METRIC_LATENCY] = (struct line){"latency", "us", est->latency, timed ? run->latency_ns : NAN, NAN};
-    lines[METRIC_SIZE] = (struct line){"size", "bytes", est->size, run ? (double)run->bytes : NAN, run ? 0 : NAN};
+    lines[METRIC_SIZE] = (struct line){"size", "bytes", est->size, run && run->n_layers ? (double)run->bytes : NAN,
+                                       run && run->n_layers ? 0 : NAN};
     lines[METRIC_ENERGY] = (struct line){"energy", "uJ", est->energy, NAN, NAN};
     lines[METRIC_BOPS] =
         (struct line){"BOPs", "operations", {est->bops, 0, est->fp32_bops, NAN, VERDICT_NONE}, NAN, NAN};

@@ -88,8 +88,14 @@ static int take_budget(struct options *o, const char *v, struct err *e)
 {
     static const char prefix[] = "budget ";
     struct err inner;
-    if (!budgets_parse(&o->budgets, v, &inner))
-        return 0;
+    struct budgets *b = &o->budgets, one = budgets_none();
+    if (!budgets_parse(&one, v, &inner)) {
+        if ((one.bytes > 0 && b->bytes > 0) || (one.latency_ns > 0 && b->latency_ns > 0) ||
+            (!isnan(one.accuracy_drop) && !isnan(b->accuracy_drop)) ||
+            (!isnan(one.accuracy_min) && !isnan(b->accuracy_min)))
+            return err_set(e, "'%s': there is another limit of this kind", v);
+        return budgets_parse(b, v, e);
+    }
     /* The message is about to begin with the option's name. */
     bool repeats = !strncmp(inner.text, prefix, strlen(prefix));
     return err_set(e, "%s", inner.text + (repeats ? strlen(prefix) : 0));

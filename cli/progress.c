@@ -33,7 +33,8 @@ static void on_stop(int n)
     if (atomic_exchange(&stop_flag, 1))
         _exit(EXIT_SIGNAL + n);
     atomic_store(&stop_signal, n);
-    say("bitfader: stopping; Ctrl-C again stops now\n");
+    say(n == SIGINT ? "bitfader: stopping; Ctrl-C again stops now\n"
+                    : "bitfader: stopping; a second signal stops now\n");
 }
 
 static void set_handlers(bool ours)

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "cli/metrics.h"
 #include "cli/paths.h"
 #include "kernels/isa.h"
 
@@ -94,6 +95,37 @@ void work_done(struct work *w)
     profile_free(w->profile);
     session_free(w->session);
     *w = (struct work){0};
+}
+
+int work_do(const struct options *o, const char *model, unsigned needs, unsigned analyze_parts,
+            int (*run)(struct work *w))
+{
+    struct work w = {0};
+    int status = report_check_output(o, o->output);
+    if (status)
+        return status;
+    status = work_open(&w, o, model, needs & WORK_DATA);
+    if (!status && needs & WORK_PROFILE)
+        status = work_profile(&w);
+    if (!status && analyze_parts)
+        status = work_analyze(&w, analyze_parts);
+    if (!status)
+        status = run(&w);
+    work_done(&w);
+    return status;
+}
+
+int work_check_budgets(const struct work *w, const struct estimate *est, const struct run_result *run)
+{
+    struct text missed = {0};
+    struct err e;
+    int status = EXIT_DONE;
+    if (options_has(w->options, OPTION_CHECK) && metrics_missed(est, run, &w->profile->budgets, &missed)) {
+        err_set(&e, "%s: budget not met: %s", w->profile_name, missed.s);
+        status = report_fail(EXIT_BUDGET, &e);
+    }
+    text_done(&missed);
+    return status;
 }
 
 void work_begin(struct work *w)

@@ -29,8 +29,17 @@ int work_open(struct work *w, const struct options *o, const char *model, bool n
 int work_profile(struct work *w);
 void work_done(struct work *w);
 
+/* What most commands are: a check of -o, work_open, then work_profile and work_analyze as asked, then run; all closed
+ * and freed whatever happens. Returns an exit status. */
+enum work_need { WORK_DATA = 1 /* labelled images */, WORK_PROFILE = 2 };
+int work_do(const struct options *o, const char *model, unsigned needs, unsigned analyze_parts,
+            int (*run)(struct work *w));
+
 /* session_analyze under progress. 0, also when it was stopped (w->signal); or an exit status. */
 int work_analyze(struct work *w, unsigned parts);
+
+/* --check: 0 when no budget is missed, or the option was not given; else one line, and status 5. run may be NULL. */
+int work_check_budgets(const struct work *w, const struct estimate *est, const struct run_result *run);
 
 /* For any other slow function: between these, &w->progress.progress. The end remembers a signal. */
 void work_begin(struct work *w);

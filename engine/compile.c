@@ -412,3 +412,17 @@ struct plan *plan_compile(const struct graph *g, const struct precision *precisi
     plan_place(p);
     return p;
 }
+
+struct plan *plan_compile_uniform(const struct graph *g, int w, int a, const struct calibration *c,
+                                  struct weight_cache *cache, struct err *e)
+{
+    struct precision *all = mem_new((size_t)g->n_layers + 1, sizeof *all);
+    for (int l = 0; l < g->n_layers; l++) {
+        all[l] = precision_default();
+        precision_set_w(&all[l], w);
+        precision_set_a(&all[l], a);
+    }
+    struct plan *plan = plan_compile(g, all, c, cache, e);
+    mem_free(all);
+    return plan;
+}

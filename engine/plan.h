@@ -50,6 +50,10 @@ struct plan_layer {
  * The graph must outlive the plan. NULL and a message naming the node when something cannot be compiled. */
 struct plan *plan_compile(const struct graph *g, const struct precision *precisions, const struct calibration *c,
                           struct weight_cache *cache, struct err *e);
+/* The same precision for all: w weight bits and a activation bits, defaults otherwise (precision_default); 0, 0 is
+ * fp32. */
+struct plan *plan_compile_uniform(const struct graph *g, int w, int a, const struct calibration *c,
+                                  struct weight_cache *cache, struct err *e);
 void plan_free(struct plan *p);
 
 const struct plan_layer *plan_layers(const struct plan *p); /* [n_layers] */

@@ -11,7 +11,7 @@ struct graph *graph_load(const char *file, struct err *e)
     void *bytes = file_read(file, FILE_LIMIT, &n, e);
     if (!bytes)
         return NULL;
-    struct graph *g = graph_parse(file, bytes, n, e);
+    struct graph *g = graph_parse(file_name(file), bytes, n, e);
     mem_free(bytes);
     return g;
 }

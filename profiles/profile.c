@@ -324,7 +324,7 @@ int budgets_parse(struct budgets *b, const char *text, struct err *e)
     if (which == 0) {
         int64_t bytes = text_parse_bytes(value);
         if (bytes <= 0)
-            return err_set(e, "budget %s: a size with its unit is needed; write size=112KiB or size=112kB", text);
+            return err_set(e, "budget %s: a size with its unit is needed; write size=120KiB or size=120kB", text);
         b->bytes = bytes;
     } else if (which == 1) {
         double ns = text_parse_ns(value);

@@ -2,11 +2,9 @@
  *
  * From YAML text to a resolved profile: defaults, then the rules in order, then the layers' own entries.
  */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -429,36 +427,14 @@ static bool parse_builtin(const char *name, struct precision *p)
     return true;
 }
 
-static char *read_stdin(size_t *size, struct err *e)
-{
-    struct text t = {0};
-    char chunk[4096];
-    ssize_t n;
-    text_put(&t, "");
-    while ((n = read(STDIN_FILENO, chunk, sizeof chunk)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n > 0)
-            text_put_n(&t, chunk, (size_t)n);
-        if (n < 0 || t.n > SOURCE_MAX) {
-            err_set(e, "standard input: %s", n < 0 ? strerror(errno) : "is larger than 16 MiB");
-            text_done(&t);
-            return NULL;
-        }
-    }
-    *size = t.n;
-    return t.s;
-}
-
 struct profile *profile_load(const char *path, const struct profile_model *m, bool rebind, struct err *e)
 {
     struct precision p;
     if (parse_builtin(path, &p))
         return profile_new(m, &p);
-    bool is_stdin = !strcmp(path, "-");
-    const char *name = is_stdin ? "standard input" : path;
+    const char *name = file_name(path);
     size_t size = 0;
-    char *text = is_stdin ? read_stdin(&size, e) : file_read(path, SOURCE_MAX, &size, e);
+    char *text = file_read(path, SOURCE_MAX, &size, e);
     if (!text)
         return NULL;
     struct profile *loaded = NULL;

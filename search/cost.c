@@ -17,20 +17,6 @@ struct timed_plan { /* every layer at w, a */
     struct plan *plan;
 };
 
-static struct plan *compile_uniform(const struct graph *g, const struct calibration *c, struct weight_cache *cache,
-                                    int w, int a, struct err *e)
-{
-    struct precision *all = mem_new((size_t)g->n_layers + 1, sizeof *all);
-    for (int l = 0; l < g->n_layers; l++) {
-        all[l] = precision_default();
-        precision_set_w(&all[l], w);
-        precision_set_a(&all[l], a);
-    }
-    struct plan *plan = plan_compile(g, all, c, cache, e);
-    mem_free(all);
-    return plan;
-}
-
 /* Machines have slow spells of seconds. The w8a8 plan is timed between all others and tells how fast the machine is
  * just now; times are divided by that, against the fastest it was seen. */
 struct pace {
@@ -67,16 +53,16 @@ static int compare_double(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Medians over the passes into the table. samples: [PLANS][slots][PASSES]. */
-static void fill_table(const struct graph *g, const struct timed_plan *plans, double *samples, double unit,
+/* Medians over the passes that ended into the table. samples: [PLANS][slots][PASSES]. */
+static void fill_table(const struct graph *g, const struct timed_plan *plans, double *samples, int passes, double unit,
                        struct tables *t)
 {
     int slots = g->n_layers + 2;
     for (int i = 0; i < PLANS; i++)
         for (int k = 0; k < slots; k++) {
             double *x = samples + ((size_t)i * (size_t)slots + (size_t)k) * PASSES;
-            qsort(x, PASSES, sizeof *x, compare_double);
-            double ns = x[PASSES / 2] * unit;
+            qsort(x, (size_t)passes, sizeof *x, compare_double);
+            double ns = x[passes / 2] * unit;
             int w = plans[i].w, a = plans[i].a;
             if (k < g->n_layers)
                 t->layers[k].latency_ns[w][a] = ns;
@@ -86,17 +72,18 @@ static void fill_table(const struct graph *g, const struct timed_plan *plans, do
                 t->fp32_latency_ns = ns;
         }
     t->latency_known = true;
+    t->latency_partial = passes < PASSES;
 }
 
 static int time_passes(const struct graph *g, const struct timed_plan *plans, const float *input, struct tables *t,
                        const struct progress *p)
 {
-    int slots = g->n_layers + 2, stopped = 0;
+    int slots = g->n_layers + 2, stopped = 0, ended = 0;
     double *samples = mem_new((size_t)PLANS * (size_t)slots * PASSES, sizeof *samples);
     double *one = mem_new((size_t)slots, sizeof *one);
     struct pace pace = {.plan = plans[PLANS - 1].plan, .best = INFINITY}; /* w8a8 is the last */
     pace_look(&pace, input);
-    for (int pass = 0; pass < PASSES && !stopped; pass++)
+    for (int pass = 0; pass < PASSES && !stopped; pass++) {
         for (int i = 0; i < PLANS && !stopped; i++) {
             stopped = progress_step(p, "latency table", pass * PLANS + i, PASSES * PLANS);
             memset(one, 0, (size_t)slots * sizeof *one);
@@ -104,8 +91,10 @@ static int time_passes(const struct graph *g, const struct timed_plan *plans, co
             for (int k = 0; k < slots; k++)
                 samples[((size_t)i * (size_t)slots + (size_t)k) * PASSES + (size_t)pass] = one[k];
         }
-    if (!stopped)
-        fill_table(g, plans, samples, pace.best, t);
+        ended += !stopped;
+    }
+    if (ended)
+        fill_table(g, plans, samples, ended, pace.best, t);
     mem_free(samples);
     mem_free(one);
     return stopped;
@@ -122,7 +111,7 @@ int analyze_cost(const struct graph *g, const struct calibration *c, struct weig
                 status = 1;
                 break;
             }
-            plans[n] = (struct timed_plan){w, a, compile_uniform(g, c, cache, w, a, e)};
+            plans[n] = (struct timed_plan){w, a, plan_compile_uniform(g, w, a, c, cache, e)};
             if (!plans[n].plan)
                 status = -1;
             else

@@ -214,19 +214,6 @@ int session_need_calibration(struct session *s, const struct progress *p, struct
     return 0;
 }
 
-struct plan *session_plan_uniform(struct session *s, int w, int a, struct err *e)
-{
-    struct precision *all = mem_new((size_t)s->graph->n_layers + 1, sizeof *all);
-    for (int l = 0; l < s->graph->n_layers; l++) {
-        all[l] = precision_default();
-        precision_set_w(&all[l], w);
-        precision_set_a(&all[l], a);
-    }
-    struct plan *plan = plan_compile(s->graph, all, s->calibration, s->cache, e);
-    mem_free(all);
-    return plan;
-}
-
 double session_accuracy(const float *outputs, const uint8_t *labels, int n, int classes, int *right)
 {
     *right = 0;
@@ -239,7 +226,7 @@ int session_need_fp32(struct session *s, int images, const struct progress *p, s
 {
     if (!s->dataset || s->fp32_images >= images)
         return 0;
-    struct plan *plan = session_plan_uniform(s, 0, 0, e);
+    struct plan *plan = plan_compile_uniform(s->graph, 0, 0, s->calibration, s->cache, e);
     if (!plan)
         return -1;
     struct image_source src = session_evaluate_source(s);

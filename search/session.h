@@ -74,6 +74,7 @@ struct run_result {
     int n_layers;
     bool partial; /* stopped before all images were seen */
 };
+struct run_result run_result_none(void); /* nothing ran: partial, numbers NAN, no layers */
 void run_result_done(struct run_result *r);
 
 struct run_options {

@@ -21,7 +21,7 @@ static int need_calibrate_outputs(struct session *s, int n, const struct progres
 {
     if (s->fp32_calibrate)
         return 0;
-    struct plan *plan = session_plan_uniform(s, 0, 0, e);
+    struct plan *plan = plan_compile_uniform(s->graph, 0, 0, s->calibration, s->cache, e);
     if (!plan)
         return -1;
     struct image_source src = session_calibrate_source(s);
@@ -136,7 +136,7 @@ static int analyze_all_loss(struct session *s, struct tables *t, const struct pr
 
 static int analyze_all_cost(struct session *s, struct tables *t, const struct progress *p, struct err *e)
 {
-    if (t->latency_known)
+    if (t->latency_known && !t->latency_partial)
         return 0;
     int rc = session_need_calibration(s, p, e);
     if (rc)

@@ -47,7 +47,6 @@ int session_need_calibration(struct session *s, const struct progress *p, struct
 /* fp32 outputs of the first `images` evaluation images. 0, 1 stopped, -1. */
 int session_need_fp32(struct session *s, int images, const struct progress *p, struct err *e);
 
-struct plan *session_plan_uniform(struct session *s, int w, int a, struct err *e);
 double session_accuracy(const float *outputs, const uint8_t *labels, int n, int classes, int *right);
 
 void session_add_point(struct session *s, double loss, double drop, int images, int held_out);

@@ -18,6 +18,16 @@ struct run_options run_defaults(void)
     return (struct run_options){.accuracy = true, .latency = true};
 }
 
+struct run_result run_result_none(void)
+{
+    return (struct run_result){.accuracy = NAN,
+                               .fp32_accuracy = NAN,
+                               .agreement = NAN,
+                               .latency_ns = NAN,
+                               .latency_p95_ns = NAN,
+                               .partial = true};
+}
+
 void run_result_done(struct run_result *r)
 {
     mem_free(r->layers);
@@ -139,18 +149,11 @@ static int check_strict(const struct run_result *r, const struct profile *p, str
 int session_run(struct session *s, const struct profile *p, const struct run_options *o, const struct progress *pr,
                 struct run_result *r, struct err *e)
 {
-    *r = (struct run_result){.accuracy = NAN,
-                             .fp32_accuracy = NAN,
-                             .agreement = NAN,
-                             .latency_ns = NAN,
-                             .latency_p95_ns = NAN,
-                             .n_layers = p->n_layers};
+    *r = run_result_none();
     if (profile_needs_calibration(p)) {
         int rc = session_need_calibration(s, pr, e);
-        if (rc) {
-            r->partial = rc > 0;
+        if (rc)
             return rc;
-        }
     }
     struct precision *all = mem_new((size_t)p->n_layers + 1, sizeof *all);
     for (int l = 0; l < p->n_layers; l++)
@@ -159,6 +162,8 @@ int session_run(struct session *s, const struct profile *p, const struct run_opt
     mem_free(all);
     if (!plan)
         return -1;
+    r->n_layers = p->n_layers;
+    r->partial = false;
     r->layers = mem_new((size_t)p->n_layers + 1, sizeof *r->layers);
     r->bytes = plan_bytes(plan);
     for (int l = 0; l < p->n_layers; l++) {

@@ -53,6 +53,7 @@ struct tables {
     double other_fp32_ns;     /* the same in the fp32 plan */
     double latency_error_rel; /* 90 % half width, from measured plans; a prior before any */
     bool latency_known;
+    bool latency_partial; /* stopped early: from fewer passes, and not kept in the cache */
     int calibration_images;
 };
 

@@ -177,6 +177,9 @@ START_TEST(values_are_checked)
         {"estimate $M --budget lat=3.4", "unit", 2},
         {"estimate $M --budget", "needs a value", 2},
         {"estimate $M --budget speed=3ms", "speed", 2},
+        {"estimate $M --budget size=1MiB --budget size=2MiB", "another limit", 2},
+        {"estimate $M --budget acc-drop=1pp --budget acc-drop=1pp", "another limit", 2},
+        {"estimate - -p w4a4", "standard input", 3},
         {"estimate $M --json --csv", "at a time", 2},
         {"estimate $M --json=yes", "takes no value", 2},
         {"estimate $M -n -3", "-3", 2},
@@ -214,10 +217,29 @@ START_TEST(values_are_checked)
 }
 END_TEST
 
+START_TEST(a_model_from_standard_input)
+{
+    struct room r;
+    if (room_open(&r))
+        return;
+    struct process named = process_run(&r, NULL, "inspect $M --plain");
+    struct process piped = process_run(&r, &(struct process_options){.in_path = r.model}, "inspect - --plain");
+    ck_assert_int_eq(piped.status, 0);
+    ck_assert_str_eq(piped.out, named.out);
+    process_done(&named);
+    process_done(&piped);
+    room_close(&r);
+}
+END_TEST
+
 /* --- forms of output ---------------------------------------------------------------------------------------------- */
 
-static const char *const table_words[] = {"inspect $M", "estimate $M -p w4a4", "estimate $M --table layers",
-                                          "profile show $M -p w4a8", "doctor --table kernels"};
+static const char *const table_words[] = {"inspect $M",
+                                          "estimate $M -p w4a4",
+                                          "estimate $M --table layers",
+                                          "profile show $M -p w4a8",
+                                          "profile check $M -p w4a8",
+                                          "doctor --table kernels"};
 enum { TABLE_WORDS = sizeof table_words / sizeof *table_words };
 
 static struct process run_form(const struct room *r, const char *words, const char *form)
@@ -506,9 +528,12 @@ START_TEST(a_reader_that_leaves)
 }
 END_TEST
 
+/* Whatever was going on: the status, one line, and a report that says that it is not all. */
 START_TEST(signals_stop_with_what_is_there)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    static const char *const commands[] = {"analyze $M", "estimate $M -p w4a4", "run $M -p w4a4",
+                                           "search $M --budget size=100KiB"};
     struct room r;
     if (room_open(&r))
         return;
@@ -517,16 +542,19 @@ START_TEST(signals_stop_with_what_is_there)
     process_done(&p);
     if (!data)
         fprintf(stderr, "skipped: no fashion-mnist here, so nothing is slow\n");
-    for (int i = 0; data && i < 3; i++) {
-        p = process_run(&r, &(struct process_options){.signal = signals[i]},
-                        "analyze $M -d fashion-mnist --no-cache --progress=lines --json");
-        ck_assert_msg(p.status == 128 + signals[i], "status %d: %s", p.status, p.err);
-        ck_assert_ptr_nonnull(strstr(p.err, "bitfader: stopping; Ctrl-C again stops now\n"));
+    for (int i = 0; data && i < 12; i++) {
+        int n = signals[i % 3];
+        char *words = mem_printf("%s -d fashion-mnist --no-cache --progress=lines --json", commands[i / 3]);
+        p = process_run(&r, &(struct process_options){.signal = n}, words);
+        ck_assert_msg(p.status == 128 + n, "%s: status %d: %s", words, p.status, p.err);
+        ck_assert_ptr_nonnull(strstr(p.err, n == SIGINT ? "bitfader: stopping; Ctrl-C again stops now\n"
+                                                        : "bitfader: stopping; a second signal stops now\n"));
         cJSON *json = cJSON_Parse(p.out);
-        ck_assert_ptr_nonnull(json);
+        ck_assert_msg(json != NULL, "%s: %s", words, p.out);
         ck_assert(cJSON_IsTrue(cJSON_GetObjectItem(json, "partial")));
         cJSON_Delete(json);
         process_done(&p);
+        mem_free(words);
     }
     room_close(&r);
 }
@@ -543,6 +571,7 @@ Suite *check_cli_suite(void)
     tcase_add_test(t, abbreviations_are_refused);
     tcase_add_test(t, options_belong_to_commands);
     tcase_add_test(t, values_are_checked);
+    tcase_add_test(t, a_model_from_standard_input);
     tcase_add_test(t, json_is_one_object_with_a_schema);
     tcase_add_test(t, csv_holds_what_json_holds);
     tcase_add_test(t, csv_quotes);

@@ -653,11 +653,13 @@ START_TEST(search_results)
         precision_set_w(&r.profile->layers[i].precision, 4);
     struct search_result late = {.profile = profile_copy(r.profile), .feasible = true};
     r.profile->search = mem_strdup("exact");
+    r.profile->seed = 7;
     desk_take_search(d, &r, history_revision(&d->history));
     ck_assert_int_eq(at(d, 3)->w_bits, 4);
     ck_assert_int_eq(d->history.n, 1);
     desk_stamp(d);
     ck_assert_str_eq(d->profile->search, "exact");
+    ck_assert_uint_eq(d->profile->seed, 7);
     press(d, "u");
     ck_assert_int_eq(at(d, 3)->w_bits, 8);
     desk_stamp(d);
@@ -678,12 +680,17 @@ START_TEST(measurements_are_stamped)
 {
     struct desk *d = fixture_desk(22);
     struct run_result r = {.accuracy = 91.5, .fp32_accuracy = 92.4, .agreement = NAN, .images = 500, .latency_ns = 5e5};
-    desk_take_run(d, &r, history_revision(&d->history));
+    desk_take_run(d, &r, history_revision(&d->history), "");
     desk_stamp(d);
     ck_assert(d->profile->measurement.known);
     ck_assert_double_eq_tol(d->profile->measurement.accuracy, 91.5, 1e-9);
     ck_assert_ptr_nonnull(strstr(d->message, "91.50 % of 500 images (est 92."));
     press(d, "4");
+    desk_stamp(d);
+    ck_assert(!d->profile->measurement.known);
+    press(d, "m"); /* what was heard with a mute is not what the file says */
+    desk_take_run(d, &r, history_revision(&d->history), "[mute]");
+    ck_assert_ptr_nonnull(strstr(d->message, "[mute]"));
     desk_stamp(d);
     ck_assert(!d->profile->measurement.known);
     fixture_free(d);

@@ -106,7 +106,7 @@ static void child(const struct process_options *o, char **argv, int out, int err
         _exit(127);
     if (o->out_closed)
         close(1);
-    int nothing = open("/dev/null", O_RDONLY);
+    int nothing = open(o->in_path ? o->in_path : "/dev/null", O_RDONLY);
     if (nothing < 0 || dup2(nothing, 0) < 0)
         _exit(127);
     for (int fd = 3; fd < 64; fd++)

@@ -21,6 +21,7 @@ int room_files(const struct room *r); /* entries in the directory */
 void room_write(const struct room *r, const char *name, const void *data, size_t n);
 
 struct process_options {
+    const char *in_path;  /* standard input; NULL: empty */
     const char *out_path; /* standard output goes there; NULL: it is kept */
     bool out_closed;      /* no descriptor 1 at all */
     bool out_unread;      /* the pipe has lost its reader before the start */

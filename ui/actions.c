@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "ui/desk_edit.h"
+#include "ui/desk_results.h"
 #include "ui/prompt.h"
 
 static void down(struct desk *d, const char *arg)
@@ -316,11 +317,7 @@ static void take(struct desk *d, const char *arg)
         desk_say(d, ROLE_NEAR, "there is nothing to take: S searches");
         return;
     }
-    desk_take(d, d->offer, "search result taken");
-    d->found = history_revision(&d->history);
-    mem_free(d->method);
-    d->method = d->offer_method;
-    d->offer_method = NULL;
+    desk_take_found(d, d->offer, "search result taken");
     profile_free(d->offer);
     d->offer = NULL;
 }

@@ -13,23 +13,6 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* What the meters show when it is not the profile as it stands: never to be forgotten, so it is in the first line. */
-static void listening_text(const struct desk *d, char out[96])
-{
-    int muted = 0;
-    for (int i = 0; i < d->model->n; i++)
-        muted += d->marks[i].muted;
-    char solo[48] = "", name[40];
-    if (d->solo >= 0)
-        snprintf(solo, sizeof solo, "[solo %.30s]", format_name(name, sizeof name, d->model->layers[d->solo].name, 16));
-    if (muted == 1)
-        snprintf(out, 96, "[mute]%s", solo);
-    else if (muted)
-        snprintf(out, 96, "[mute %d]%s", muted, solo);
-    else
-        snprintf(out, 96, "%s", solo);
-}
-
 static void draw_title(struct grid *g, const struct layout *l, const struct desk *d)
 {
     char listening[96], right[128], count[32];
@@ -41,7 +24,7 @@ static void draw_title(struct grid *g, const struct layout *l, const struct desk
         grid_printf(g, 0, 0, w, ROLE_BAR, " bitfader  %s  %s%s", base_name(d->model->file), profile, star);
     else
         grid_printf(g, 0, 0, w, ROLE_BAR, "bitfader %s%s", profile, star);
-    listening_text(d, listening);
+    desk_listening(d, listening);
     if (*listening)
         snprintf(right, sizeof right, " %s ", listening);
     else if (w >= 100)

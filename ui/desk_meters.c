@@ -275,7 +275,7 @@ void desk_draw_origin(struct grid *g, const struct layout *l, const struct desk 
         x = grid_printf(g, x, y, w - x, ROLE_MEASURED, "measured %d edit%s ago", edits, edits == 1 ? "" : "s");
     else
         x = grid_put(g, x, y, w - x, ROLE_MEASURED, "measured earlier");
-    x = grid_put(g, x, y, w - x, ROLE_MEASURED, ": ");
+    x = grid_printf(g, x, y, w - x, ROLE_MEASURED, "%s%s: ", *m->listening ? " " : "", m->listening);
     char number[24];
     if (!isnan(m->accuracy))
         x = grid_printf(g, x, y, w - x, ROLE_MEASURED, "%s %%  ", format_number(number, m->accuracy, 2));

@@ -9,7 +9,7 @@
 #include "ui/desk_edit.h"
 #include "ui/format.h"
 
-static void keep_measured(struct desk *d, const struct run_result *r, uint64_t revision)
+static void keep_measured(struct desk *d, const struct run_result *r, uint64_t revision, const char *listening)
 {
     mem_free(d->measured.kernels);
     d->measured = (struct desk_measured){.known = true,
@@ -20,6 +20,7 @@ static void keep_measured(struct desk *d, const struct run_result *r, uint64_t r
                                          .bytes = r->bytes,
                                          .images = r->images,
                                          .revision = revision};
+    snprintf(d->measured.listening, sizeof d->measured.listening, "%s", listening);
     if (r->n_layers != d->model->n)
         return;
     d->measured.kernels = mem_new((size_t)r->n_layers + 1, sizeof *d->measured.kernels);
@@ -52,29 +53,42 @@ static void measured_text(const struct desk *d, const struct run_result *r, bool
         snprintf(out + n, 200 - n, "; %d layer%s ran otherwise than asked", replaced, replaced == 1 ? "" : "s");
 }
 
-void desk_take_run(struct desk *d, const struct run_result *r, uint64_t revision)
+void desk_take_run(struct desk *d, const struct run_result *r, uint64_t revision, const char *listening)
 {
-    char text[200];
-    bool listening = d->solo >= 0, same = revision == history_revision(&d->history);
-    for (int i = 0; i < d->model->n; i++)
-        listening = listening || d->marks[i].muted;
-    keep_measured(d, r, revision);
-    measured_text(d, r, same && !listening, text);
-    desk_say(d, ROLE_MEASURED, "%s: %s", r->partial ? "stopped; measured so far" : "measured", text);
+    char text[200], now[96];
+    desk_listening(d, now);
+    bool same = revision == history_revision(&d->history) && !strcmp(listening, now);
+    keep_measured(d, r, revision, listening);
+    measured_text(d, r, same, text);
+    desk_say(d, ROLE_MEASURED, "%s%s%s: %s", r->partial ? "stopped; measured so far" : "measured",
+             *listening ? " " : "", listening, text);
 }
 
-static void put_on_desk(struct desk *d, const struct search_result *r, const char *method, const char *sensitivity)
+static void set_string(char **to, const char *s)
 {
-    char text[200];
-    desk_take(d, r->profile, r->verified ? "search found it, and measured it" : "search found it");
+    if (*to && s && !strcmp(*to, s))
+        return;
+    mem_free(*to);
+    *to = s ? mem_strdup(s) : NULL;
+}
+
+void desk_take_found(struct desk *d, const struct profile *p, const char *message)
+{
+    desk_take(d, p, message);
     d->found = history_revision(&d->history);
-    mem_free(d->method);
-    mem_free(d->sensitivity);
-    d->method = method ? mem_strdup(method) : NULL;
-    d->sensitivity = sensitivity ? mem_strdup(sensitivity) : NULL;
+    set_string(&d->method, p->search);
+    set_string(&d->sensitivity, p->sensitivity);
+    d->seed = p->seed;
+}
+
+static void put_on_desk(struct desk *d, const struct search_result *r)
+{
+    char text[200], now[96];
+    desk_take_found(d, r->profile, r->verified ? "search found it, and measured it" : "search found it");
     if (r->verified) {
-        keep_measured(d, &r->run, d->found);
-        measured_text(d, &r->run, true, text);
+        desk_listening(d, now);
+        keep_measured(d, &r->run, d->found, "");
+        measured_text(d, &r->run, !*now, text);
         desk_say(d, ROLE_MEASURED, "search found and measured: %s.   u undoes", text);
     }
 }
@@ -86,32 +100,22 @@ void desk_take_search(struct desk *d, struct search_result *r, uint64_t revision
         return;
     }
     if (revision == history_revision(&d->history)) {
-        put_on_desk(d, r, r->profile->search, r->profile->sensitivity);
+        put_on_desk(d, r);
         if (!r->feasible && r->why[0])
             desk_say(d, ROLE_NEAR, "closest found, budget not met: %.180s   u undoes", r->why);
         profile_free(r->profile);
     } else {
         profile_free(d->offer);
         d->offer = r->profile;
-        mem_free(d->offer_method);
-        d->offer_method = r->profile->search ? mem_strdup(r->profile->search) : NULL;
         desk_say(d, ROLE_NEAR, "search found a profile while you edited: :take puts it on the desk (u undoes that)");
     }
     r->profile = NULL;
 }
 
-static void set_string(char **to, const char *s)
-{
-    if (*to && s && !strcmp(*to, s))
-        return;
-    mem_free(*to);
-    *to = s ? mem_strdup(s) : NULL;
-}
-
 static void stamp_measured(struct profile *p, const struct desk *d)
 {
     const struct desk_measured *m = &d->measured;
-    bool current = m->known && !m->partial && m->revision == history_revision(&d->history);
+    bool current = m->known && !m->partial && !*m->listening && m->revision == history_revision(&d->history);
     if (current && m->loaded)
         return;
     for (int i = 0; p->executed && i < p->n_layers; i++)
@@ -142,6 +146,7 @@ void desk_stamp(struct desk *d)
     bool found = d->found == history_revision(&d->history);
     set_string(&p->search, found ? d->method : NULL);
     set_string(&p->sensitivity, found ? d->sensitivity : NULL);
+    p->seed = found ? d->seed : 0;
     stamp_measured(p, d);
     estimate_profile(d->tables, p, NULL, &e); /* of the profile itself: what is muted is not saved */
     p->estimate = (struct profile_result){.known = !isnan(e.accuracy.value) || !isnan(e.latency.value),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "ui/format.h"
 #include "ui/layout.h"
 
 struct desk *desk_new(const struct desk_model *m, struct profile *p, const char *path, struct tables *t)
@@ -33,6 +34,7 @@ struct desk *desk_new(const struct desk_model *m, struct profile *p, const char 
     }
     d->method = p->search ? mem_strdup(p->search) : NULL;
     d->sensitivity = p->sensitivity ? mem_strdup(p->sensitivity) : NULL;
+    d->seed = p->seed;
     desk_refresh(d);
     desk_sort_rows(d);
     desk_resize(d, 80, 24);
@@ -56,7 +58,6 @@ void desk_free(struct desk *d)
     mem_free(d->effective);
     mem_free(d->method);
     mem_free(d->sensitivity);
-    mem_free(d->offer_method);
     mem_free(d->measured.kernels);
     mem_free(d);
 }
@@ -79,6 +80,22 @@ void desk_refresh(struct desk *d)
     }
     struct profile p = desk_effective(d);
     estimate_profile(d->tables, &p, NULL, &d->est);
+}
+
+void desk_listening(const struct desk *d, char out[96])
+{
+    int muted = 0;
+    for (int i = 0; i < d->model->n; i++)
+        muted += d->marks[i].muted;
+    char solo[48] = "", name[40];
+    if (d->solo >= 0)
+        snprintf(solo, sizeof solo, "[solo %.30s]", format_name(name, sizeof name, d->model->layers[d->solo].name, 16));
+    if (muted == 1)
+        snprintf(out, 96, "[mute]%s", solo);
+    else if (muted)
+        snprintf(out, 96, "[mute %d]%s", muted, solo);
+    else
+        snprintf(out, 96, "%s", solo);
 }
 
 void desk_set_tables(struct desk *d, struct tables *t)

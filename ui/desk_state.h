@@ -74,6 +74,7 @@ struct desk_measured { /* the last run */
     int64_t bytes;
     int images;
     uint64_t revision;    /* of the profile that ran */
+    char listening[96];   /* with what mute and solo: as desk_listening; such a run is never saved */
     const char **kernels; /* [n] owned array of names that live as long as the program; NULL: not known */
 };
 
@@ -111,12 +112,12 @@ struct desk {
     struct history history;
     uint64_t saved, found;      /* revisions: as saved; as search gave it (or as loaded, when it came with a method) */
     char *method, *sensitivity; /* owned: of the found revision */
+    uint64_t seed;              /* likewise */
     struct profile_layer *effective; /* [n] the profile with mute and solo applied; names are the profile's */
     struct estimate est;             /* of the effective profile */
     struct desk_job job;
     struct desk_measured measured;
     struct profile *offer; /* owned: what a search found while the profile was edited; ":take" takes it */
-    char *offer_method;
     enum desk_mode mode;
     struct desk_prompt prompt;
     struct desk_help help;
@@ -136,6 +137,8 @@ void desk_set_tables(struct desk *d, struct tables *t); /* takes over */
 void desk_refresh(struct desk *d);
 /* The effective profile as a value that borrows everything; valid until the next change. */
 struct profile desk_effective(const struct desk *d);
+/* "[mute 2][solo conv1]": how the effective profile differs from the one that is saved; "" where it does not. */
+void desk_listening(const struct desk *d, char out[96]);
 
 int desk_layer(const struct desk *d);               /* under the cursor; -1 when no row is visible */
 void desk_move(struct desk *d, int to);             /* cursor to a row, clamped; keeps it in sight */

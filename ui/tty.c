@@ -209,6 +209,7 @@ struct tty *tty_open(enum colour_mode colour, bool light, char note[128], struct
     const char *name = NULL;
     if (find_terminal(&name, note, e) || prepare_emergency(e))
         return NULL;
+    del_curterm(cur_term); /* find_terminal's; the screen has one of its own */
     SCREEN *screen = newterm(name, stdout, stdin);
     if (!screen) {
         err_set(e, "TERM %.40s cannot be used", name);

@@ -25,6 +25,7 @@ struct ui {
     unsigned tables_version;
     int sync_fd; /* a byte for tests each time there is nothing left to do; -1: none */
     int frames;
+    char run_listening[96]; /* desk_listening as it was when the last run began */
     bool done;
     int status;
 };
@@ -92,7 +93,7 @@ static void take_news(struct ui *u)
     if (news.finished != JOB_NONE && news.result < 0)
         desk_say(u->desk, ROLE_OVER, "%s: %.200s", names[news.finished], news.err.text);
     else if (news.finished == JOB_RUN && (news.result == 0 || news.run.images > 0))
-        desk_take_run(u->desk, &news.run, news.revision);
+        desk_take_run(u->desk, &news.run, news.revision, u->run_listening);
     else if (news.finished == JOB_SEARCH && (news.result == 0 || news.search.profile))
         desk_take_search(u->desk, &news.search, news.revision);
     else if (news.finished != JOB_NONE && news.result == 1 && news.job.kind == JOB_NONE)
@@ -123,15 +124,21 @@ static void start_job(struct ui *u, enum desk_request request)
     uint64_t revision = history_revision(&d->history);
     struct search_options o = search_defaults();
     o.budgets = d->profile->budgets;
-    bool started = request == REQUEST_RUN      ? jobs_run(u->jobs, d->profile, revision)
+    char listening[96];
+    desk_listening(d, listening);
+    struct profile sounding = desk_effective(d); /* what the meters show is what runs */
+    bool started = request == REQUEST_RUN      ? jobs_run(u->jobs, &sounding, revision)
                    : request == REQUEST_SEARCH ? jobs_search(u->jobs, d->profile, &o, revision)
                                                : jobs_analyze(u->jobs);
     if (!started)
         desk_say(d, ROLE_NEAR, "one thing at a time: X stops what runs");
-    else if (request == REQUEST_RUN)
-        desk_say(d, ROLE_TEXT, "running on real kernels; you can go on editing");
-    else if (request == REQUEST_SEARCH)
-        desk_say(d, ROLE_TEXT, "searching under the budgets; you can go on editing");
+    else if (request == REQUEST_RUN) {
+        memcpy(u->run_listening, listening, sizeof u->run_listening);
+        desk_say(d, ROLE_TEXT, "running%s%s on real kernels; you can go on editing", *listening ? " " : "", listening);
+    } else if (request == REQUEST_SEARCH) {
+        desk_say(d, ROLE_TEXT, "searching under the budgets%s; you can go on editing",
+                 *listening ? " (mute and solo do not count)" : "");
+    }
 }
 
 static void fulfil(struct ui *u)
