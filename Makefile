@@ -7,7 +7,9 @@
 # make install  PREFIX=/usr/local, DESTDIR honoured
 # V=1 shows commands; SAN=address,undefined (or thread) builds with sanitizers into its own folder; B= moves the build.
 
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 SAN ?=
@@ -23,7 +25,7 @@ DEPS_CHECK := libglpk-dev libvterm-dev libsimde-dev
 DEPS_LINT := clang clang-format
 
 # --- sources ----------------------------------------------------------------------------------------------------------
-ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
+ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
 LIB_DIRS := base kernels model quant engine search profiles
 SIMD := $(if $(filter x86_64,$(ARCH)),,_avx2.c _avx512vnni.c)
 drop = $(foreach f,$(1),$(if $(filter $(addprefix %,$(SIMD)),$(f)),,$(f)))
