@@ -206,7 +206,7 @@ int session_need_calibration(struct session *s, const struct progress *p, struct
     if (s->calibration)
         return 0;
     if (!s->dataset)
-        return err_set(e, "%s: quantized activations need calibration images: name a dataset with -d", s->graph->file);
+        return err_set(e, "quantized activations need calibration images: name a dataset with -d");
     struct image_source src = session_calibrate_source(s);
     s->calibration = evaluate_calibrate(s->graph, &src, s->calibration_images, p, e);
     if (!s->calibration)

@@ -122,6 +122,27 @@ START_TEST(starts_answers_quits)
 }
 END_TEST
 
+/* One layer alone is quantized, and that one is fp32: so the run needs no images. The profile itself would. */
+START_TEST(runs_what_sounds)
+{
+    struct room room;
+    if (room_open(&room))
+        return;
+    struct pty *p = open_desk(&room, 24, 80, "xterm-256color", NULL);
+    settle(p);
+    pty_keys(p, "r");
+    pty_wait_text(p, "calibration images");
+    pty_keys(p, "b0sr");
+    pty_wait_text(p, "measured [solo");
+    pty_keys(p, "suu");
+    pty_send(p, "q");
+    struct pty_end e = pty_finish(p);
+    ck_assert_int_eq(e.status, 0);
+    check_restored(&e);
+    room_close(&room);
+}
+END_TEST
+
 START_TEST(asks_and_saves)
 {
     struct room room;
@@ -330,6 +351,7 @@ Suite *check_ui_pty_suite(void)
     Suite *s = suite_create("ui_pty");
     TCase *t = tcase_create("pty");
     tcase_add_test(t, starts_answers_quits);
+    tcase_add_test(t, runs_what_sounds);
     tcase_add_test(t, asks_and_saves);
     tcase_add_test(t, resizes);
     tcase_add_test(t, quits_when_too_small);

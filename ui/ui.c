@@ -126,10 +126,13 @@ static void start_job(struct ui *u, enum desk_request request)
     o.budgets = d->profile->budgets;
     char listening[96];
     desk_listening(d, listening);
-    struct profile sounding = desk_effective(d); /* what the meters show is what runs */
-    bool started = request == REQUEST_RUN      ? jobs_run(u->jobs, &sounding, revision)
+    struct profile *sounding = profile_copy(d->profile); /* what the meters show is what runs */
+    for (int i = 0; i < sounding->n_layers; i++)
+        sounding->layers[i].precision = d->effective[i].precision;
+    bool started = request == REQUEST_RUN      ? jobs_run(u->jobs, sounding, revision)
                    : request == REQUEST_SEARCH ? jobs_search(u->jobs, d->profile, &o, revision)
                                                : jobs_analyze(u->jobs);
+    profile_free(sounding);
     if (!started)
         desk_say(d, ROLE_NEAR, "one thing at a time: X stops what runs");
     else if (request == REQUEST_RUN) {
