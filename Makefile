@@ -26,7 +26,7 @@ DEPS_LINT := clang clang-format
 
 # --- sources ----------------------------------------------------------------------------------------------------------
 ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
-LIB_DIRS := base kernels model quant engine search profiles
+LIB_DIRS := base kernels ops model quant engine search profiles
 SIMD := $(if $(filter x86_64,$(ARCH)),,_avx2.c _avx512vnni.c)
 drop = $(foreach f,$(1),$(if $(filter $(addprefix %,$(SIMD)),$(f)),,$(f)))
 LIB_SRC := $(call drop,$(wildcard $(addsuffix /*.c,$(LIB_DIRS))))

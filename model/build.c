@@ -9,19 +9,6 @@
 
 static const int64_t CONST_LIMIT = (int64_t)1 << 31; /* bytes of all constants */
 
-int64_t shape_count(const struct shape *s)
-{
-    int64_t n = 1;
-    for (int i = 0; i < s->n; i++)
-        n *= s->d[i];
-    return n;
-}
-
-bool shape_equal(const struct shape *a, const struct shape *b)
-{
-    return a->n == b->n && memcmp(a->d, b->d, (size_t)a->n * sizeof a->d[0]) == 0;
-}
-
 const char *shape_show(struct arena *a, const struct shape *s)
 {
     char text[SHAPE_MAX * 21 + 1] = "";
@@ -44,13 +31,13 @@ int build_fail(struct build *b, const struct source *s, const char *format, ...)
                    message);
 }
 
-const struct onnx_attr *build_attr(struct build *b, const struct source *s, const char *name, int type)
+const struct attr *build_attr(struct build *b, const struct source *s, const char *name, int type)
 {
     for (int i = 0; i < s->node->n_attr; i++) {
-        const struct onnx_attr *a = &s->node->attr[i];
+        const struct attr *a = &s->node->attr[i];
         if (strcmp(a->name, name) != 0)
             continue;
-        if (a->type == type && (type != ATTR_TENSOR || a->t))
+        if (a->type == type && (type != ATTR_TENSOR || array_there(&a->t)))
             return a;
         build_fail(b, s, "attribute %s has the wrong type", name);
         b->failed = true;
@@ -61,19 +48,19 @@ const struct onnx_attr *build_attr(struct build *b, const struct source *s, cons
 
 int64_t build_attr_int(struct build *b, const struct source *s, const char *name, int64_t otherwise)
 {
-    const struct onnx_attr *a = build_attr(b, s, name, ATTR_INT);
+    const struct attr *a = build_attr(b, s, name, ATTR_INT);
     return a ? a->i : otherwise;
 }
 
 float build_attr_float(struct build *b, const struct source *s, const char *name, float otherwise)
 {
-    const struct onnx_attr *a = build_attr(b, s, name, ATTR_FLOAT);
+    const struct attr *a = build_attr(b, s, name, ATTR_FLOAT);
     return a ? a->f : otherwise;
 }
 
 const char *build_attr_string(struct build *b, const struct source *s, const char *name, const char *otherwise)
 {
-    const struct onnx_attr *a = build_attr(b, s, name, ATTR_STRING);
+    const struct attr *a = build_attr(b, s, name, ATTR_STRING);
     return a ? a->s : otherwise;
 }
 
@@ -94,7 +81,7 @@ const int64_t *build_ints(const struct build *b, int tensor)
 
 int build_int_list(struct build *b, const struct source *s, const char *attr, int input, int max, int64_t *out, int *n)
 {
-    const struct onnx_attr *a = build_attr(b, s, attr, ATTR_INTS);
+    const struct attr *a = build_attr(b, s, attr, ATTR_INTS);
     int t = input < 0 ? -1 : build_in(s, input);
     const int64_t *from = a ? a->ints : build_ints(b, t);
     int64_t count = a ? (int64_t)a->n : from ? shape_count(&b->tensors[t].shape) : -1;
@@ -153,6 +140,19 @@ int build_constant(struct build *b, const struct source *s, const char *name, en
     *data = arena_new(&b->arena, (size_t)count, size);
     b->tensors[t].data = *data;
     return t;
+}
+
+int build_array(struct build *b, const struct source *s, const char *name, const struct array *value)
+{
+    bool floats = dtype_is_float(value->type);
+    void *data;
+    int c = build_constant(b, s, name, floats ? DTYPE_F32 : DTYPE_I64, &value->shape, &data);
+    for (int64_t i = 0, n = c < 0 ? 0 : shape_count(&value->shape); i < n; i++)
+        if (floats)
+            ((float *)data)[i] = (float)array_double(value, i);
+        else
+            ((int64_t *)data)[i] = array_int(value, i);
+    return c;
 }
 
 const char *build_name(struct build *b, const struct source *s, const char *suffix)

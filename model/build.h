@@ -43,7 +43,7 @@ struct source {
 int build_fail(struct build *b, const struct source *s, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Attributes. A wrong type sets b->failed and gives the default, so that callers read on. */
-const struct onnx_attr *build_attr(struct build *b, const struct source *s, const char *name, int type);
+const struct attr *build_attr(struct build *b, const struct source *s, const char *name, int type);
 int64_t build_attr_int(struct build *b, const struct source *s, const char *name, int64_t otherwise);
 float build_attr_float(struct build *b, const struct source *s, const char *name, float otherwise);
 const char *build_attr_string(struct build *b, const struct source *s, const char *name, const char *otherwise);
@@ -64,6 +64,8 @@ int build_tensor(struct build *b, const struct source *s, const char *name, enum
 /* A constant, zeroed; *data is where its elements go. */
 int build_constant(struct build *b, const struct source *s, const char *name, enum dtype type,
                    const struct shape *shape, void **data);
+/* A constant of that value, in the two types that the graph knows: floats and int64. */
+int build_array(struct build *b, const struct source *s, const char *name, const struct array *value);
 /* The name for a helper tensor or node beside this one: "NAME.suffix". */
 const char *build_name(struct build *b, const struct source *s, const char *suffix);
 
@@ -80,7 +82,6 @@ int build_reshape(struct build *b, const struct source *s, int x, const struct s
 int build_reshape_step(struct build *b, const struct source *s, int x, const struct shape *shape, const char *suffix,
                        int *out);
 
-bool shape_equal(const struct shape *a, const struct shape *b);
 /* "1x3x32x32", "scalar". */
 const char *shape_show(struct arena *a, const struct shape *s);
 

@@ -14,16 +14,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-
-enum { SHAPE_MAX = 8 };
-
-struct shape {
-    int n; /* number of dimensions, 0 for a scalar */
-    int64_t d[SHAPE_MAX];
-};
-int64_t shape_count(const struct shape *s); /* product of the dimensions; checked against overflow at import */
-
-enum dtype { DTYPE_F32, DTYPE_I64, DTYPE_I32, DTYPE_BOOL };
+#include "ops/array.h"
 
 struct tensor {
     const char *name; /* as in the file */

@@ -23,19 +23,16 @@ static int import_initializers(struct build *b)
     for (int i = 0; i < b->model.n_initializers; i++) {
         const struct onnx_tensor *t = &b->model.initializers[i];
         const struct source s = {.name = t->name};
-        int type = onnx_type_class(t->type);
-        void *data;
+        struct array value;
         struct err why;
-        if (type < 0)
-            return build_fail(b, &s, "data type %d is not supported", t->type);
         if (names_get(&b->bound, t->name) >= 0)
             return fail_tensor(b, t->name, "is defined twice");
-        int c = build_constant(b, &s, t->name, (enum dtype)type, &t->shape, &data);
+        if (onnx_tensor_read(t, &b->arena, &value, &why))
+            return build_fail(b, &s, "%s", why.text);
+        int c = build_array(b, &s, t->name, &value);
         if (c < 0)
             return -1;
-        if (onnx_tensor_decode(t, data, &why))
-            return build_fail(b, &s, "%s", why.text);
-        if (type == DTYPE_F32 && t->count == 0 && t->shape.n > 1)
+        if (value.type == DTYPE_F32 && shape_count(&t->shape) == 0 && t->shape.n > 1)
             return fail_tensor(b, t->name, "has a dimension of 0");
         names_put(&b->bound, t->name, c);
     }
@@ -71,7 +68,7 @@ static int import_input(struct build *b, const struct onnx_value *v)
     struct shape shape = {.n = v->rank};
     if (v->rank < 0)
         return fail_tensor(b, v->name, "is an input without a shape");
-    if (onnx_type_class(v->type) != DTYPE_F32)
+    if (onnx_dtype(v->type) != DTYPE_F32)
         return build_fail(b, &s, "an input of data type %d is not supported, only float", v->type);
     for (int i = 0; i < v->rank; i++) {
         shape.d[i] = i == 0 && (v->d[0] == -1 || (b->batch > 1 && v->d[0] == b->batch)) ? 1 : v->d[i];
@@ -192,7 +189,7 @@ static int import_node(struct build *b, int i, const struct names *declared)
     const struct onnx_node *n = &b->model.nodes[i];
     struct source s = {.node = n, .name = name_of_node(b, i), .n_in = n->n_in};
     bool ours = !*n->domain || strcmp(n->domain, "ai.onnx") == 0;
-    const struct op_row *row = ours ? op_row_find(n->op_type) : NULL;
+    const struct import_row *row = ours ? import_row_find(n->op_type) : NULL;
     if (!row)
         return build_fail(b, &s, "operator %s%s%s is not supported", onnx_name_show(&b->arena, n->domain),
                           *n->domain ? "." : "", onnx_name_show(&b->arena, n->op_type));

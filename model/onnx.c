@@ -20,10 +20,11 @@ const char *onnx_name_show(struct arena *a, const char *name)
     return s;
 }
 
-static int read_tensor(struct onnx_model *m, const Onnx__TensorProto *p, struct onnx_tensor *t, struct err *e)
+static int take_tensor(struct onnx_model *m, const Onnx__TensorProto *p, struct onnx_tensor *t, struct err *e)
 {
     const char *shown = onnx_name_show(&m->arena, p->name);
-    *t = (struct onnx_tensor){.name = p->name, .type = p->data_type, .count = 1, .proto = p};
+    int64_t count = 1;
+    *t = (struct onnx_tensor){.name = p->name, .onnx_type = p->data_type, .proto = p};
     if (p->data_location != 0 || p->n_external_data)
         return err_set(
             e, "tensor \"%s\": its data is in another file, which is not supported; save the model as one file", shown);
@@ -32,30 +33,53 @@ static int read_tensor(struct onnx_model *m, const Onnx__TensorProto *p, struct 
     for (size_t i = 0; i < p->n_dims; i++) {
         if (p->dims[i] < 0 || p->dims[i] > INT_MAX)
             return err_set(e, "tensor \"%s\": dimension %zu is %lld", shown, i, (long long)p->dims[i]);
-        if (__builtin_mul_overflow(t->count, p->dims[i], &t->count) || t->count > INT_MAX)
+        if (__builtin_mul_overflow(count, p->dims[i], &count) || count > ARRAY_MAX)
             return err_set(e, "tensor \"%s\" is too large", shown);
         t->shape.d[t->shape.n++] = p->dims[i];
     }
     return 0;
 }
 
-static int read_attr(struct onnx_model *m, const Onnx__AttributeProto *p, struct onnx_attr *a, struct err *e)
+static const char *take_string(struct onnx_model *m, const ProtobufCBinaryData *b)
 {
-    *a = (struct onnx_attr){.name = p->name, .type = p->type, .i = p->i, .f = p->f};
-    char *s = arena_new(&m->arena, p->s.len + 1, 1);
-    if (p->s.len)
-        memcpy(s, p->s.data, p->s.len);
-    a->s = s;
-    if (p->type == ATTR_INTS) {
+    char *s = arena_new(&m->arena, b->len + 1, 1);
+    if (b->len)
+        memcpy(s, b->data, b->len);
+    return s;
+}
+
+static int read_attr(struct onnx_model *m, const Onnx__AttributeProto *p, struct attr *a, struct err *e)
+{
+    *a = (struct attr){.name = p->name, .type = p->type, .i = p->i, .f = p->f, .s = take_string(m, &p->s)};
+    /* Files of before IR 2 do not say which it is. */
+    if (!a->type)
+        a->type = p->n_ints      ? ATTR_INTS
+                  : p->n_floats  ? ATTR_FLOATS
+                  : p->n_strings ? ATTR_STRINGS
+                  : p->t         ? ATTR_TENSOR
+                  : p->s.len     ? ATTR_STRING
+                  : p->f != 0    ? ATTR_FLOAT
+                                 : ATTR_INT;
+    if (a->type == ATTR_INTS) {
         a->n = p->n_ints;
         a->ints = p->ints;
-    } else if (p->type == ATTR_FLOATS) {
+    } else if (a->type == ATTR_FLOATS) {
         a->n = p->n_floats;
         a->floats = p->floats;
-    } else if (p->type == ATTR_TENSOR && p->t) {
-        struct onnx_tensor *t = arena_new(&m->arena, 1, sizeof *t);
-        a->t = t;
-        return read_tensor(m, p->t, t, e);
+    } else if (a->type == ATTR_STRINGS) {
+        a->n = p->n_strings;
+        const char **all = arena_new(&m->arena, a->n + 1, sizeof *all);
+        for (size_t i = 0; i < a->n; i++)
+            all[i] = take_string(m, &p->strings[i]);
+        a->strings = all;
+    } else if (a->type == ATTR_GRAPH) {
+        a->graph = &p->g;
+    } else if (a->type == ATTR_TENSOR && p->t) {
+        struct onnx_tensor t;
+        if (take_tensor(m, p->t, &t, e))
+            return -1;
+        if (onnx_dtype(t.onnx_type) != DTYPE_NONE) /* else whoever asks for it finds nothing */
+            return onnx_tensor_read(&t, &m->arena, &a->t, e);
     }
     return 0;
 }
@@ -68,7 +92,7 @@ static int read_node(struct onnx_model *m, const Onnx__NodeProto *p, struct onnx
     n->n_attr = (int)p->n_attribute;
     n->in = (const char *const *)p->input;
     n->out = (const char *const *)p->output;
-    struct onnx_attr *attr = arena_new(&m->arena, p->n_attribute, sizeof *attr);
+    struct attr *attr = arena_new(&m->arena, p->n_attribute, sizeof *attr);
     n->attr = attr;
     for (int i = 0; i < n->n_attr; i++)
         if (read_attr(m, p->attribute[i], &attr[i], e))
@@ -117,7 +141,7 @@ static int read_graph(struct onnx_model *m, const Onnx__GraphProto *g, struct er
     m->initializers = arena_new(&m->arena, g->n_initializer, sizeof *m->initializers);
     m->n_initializers = (int)g->n_initializer;
     for (size_t i = 0; i < g->n_initializer; i++)
-        if (read_tensor(m, g->initializer[i], &m->initializers[i], e))
+        if (take_tensor(m, g->initializer[i], &m->initializers[i], e))
             return -1;
     m->nodes = arena_new(&m->arena, g->n_node, sizeof *m->nodes);
     m->n_nodes = (int)g->n_node;
@@ -141,9 +165,14 @@ int onnx_read(struct onnx_model *m, const char *file, const void *bytes, size_t 
     m->proto = p;
     m->ir_version = p->ir_version;
     m->producer = p->producer_name;
-    for (size_t i = 0; i < p->n_opset_import; i++)
-        if (!*p->opset_import[i]->domain || strcmp(p->opset_import[i]->domain, "ai.onnx") == 0)
+    m->opsets = arena_new(&m->arena, p->n_opset_import + 1, sizeof *m->opsets);
+    for (size_t i = 0; i < p->n_opset_import; i++) {
+        const char *domain = p->opset_import[i]->domain;
+        domain = strcmp(domain, "ai.onnx") ? domain : "";
+        m->opsets[m->n_opsets++] = (struct onnx_opset){domain, p->opset_import[i]->version};
+        if (!*domain)
             m->opset = p->opset_import[i]->version;
+    }
     if (!p->graph || !p->graph->n_node)
         return err_set(e, "%s: not an ONNX model: it holds no graph", file);
     if (read_graph(m, p->graph, e))
@@ -155,29 +184,17 @@ void onnx_done(struct onnx_model *m)
 {
     if (m->proto)
         onnx__model_proto__free_unpacked(m->proto, NULL);
+    if (m->tensor)
+        onnx__tensor_proto__free_unpacked(m->tensor, NULL);
     arena_done(&m->arena);
     *m = (struct onnx_model){0};
 }
 
-int onnx_type_class(int onnx_type)
+enum { ONNX_FLOAT16 = 10, ONNX_BFLOAT16 = 16 };
+
+enum dtype onnx_dtype(int onnx_type)
 {
-    switch (onnx_type) {
-    case ONNX_FLOAT:
-    case ONNX_FLOAT16:
-    case ONNX_DOUBLE:
-        return DTYPE_F32;
-    case ONNX_UINT8:
-    case ONNX_INT8:
-    case ONNX_UINT16:
-    case ONNX_INT16:
-    case ONNX_INT32:
-    case ONNX_INT64:
-    case ONNX_BOOL:
-    case ONNX_UINT32:
-    case ONNX_UINT64:
-        return DTYPE_I64;
-    }
-    return -1;
+    return onnx_type == ONNX_FLOAT16 || onnx_type == ONNX_BFLOAT16 ? DTYPE_F32 : dtype_of_onnx(onnx_type);
 }
 
 /* IEEE half precision, any value including subnormals. */
@@ -194,114 +211,121 @@ static float half_to_float(uint16_t h)
     return h & 0x8000 ? -v : v;
 }
 
-/* Little-endian bytes to a number, whatever this machine is. */
-static uint64_t load(const uint8_t *p, int size)
+/* Little-endian bytes to the memory of a number, whatever this machine is. */
+static void load(const uint8_t *p, size_t size, void *out)
 {
     uint64_t v = 0;
-    for (int i = size - 1; i >= 0; i--)
+    for (size_t i = size; i-- > 0;)
         v = v << 8 | p[i];
-    return v;
+    uint8_t b = (uint8_t)v;
+    uint16_t h = (uint16_t)v;
+    uint32_t w = (uint32_t)v;
+    memcpy(out, size == 1 ? (void *)&b : size == 2 ? (void *)&h : size == 4 ? (void *)&w : (void *)&v, size);
 }
 
-static float float_of_bits(int type, uint64_t bits)
+static float widen(int onnx_type, uint16_t half)
 {
-    uint32_t word = (uint32_t)bits;
+    if (onnx_type == ONNX_FLOAT16)
+        return half_to_float(half);
+    uint32_t bits = (uint32_t)half << 16;
     float f;
-    double d;
-    if (type == ONNX_FLOAT16)
-        return half_to_float((uint16_t)bits);
-    if (type == ONNX_DOUBLE) {
-        memcpy(&d, &bits, sizeof d);
-        return (float)d;
-    }
-    memcpy(&f, &word, sizeof f);
+    memcpy(&f, &bits, sizeof f);
     return f;
 }
 
-static int64_t int_of_bits(int type, uint64_t bits)
-{
-    switch (type) {
-    case ONNX_INT8:
-        return (int8_t)bits;
-    case ONNX_INT16:
-        return (int16_t)bits;
-    case ONNX_INT32:
-        return (int32_t)bits;
-    case ONNX_BOOL:
-        return bits != 0;
-    }
-    return (int64_t)bits;
-}
-
-static int size_of_type(int type)
-{
-    switch (type) {
-    case ONNX_UINT8:
-    case ONNX_INT8:
-    case ONNX_BOOL:
-        return 1;
-    case ONNX_UINT16:
-    case ONNX_INT16:
-    case ONNX_FLOAT16:
-        return 2;
-    case ONNX_INT64:
-    case ONNX_UINT64:
-    case ONNX_DOUBLE:
-        return 8;
-    }
-    return 4;
-}
-
-/* Which of the typed lists the specification gives a type to, when raw_data is empty. */
+/* How many values the list has that the specification gives the type to, when raw_data is empty. */
 static size_t typed_count(const Onnx__TensorProto *p, int type)
 {
-    switch (type) {
-    case ONNX_FLOAT:
+    switch (dtype_of_onnx(type)) {
+    case DTYPE_F32:
         return p->n_float_data;
-    case ONNX_DOUBLE:
+    case DTYPE_F64:
         return p->n_double_data;
-    case ONNX_INT64:
+    case DTYPE_I64:
         return p->n_int64_data;
-    case ONNX_UINT32:
-    case ONNX_UINT64:
+    case DTYPE_U32:
+    case DTYPE_U64:
         return p->n_uint64_data;
+    default:
+        return p->n_int32_data;
     }
-    return p->n_int32_data;
 }
 
-static float typed_float(const Onnx__TensorProto *p, int type, int64_t i)
+static void typed_value(const Onnx__TensorProto *p, int type, int64_t i, enum dtype to, void *out)
 {
-    if (type == ONNX_FLOAT)
-        return p->float_data[i];
-    return type == ONNX_DOUBLE ? (float)p->double_data[i] : half_to_float((uint16_t)p->int32_data[i]);
+    switch (dtype_of_onnx(type)) {
+    case DTYPE_F32:
+        *(float *)out = p->float_data[i];
+        break;
+    case DTYPE_F64:
+        *(double *)out = p->double_data[i];
+        break;
+    case DTYPE_I64:
+        *(int64_t *)out = p->int64_data[i];
+        break;
+    case DTYPE_U32:
+        *(uint32_t *)out = (uint32_t)p->uint64_data[i];
+        break;
+    case DTYPE_U64:
+        *(uint64_t *)out = p->uint64_data[i];
+        break;
+    case DTYPE_NONE:
+        *(float *)out = widen(type, (uint16_t)p->int32_data[i]);
+        break;
+    default: /* narrow integers and bool */
+        if (dtype_size(to) == 1)
+            *(uint8_t *)out = (uint8_t)p->int32_data[i];
+        else if (dtype_size(to) == 2)
+            *(uint16_t *)out = (uint16_t)p->int32_data[i];
+        else
+            *(int32_t *)out = p->int32_data[i];
+    }
 }
 
-static int64_t typed_int(const Onnx__TensorProto *p, int type, int64_t i)
-{
-    if (type == ONNX_INT64)
-        return p->int64_data[i];
-    return type == ONNX_UINT32 || type == ONNX_UINT64 ? (int64_t)p->uint64_data[i] : p->int32_data[i];
-}
-
-int onnx_tensor_decode(const struct onnx_tensor *t, void *out, struct err *e)
+int onnx_tensor_read(const struct onnx_tensor *t, struct arena *a, struct array *out, struct err *e)
 {
     const Onnx__TensorProto *p = t->proto;
-    int size = size_of_type(t->type);
-    bool raw = p->raw_data.len > 0, floats = onnx_type_class(t->type) == DTYPE_F32;
-    float *f = out;
-    int64_t *k = out;
-    if (raw && p->raw_data.len != (size_t)t->count * (size_t)size)
-        return err_set(e, "its data has %zu bytes, its shape asks for %lld", p->raw_data.len,
-                       (long long)t->count * size);
-    if (!raw && typed_count(p, t->type) != (size_t)t->count)
-        return err_set(e, "its data has %zu values, its shape asks for %lld", typed_count(p, t->type),
-                       (long long)t->count);
-    for (int64_t i = 0; i < t->count; i++) {
-        uint64_t bits = raw ? load(p->raw_data.data + i * size, size) : 0;
-        if (floats)
-            f[i] = raw ? float_of_bits(t->type, bits) : typed_float(p, t->type, i);
-        else
-            k[i] = raw ? int_of_bits(t->type, bits) : typed_int(p, t->type, i);
+    enum dtype type = onnx_dtype(t->onnx_type);
+    int64_t count = shape_count(&t->shape);
+    if (type == DTYPE_NONE)
+        return err_set(e, "its data type %d is not supported", t->onnx_type);
+    bool halves = dtype_of_onnx(t->onnx_type) == DTYPE_NONE, raw = p->raw_data.len > 0;
+    size_t size = dtype_size(type), stored = halves ? 2 : size;
+    if (raw && p->raw_data.len != (size_t)count * stored)
+        return err_set(e, "its data has %zu bytes, its shape asks for %zu", p->raw_data.len, (size_t)count * stored);
+    if (!raw && typed_count(p, t->onnx_type) != (size_t)count)
+        return err_set(e, "its data has %zu values, its shape asks for %lld", typed_count(p, t->onnx_type),
+                       (long long)count);
+    *out = (struct array){.type = type, .shape = t->shape};
+    out->data = arena_new(a, (size_t)count + 1, size);
+    for (int64_t i = 0; i < count; i++) {
+        char *to = (char *)out->data + (size_t)i * size;
+        uint16_t half;
+        if (!raw) {
+            typed_value(p, t->onnx_type, i, type, to);
+        } else if (halves) {
+            load(p->raw_data.data + (size_t)i * 2, 2, &half);
+            *(float *)(void *)to = widen(t->onnx_type, half);
+        } else {
+            load(p->raw_data.data + (size_t)i * size, size, to);
+        }
+        if (type == DTYPE_BOOL)
+            *to = *to != 0;
     }
     return 0;
+}
+
+int onnx_read_tensor(struct onnx_model *m, const void *bytes, size_t n, struct array *out, const char **name,
+                     struct err *e)
+{
+    *m = (struct onnx_model){0};
+    Onnx__TensorProto *p = onnx__tensor_proto__unpack(NULL, n, bytes);
+    if (!p)
+        return err_set(e, "not a tensor, or cut short");
+    m->tensor = p;
+    struct onnx_tensor t;
+    if (take_tensor(m, p, &t, e))
+        return -1;
+    *name = t.name;
+    return onnx_tensor_read(&t, &m->arena, out, e);
 }

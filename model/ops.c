@@ -49,10 +49,10 @@ enum { ANY = 1 << 20 };
 #define ROW_OF(name, min_in, max_in, import)  {name, min_in, max_in, import},
 #define NAME_OF(name, min_in, max_in, import) name,
 
-static const struct op_row op_table[] = {OPERATORS(ROW_OF)};
+static const struct import_row op_table[] = {OPERATORS(ROW_OF)};
 static const char *const op_names[] = {OPERATORS(NAME_OF) NULL};
 
-const struct op_row *op_row_find(const char *name)
+const struct import_row *import_row_find(const char *name)
 {
     for (size_t i = 0; i < sizeof op_table / sizeof op_table[0]; i++)
         if (strcmp(op_table[i].name, name) == 0)

@@ -9,14 +9,14 @@
 
 #include "model/build.h"
 
-struct op_row {
+struct import_row {
     const char *name;
     int min_in, max_in; /* inputs 0..min_in-1 must be there */
     int (*import)(struct build *b, const struct source *s);
 };
 
 /* NULL when there is none of that name. */
-const struct op_row *op_row_find(const char *name);
+const struct import_row *import_row_find(const char *name);
 
 /* ops_window.c */
 int op_import_conv(struct build *b, const struct source *s);

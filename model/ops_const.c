@@ -27,18 +27,11 @@ int op_import_dropout(struct build *b, const struct source *s)
     return op_import_identity(b, s);
 }
 
-static int bind_decoded(struct build *b, const struct source *s, const struct onnx_tensor *t)
+static int bind_array(struct build *b, const struct source *s, const struct array *value)
 {
-    int type = onnx_type_class(t->type);
-    if (type < 0)
-        return build_fail(b, s, "tensor data type %d is not supported", t->type);
-    void *data;
-    struct err why;
-    int c = build_constant(b, s, s->node->out[0], (enum dtype)type, &t->shape, &data);
+    int c = build_array(b, s, s->node->out[0], value);
     if (c < 0)
         return -1;
-    if (onnx_tensor_decode(t, data, &why))
-        return build_fail(b, s, "%s", why.text);
     build_bind(b, s, 0, c);
     return 0;
 }
@@ -60,9 +53,9 @@ int op_import_constant(struct build *b, const struct source *s)
 {
     if (s->node->n_attr != 1)
         return build_fail(b, s, "Constant needs one value");
-    const struct onnx_attr *a = &s->node->attr[0];
-    if (strcmp(a->name, "value") == 0 && a->type == ATTR_TENSOR && a->t)
-        return bind_decoded(b, s, a->t);
+    const struct attr *a = &s->node->attr[0];
+    if (strcmp(a->name, "value") == 0 && a->type == ATTR_TENSOR && array_there(&a->t))
+        return bind_array(b, s, &a->t);
     if (strcmp(a->name, "value_int") == 0 && a->type == ATTR_INT)
         return bind_values(b, s, DTYPE_I64, 0, 1, &a->i);
     if (strcmp(a->name, "value_ints") == 0 && a->type == ATTR_INTS)
@@ -76,21 +69,22 @@ int op_import_constant(struct build *b, const struct source *s)
 
 int op_import_constant_of_shape(struct build *b, const struct source *s)
 {
-    const struct onnx_attr *value = build_attr(b, s, "value", ATTR_TENSOR);
+    const struct attr *value = build_attr(b, s, "value", ATTR_TENSOR);
     struct shape shape = {0};
     int64_t integer = 0, n = 1;
     float number = 0;
-    int type = value ? onnx_type_class(value->t->type) : DTYPE_F32;
+    int type = !value || dtype_is_float(value->t.type) ? DTYPE_F32 : DTYPE_I64;
     if (build_int_list(b, s, "input", 0, SHAPE_MAX, shape.d, &shape.n))
         return -1;
-    if (type < 0 || (value && value->t->count != 1))
+    if (value && shape_count(&value->t.shape) != 1)
         return build_fail(b, s, "its value is not one number");
     for (int i = 0; i < shape.n; i++)
         if (shape.d[i] < 0 || __builtin_mul_overflow(n, shape.d[i], &n) || n > FILL_LIMIT)
             return build_fail(b, s, "a constant of shape %s is too large", shape_show(&b->arena, &shape));
-    struct err why;
-    if (value && onnx_tensor_decode(value->t, type == DTYPE_F32 ? (void *)&number : (void *)&integer, &why))
-        return build_fail(b, s, "%s", why.text);
+    if (value && type == DTYPE_F32)
+        number = (float)array_double(&value->t, 0);
+    else if (value)
+        integer = array_int(&value->t, 0);
     void *data;
     int t = build_constant(b, s, s->node->out[0], (enum dtype)type, &shape, &data);
     for (int64_t i = 0; t >= 0 && i < n; i++)
@@ -162,10 +156,11 @@ int op_import_cast(struct build *b, const struct source *s)
 {
     int x = s->in[0];
     int64_t onnx_type = build_attr_int(b, s, "to", 0);
-    int to = onnx_type < 1 || onnx_type > ONNX_UINT64 ? -1 : onnx_type_class((int)onnx_type);
+    enum dtype named = onnx_type < 1 || onnx_type > 32 ? DTYPE_NONE : onnx_dtype((int)onnx_type);
+    int to = named == DTYPE_NONE ? -1 : dtype_is_float(named) ? DTYPE_F32 : DTYPE_I64;
     if (to < 0)
         return build_fail(b, s, "Cast to type %lld is not supported", (long long)onnx_type);
-    if ((int)b->tensors[x].type == to && onnx_type != ONNX_BOOL)
+    if ((int)b->tensors[x].type == to && named != DTYPE_BOOL)
         return op_import_identity(b, s);
     if (!b->tensors[x].data)
         return build_fail(b, s, "Cast to whole numbers is only supported on constants");
@@ -177,7 +172,7 @@ int op_import_cast(struct build *b, const struct source *s)
     for (int64_t i = 0; t >= 0 && i < shape_count(&shape); i++) {
         if (to == DTYPE_F32)
             ((float *)data)[i] = (float)k[i];
-        else if (onnx_type == ONNX_BOOL)
+        else if (named == DTYPE_BOOL)
             ((int64_t *)data)[i] = f ? f[i] != 0 : k[i] != 0;
         else
             ((int64_t *)data)[i] = int_of_float(f[i]);

@@ -88,7 +88,7 @@ int op_import_squeeze(struct build *b, const struct source *s)
 int op_import_unsqueeze(struct build *b, const struct source *s)
 {
     struct shape xs = b->tensors[s->in[0]].shape, to = {0};
-    const struct onnx_attr *a = build_attr(b, s, "axes", ATTR_INTS);
+    const struct attr *a = build_attr(b, s, "axes", ATTR_INTS);
     int axes = build_in(s, 1), n;
     int64_t extra = a ? (int64_t)a->n : axes >= 0 ? shape_count(&b->tensors[axes].shape) : 0;
     unsigned mask;

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 
 /* Of the weights: "64x32x3x3", "10x64". */
-static void shape_text(const struct graph *g, const struct layer *l, char *out, size_t size)
+static void weight_shape_text(const struct graph *g, const struct layer *l, char *out, size_t size)
 {
     const struct node *node = &g->nodes[l->node];
     size_t n = 0;
@@ -31,7 +31,7 @@ struct desk_model *desk_model_new(const struct graph *g)
         const struct layer *l = &g->layers[i];
         m->layers[i] = (struct desk_layer){
             .name = l->name, .kind = l->kind, .params = l->params, .macs = l->macs, .group = l->group};
-        shape_text(g, l, m->layers[i].shape, sizeof m->layers[i].shape);
+        weight_shape_text(g, l, m->layers[i].shape, sizeof m->layers[i].shape);
     }
     return m;
 }
