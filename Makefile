@@ -21,7 +21,7 @@ Q := $(if $(V),,@)
 # --- what Debian packages it takes: `make deps` installs the missing ones, and this is the only list of them -----------
 DEPS := build-essential pkg-config libncurses-dev libyaml-dev libopenblas-dev check protobuf-c-compiler \
         libprotobuf-c-dev zlib1g-dev libcjson-dev libxxhash-dev dataset-fashion-mnist
-DEPS_CHECK := libglpk-dev libvterm-dev libsimde-dev
+DEPS_CHECK := libglpk-dev libvterm-dev libsimde-dev libonnx-testdata
 DEPS_LINT := clang clang-format
 
 # --- sources ----------------------------------------------------------------------------------------------------------

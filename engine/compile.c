@@ -29,6 +29,7 @@ int compile_value(struct compiler *c, int tensor, bool codes, const struct act_q
     struct value *v = &p->values[p->n_values];
     *v = (struct value){.tensor = tensor, .codes = codes, .alias = -1, .first = -1, .last = -1};
     v->count = shape_count(&c->g->tensors[tensor].shape);
+    v->size = codes ? 1 : dtype_size(c->g->tensors[tensor].type);
     if (q)
         v->q = *q;
     return p->n_values++;
@@ -52,17 +53,21 @@ struct step *compile_step(struct compiler *c, const char *name, const char *kern
                        .lo = -INFINITY,
                        .hi = INFINITY,
                        .fill = -1};
-    const int touched[3] = {in0, in1, out};
-    for (int i = 0; i < 3; i++) {
-        if (touched[i] < 0)
-            continue;
-        struct value *v = &p->values[touched[i]];
-        if (v->first < 0)
-            v->first = p->n_steps;
-        v->last = p->n_steps;
-    }
     p->n_steps++;
+    compile_touch(c, in0);
+    compile_touch(c, in1);
+    compile_touch(c, out);
     return s;
+}
+
+void compile_touch(struct compiler *c, int v)
+{
+    if (v < 0)
+        return;
+    struct value *x = &c->plan->values[v];
+    if (x->first < 0)
+        x->first = c->plan->n_steps - 1;
+    x->last = c->plan->n_steps - 1;
 }
 
 void compile_row_major(const struct shape *s, int64_t strides[SHAPE_MAX])
@@ -83,6 +88,25 @@ void compile_strides(const struct shape *s, int64_t strides[SHAPE_MAX])
     strides[1] = 1;
     strides[2] = w * ch;
     strides[3] = ch;
+}
+
+bool compile_is_permuted(const struct shape *s)
+{
+    return s->n == 4 && s->d[1] > 1 && s->d[2] * s->d[3] > 1;
+}
+
+int compile_permute(struct compiler *c, int v, const struct shape *s, bool to_row)
+{
+    const struct value from = c->plan->values[v];
+    int out = compile_value(c, from.tensor, from.codes, &from.q);
+    struct step *st = compile_step(c, c->g->tensors[from.tensor].name, "permute", v, -1, out);
+    st->run = from.codes ? step_copy_u8 : step_copy_f32;
+    st->copy.n = 4;
+    memcpy(st->copy.d, s->d, sizeof st->copy.d);
+    (to_row ? compile_strides : compile_row_major)(s, st->copy.ss);
+    (to_row ? compile_row_major : compile_strides)(s, st->copy.ds);
+    c->plan->values[out].row = to_row;
+    return out;
 }
 
 int compile_quantizer(struct compiler *c, int tensor, int bits, struct act_quant *q, struct err *e)
@@ -179,19 +203,36 @@ static int constant_value(struct compiler *c, int tensor)
 int compile_float(struct compiler *c, int tensor, struct err *e)
 {
     struct forms *f = &c->forms[tensor];
+    const struct tensor *t = &c->g->tensors[tensor];
     if (f->as_float >= 0)
         return f->as_float;
-    if (c->g->tensors[tensor].data) {
-        if (c->g->tensors[tensor].type != DTYPE_F32)
-            return err_set(e, "%s: constant \"%s\" is not float", c->g->file, c->g->tensors[tensor].name);
+    if (t->type != DTYPE_F32)
+        return err_set(e, "%s: tensor \"%s\" is %s, not float", c->g->file, t->name, dtype_name(t->type));
+    if (t->data)
         return f->as_float = constant_value(c, tensor);
-    }
+    if (f->as_row >= 0)
+        return f->as_float =
+                   compile_is_permuted(&t->shape) ? compile_permute(c, f->as_row, &t->shape, false) : f->as_row;
     int wide = widest_codes(f);
     if (wide < 0)
-        return err_set(e, "%s: tensor \"%s\" is read before it is computed", c->g->file, c->g->tensors[tensor].name);
+        return err_set(e, "%s: tensor \"%s\" is read before it is computed", c->g->file, t->name);
     int out = compile_value(c, tensor, false, NULL);
-    compile_step(c, c->g->tensors[tensor].name, "dequantize", wide, -1, out)->run = step_dequantize;
+    compile_step(c, t->name, "dequantize", wide, -1, out)->run = step_dequantize;
     return f->as_float = out;
+}
+
+int compile_row(struct compiler *c, int tensor, struct err *e)
+{
+    struct forms *f = &c->forms[tensor];
+    const struct tensor *t = &c->g->tensors[tensor];
+    if (f->as_row >= 0)
+        return f->as_row;
+    if (t->data)
+        return f->as_row = constant_value(c, tensor);
+    int v = compile_float(c, tensor, e);
+    if (v < 0)
+        return -1;
+    return f->as_row = compile_is_permuted(&t->shape) ? compile_permute(c, v, &t->shape, true) : v;
 }
 
 /* Operators that run on codes; those whose codes pass through unchanged keep their input's quantizer. */
@@ -234,7 +275,7 @@ static void count_readers(struct compiler *c)
     const struct graph *g = c->g;
     for (int i = 0; i < g->n_tensors; i++) {
         struct forms *f = &c->forms[i];
-        f->only_reader = f->as_float = -1;
+        f->only_reader = f->as_float = f->as_row = -1;
         f->range = RANGE_MSE;
         for (int b = 0; b <= BITS_MAX; b++)
             f->as_codes[b] = -1;
@@ -284,55 +325,32 @@ static void settle_forms(struct compiler *c)
     }
 }
 
-/* The input arrives row-major; from there it is permuted to [H][W][C] where that differs. */
-static int emit_input(struct compiler *c, struct err *e)
+/* Inputs arrive row-major; whoever wants them otherwise permutes. */
+static void emit_inputs(struct compiler *c)
 {
     const struct graph *g = c->g;
-    if (g->n_inputs != 1)
-        return err_set(e, "%s: the model has %d inputs; models with one input can be run", g->file, g->n_inputs);
-    int t = g->inputs[0];
-    const struct shape *s = &g->tensors[t].shape;
-    if (g->tensors[t].type != DTYPE_F32)
-        return err_set(e, "%s: input \"%s\" is not float", g->file, g->tensors[t].name);
-    int v = compile_value(c, t, false, NULL);
-    c->plan->input_value = v;
-    c->plan->values[v].first = c->plan->values[v].last = 0;
-    c->forms[t].as_float = v;
-    c->forms[t].float_made = true;
-    if (s->n != 4 || s->d[1] == 1 || s->d[2] * s->d[3] == 1)
-        return 0;
-    int out = compile_value(c, t, false, NULL);
-    struct step *st = compile_step(c, g->tensors[t].name, "permute", v, -1, out);
-    st->run = step_copy_f32;
-    st->copy.n = 4;
-    memcpy(st->copy.d, s->d, sizeof st->copy.d);
-    compile_row_major(s, st->copy.ss);
-    compile_strides(s, st->copy.ds);
-    c->forms[t].as_float = out;
-    return 0;
+    c->plan->inputs = arena_new(&c->plan->arena, (size_t)g->n_inputs + 1, sizeof *c->plan->inputs);
+    for (int i = 0; i < g->n_inputs; i++) {
+        int v = c->plan->inputs[i] = compile_value(c, g->inputs[i], false, NULL);
+        struct forms *f = &c->forms[g->inputs[i]];
+        c->plan->values[v].row = true;
+        c->plan->values[v].first = c->plan->values[v].last = 0;
+        f->as_row = v;
+        f->float_made = true;
+    }
+    c->plan->input_value = c->plan->inputs[0];
 }
 
-/* The first output, as floats in row-major order. */
-static int emit_output(struct compiler *c, struct err *e)
+static int emit_outputs(struct compiler *c, struct err *e)
 {
     const struct graph *g = c->g;
-    int t = g->outputs[0], v = compile_float(c, t, e);
-    if (v < 0)
-        return -1;
-    const struct shape *s = &g->tensors[t].shape;
-    if (s->n == 4 && s->d[1] > 1 && s->d[2] * s->d[3] > 1) {
-        int out = compile_value(c, t, false, NULL);
-        struct step *st = compile_step(c, g->tensors[t].name, "permute", v, -1, out);
-        st->run = step_copy_f32;
-        st->copy.n = 4;
-        memcpy(st->copy.d, s->d, sizeof st->copy.d);
-        compile_strides(s, st->copy.ss);
-        compile_row_major(s, st->copy.ds);
-        v = out;
+    c->plan->outputs = arena_new(&c->plan->arena, (size_t)g->n_outputs + 1, sizeof *c->plan->outputs);
+    for (int i = 0; i < g->n_outputs; i++) {
+        int v = c->plan->outputs[i] = compile_row(c, g->outputs[i], e);
+        if (v < 0)
+            return -1;
     }
-    c->plan->output_value = v;
-    if (c->plan->values[v].constant)
-        return err_set(e, "%s: output \"%s\" does not depend on the input", g->file, g->tensors[t].name);
+    c->plan->output_value = c->plan->outputs[0];
     return 0;
 }
 
@@ -365,15 +383,14 @@ static void settle_applied(struct compiler *c)
 
 static int emit_all(struct compiler *c, struct err *e)
 {
-    if (emit_input(c, e))
-        return -1;
+    emit_inputs(c);
     for (int i = 0; i < c->g->n_nodes; i++) {
         if (c->done[i])
             continue;
         if ((c->layer_of[i] >= 0 ? emit_layer : emit_op)(c, i, e))
             return -1;
     }
-    return emit_output(c, e);
+    return emit_outputs(c, e);
 }
 
 struct plan *plan_compile(const struct graph *g, const struct precision *precisions, const struct calibration *cal,

@@ -16,6 +16,7 @@ struct forms {       /* of one graph tensor */
     int consumers;   /* nodes that read it; a graph output counts as one more */
     int only_reader; /* the node, when consumers == 1 */
     int as_float;    /* value or -1 */
+    int as_row;      /* row-major value of any type, or -1; only where as_float has another order or there is none */
     bool float_made; /* as_float was computed as float, not converted from codes */
     int as_codes[BITS_MAX + 1];
 };
@@ -42,6 +43,14 @@ struct step *compile_step(struct compiler *c, const char *name, const char *kern
 
 /* Values of a tensor in a form, converting where it does not exist yet. -1 and a message when calibration lacks it. */
 int compile_float(struct compiler *c, int tensor, struct err *e);
+/* Row-major, of the tensor's own type. */
+int compile_row(struct compiler *c, int tensor, struct err *e);
+/* Storage order differs from row-major. */
+bool compile_is_permuted(const struct shape *s);
+/* A permuting step between the two orders: to row-major or from it. Returns the new value. */
+int compile_permute(struct compiler *c, int v, const struct shape *s, bool to_row);
+/* The value is used by the last step. */
+void compile_touch(struct compiler *c, int v);
 int compile_codes(struct compiler *c, int tensor, int bits, struct err *e);
 /* The highest-width codes that exist already, or new ones of 8 bits. */
 int compile_any_codes(struct compiler *c, int tensor, struct err *e);
@@ -62,6 +71,7 @@ void compile_row_major(const struct shape *s, int64_t strides[SHAPE_MAX]);
 
 int emit_layer(struct compiler *c, int node, struct err *e);
 int emit_op(struct compiler *c, int node, struct err *e);
+int emit_call(struct compiler *c, const struct node *n, struct err *e);
 
 /* A quantizer that was found before for this tensor, width and range method; NULL when there is none. The cache belongs
  * to one model and one calibration. */

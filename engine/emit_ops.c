@@ -117,48 +117,35 @@ static int emit_maxpool(struct compiler *c, const struct node *n, bool codes, st
     return 0;
 }
 
-/* A tensor in the order that Reshape needs: row-major. Returns a value whose memory is row-major. */
-static int row_major_value(struct compiler *c, int v, const struct shape *s)
+/* The same memory under another shape, where both orders are row-major. */
+static int alias_value(struct compiler *c, int v, int tensor)
 {
-    if (s->n != 4 || s->d[1] == 1 || s->d[2] * s->d[3] == 1)
-        return v;
-    const struct value from = c->plan->values[v];
-    int out = compile_value(c, from.tensor, from.codes, &from.q);
-    struct step *st = compile_step(c, c->g->tensors[from.tensor].name, "permute", v, -1, out);
-    st->run = from.codes ? step_copy_u8 : step_copy_f32;
-    st->copy.n = 4;
-    memcpy(st->copy.d, s->d, sizeof st->copy.d);
-    compile_strides(s, st->copy.ss);
-    compile_row_major(s, st->copy.ds);
+    const struct act_quant q = c->plan->values[v].q;
+    int out = compile_value(c, tensor, c->plan->values[v].codes, &q);
+    struct value *x = &c->plan->values[out];
+    x->alias = v;
+    x->row = true;
+    x->first = x->last = c->plan->n_steps > 0 ? c->plan->n_steps - 1 : 0;
     return out;
 }
 
 static int emit_reshape(struct compiler *c, const struct node *n, bool codes, struct err *e)
 {
     const struct shape *from = &c->g->tensors[n->in[0]].shape, *to = &c->g->tensors[n->out[0]].shape;
-    int in = codes ? compile_any_codes(c, n->in[0], e) : compile_float(c, n->in[0], e);
+    int in = codes ? compile_any_codes(c, n->in[0], e) : compile_row(c, n->in[0], e);
     if (in < 0)
         return -1;
-    bool constant = c->plan->values[in].constant; /* row-major as it is */
-    in = constant ? in : row_major_value(c, in, from);
-    const struct act_quant q = c->plan->values[in].q;
-    int out = compile_value(c, n->out[0], codes, &q);
-    if (to->n == 4 && to->d[1] > 1 && to->d[2] * to->d[3] > 1) {
-        struct step *s = compile_step(c, n->name, "permute", in, -1, out);
-        s->run = codes ? step_copy_u8 : step_copy_f32;
-        s->copy.n = 4;
-        memcpy(s->copy.d, to->d, sizeof s->copy.d);
-        compile_row_major(to, s->copy.ss);
-        compile_strides(to, s->copy.ds);
-    } else { /* the same memory under another shape */
-        struct value *v = &c->plan->values[out];
-        v->alias = in;
-        v->first = v->last = c->plan->n_steps > 0 ? c->plan->n_steps - 1 : 0;
+    if (codes && compile_is_permuted(from))
+        in = compile_permute(c, in, from, true);
+    int out = alias_value(c, in, n->out[0]);
+    if (!codes) {
+        c->forms[n->out[0]].as_row = out;
+        c->forms[n->out[0]].float_made = true;
+        return 0;
     }
-    if (codes)
-        made_codes(c, n->out[0], q.bits, out);
-    else
-        made_float(c, n->out[0], out);
+    if (compile_is_permuted(to))
+        out = compile_permute(c, out, to, false);
+    made_codes(c, n->out[0], c->plan->values[out].q.bits, out);
     return 0;
 }
 
@@ -374,6 +361,8 @@ int emit_op(struct compiler *c, int node, struct err *e)
     const struct node *n = &c->g->nodes[node];
     bool codes = c->on_codes[node];
     switch (n->op) {
+    case OP_CALL:
+        return emit_call(c, n, e);
     case OP_ADD:
         return codes ? emit_add_codes(c, n, e) : emit_binary(c, n, e);
     case OP_MUL:

@@ -12,6 +12,7 @@ enum { ALIGN = 64 };
 struct plan_context {
     const struct plan *plan;
     struct run_state state;
+    struct run_wrong wrong;
 };
 
 void calibration_free(struct calibration *c)
@@ -36,7 +37,7 @@ void plan_free(struct plan *p)
 
 static size_t value_bytes(const struct value *v)
 {
-    size_t n = (size_t)v->count * (v->codes ? 1 : sizeof(float));
+    size_t n = (size_t)v->count * v->size;
     return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
 
@@ -73,8 +74,10 @@ void plan_place(struct plan *p)
         struct value *v = &p->values[i], *root = &p->values[value_root(p, i)];
         root->last = v->last > root->last ? v->last : root->last;
     }
-    p->values[p->input_value].first = 0;
-    p->values[value_root(p, p->output_value)].last = p->n_steps;
+    for (int i = 0; i < p->graph->n_inputs; i++)
+        p->values[p->inputs[i]].first = 0;
+    for (int i = 0; i < p->graph->n_outputs; i++)
+        p->values[value_root(p, p->outputs[i])].last = p->n_steps;
     for (int i = 0; p->keep_all && i < p->n_values; i++) {
         p->values[i].first = 0;
         p->values[i].last = p->n_steps;
@@ -145,6 +148,7 @@ struct plan_context *plan_context_new(const struct plan *p)
         .arena = mem_new(p->arena_bytes + ALIGN, 1),
         .scratch = mem_new(p->scratch_bytes + ALIGN, 1),
         .vec = vec_kernels_best(),
+        .wrong = &x->wrong,
     };
     return x;
 }
@@ -158,22 +162,47 @@ void plan_context_free(struct plan_context *x)
     mem_free(x);
 }
 
-static void copy_input(struct plan_context *x, const float *input)
+static size_t bytes_of(const struct value *v)
 {
-    const struct plan *p = x->plan;
-    memcpy(value_at(&x->state, p->input_value), input, (size_t)plan_input_count(p) * sizeof(float));
+    return (size_t)v->count * v->size;
 }
 
-static void copy_output(struct plan_context *x, float *output)
+static void copy_inputs(struct plan_context *x, const void *const *in)
 {
     const struct plan *p = x->plan;
-    memcpy(output, value_at(&x->state, p->output_value), (size_t)plan_output_count(p) * sizeof(float));
+    for (int i = 0; i < p->graph->n_inputs; i++)
+        memcpy(value_at(&x->state, p->inputs[i]), in[i], bytes_of(&p->values[p->inputs[i]]));
+}
+
+static void copy_outputs(struct plan_context *x, void *const *out, int n)
+{
+    const struct plan *p = x->plan;
+    for (int i = 0; i < n; i++)
+        memcpy(out[i], value_at(&x->state, p->outputs[i]), bytes_of(&p->values[p->outputs[i]]));
+}
+
+void plan_run_arrays(struct plan_context *x, const void *const *in, void *const *out)
+{
+    const struct plan *p = x->plan;
+    copy_inputs(x, in);
+    for (int i = 0; i < p->n_steps; i++)
+        p->steps[i].run(&p->steps[i], &x->state);
+    copy_outputs(x, out, p->graph->n_outputs);
+}
+
+int plan_check(const struct plan_context *x, struct err *e)
+{
+    if (!x->wrong.what)
+        return 0;
+    return err_set(e, "%s: node \"%s\": %s", x->plan->graph->file, x->wrong.node, x->wrong.what);
 }
 
 void plan_run(struct plan_context *x, const float *input, float *output, int64_t *step_ns)
 {
     const struct plan *p = x->plan;
-    copy_input(x, input);
+    const void *in[] = {input};
+    void *out[] = {output};
+    copy_inputs(x, in);
     if (!step_ns) {
         for (int i = 0; i < p->n_steps; i++)
             p->steps[i].run(&p->steps[i], &x->state);
@@ -186,24 +215,32 @@ void plan_run(struct plan_context *x, const float *input, float *output, int64_t
             before = now;
         }
     }
-    copy_output(x, output);
+    copy_outputs(x, out, 1);
 }
 
 void plan_run_observed(struct plan_context *x, const float *input, float *output,
                        void (*see)(void *ctx, int tensor, const float *values, size_t n), void *ctx)
 {
     const struct plan *p = x->plan;
-    copy_input(x, input);
+    const void *in[] = {input};
+    void *out[] = {output};
+    copy_inputs(x, in);
     see(ctx, p->values[p->input_value].tensor, input, (size_t)plan_input_count(p));
     for (int i = 0; i < p->n_steps; i++) {
         const struct step *s = &p->steps[i];
         s->run(s, &x->state);
-        const struct value *v = &p->values[s->out];
+        const int *made;
+        int n = call_outputs(s, &made);
+        if (s->in[0] >= 0 && p->values[s->in[0]].tensor == p->values[s->out].tensor && !p->values[s->in[0]].codes)
+            continue;                                                         /* the same values in another order */
         bool complete = i + 1 == p->n_steps || p->steps[i + 1].out != s->out; /* a concatenation has a step an input */
-        if (!v->codes && complete)
-            see(ctx, v->tensor, value_at(&x->state, s->out), (size_t)v->count);
+        for (int k = 0; k < n && complete; k++) {
+            const struct value *v = &p->values[made[k]];
+            if (!v->codes && p->graph->tensors[v->tensor].type == DTYPE_F32)
+                see(ctx, v->tensor, value_at(&x->state, made[k]), (size_t)v->count);
+        }
     }
-    copy_output(x, output);
+    copy_outputs(x, out, 1);
 }
 
 int plan_read_tensor(const struct plan_context *x, int tensor, float *out)
@@ -220,7 +257,7 @@ int plan_read_tensor(const struct plan_context *x, int tensor, float *out)
     const struct value *v = &p->values[found];
     int64_t from[SHAPE_MAX] = {0}, at[SHAPE_MAX] = {0}, index = 0;
     compile_strides(s, from);
-    if (found == p->input_value || found == p->output_value)
+    if (v->row)
         compile_row_major(s, from);
     for (int64_t i = 0; i < v->count; i++) {
         const uint8_t *codes = value_at(&x->state, found);

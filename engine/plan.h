@@ -78,6 +78,11 @@ void plan_context_free(struct plan_context *x);
  * step_ns may be NULL, or takes each step's time in nanoseconds. */
 void plan_run(struct plan_context *x, const float *input, float *output, int64_t *step_ns);
 
+/* The same with every input and output of the graph, in its order: row-major arrays of the tensors' types. */
+void plan_run_arrays(struct plan_context *x, const void *const *in, void *const *out);
+/* 0, or -1 and a message when an operator refused the values that it got (an index out of range) in any run so far. */
+int plan_check(const struct plan_context *x, struct err *e);
+
 int64_t plan_input_count(const struct plan *p);
 int64_t plan_output_count(const struct plan *p);
 

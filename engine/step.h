@@ -14,8 +14,10 @@
 
 /* A value: one form of a graph tensor in memory. 4-D tensors are stored [H][W][C] (one image), others row-major. */
 struct value {
-    int tensor; /* of the graph */
-    bool codes; /* uint8_t codes under q, or float */
+    int tensor;  /* of the graph */
+    bool codes;  /* uint8_t codes under q, or elements of the tensor's type */
+    bool row;    /* row-major although it has 4 dimensions */
+    size_t size; /* bytes of an element */
     struct act_quant q;
     int64_t count;
     int alias;       /* value whose memory this one shares, or -1 */
@@ -36,11 +38,16 @@ struct broadcast { /* elementwise of two inputs under broadcasting, in physical 
     int64_t d[SHAPE_MAX], a[SHAPE_MAX], b[SHAPE_MAX];
 };
 
+struct run_wrong { /* the first operator that refused its values */
+    const char *node, *what;
+};
+
 struct run_state {
     const struct plan *plan;
     char *arena;
     void *scratch;
     const struct vec_kernels *vec;
+    struct run_wrong *wrong;
 };
 
 struct step {
@@ -69,7 +76,8 @@ struct step {
     int fill; /* copy into a larger tensor: fill the output with this first (code, or float value in alpha); -1: no */
     struct copy_dims copy;
     struct broadcast cast;
-    int64_t outer, inner; /* softmax: rows and length; stride between elements in alpha's place is `stride` */
+    const struct call_plan *call; /* private to call.c */
+    int64_t outer, inner;         /* softmax: rows and length; stride between elements in alpha's place is `stride` */
     int64_t stride;
 };
 
@@ -82,7 +90,8 @@ struct plan {
     int n_values, cap_values;
     struct plan_layer *layers;
     size_t arena_bytes, scratch_bytes;
-    int input_value, output_value; /* float, row-major order */
+    int input_value, output_value; /* the first of each */
+    int *inputs, *outputs;         /* values, row-major, in the graph's order */
     bool keep_all;
 };
 
@@ -112,6 +121,9 @@ void step_affine_f32(const struct step *s, const struct run_state *r);
 void step_maxpool_f32(const struct step *s, const struct run_state *r);
 void step_avgpool_f32(const struct step *s, const struct run_state *r);
 void step_softmax_f32(const struct step *s, const struct run_state *r);
+
+/* The values that a step writes. */
+int call_outputs(const struct step *s, const int **values);
 
 /* Gives every value its place in the arena; called at the end of compilation and by plan_keep_all. */
 void plan_place(struct plan *p);

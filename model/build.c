@@ -74,23 +74,20 @@ const float *build_floats(const struct build *b, int tensor)
     return tensor >= 0 && b->tensors[tensor].type == DTYPE_F32 ? b->tensors[tensor].data : NULL;
 }
 
-const int64_t *build_ints(const struct build *b, int tensor)
-{
-    return tensor >= 0 && b->tensors[tensor].type == DTYPE_I64 ? b->tensors[tensor].data : NULL;
-}
-
 int build_int_list(struct build *b, const struct source *s, const char *attr, int input, int max, int64_t *out, int *n)
 {
     const struct attr *a = build_attr(b, s, attr, ATTR_INTS);
     int t = input < 0 ? -1 : build_in(s, input);
-    const int64_t *from = a ? a->ints : build_ints(b, t);
-    int64_t count = a ? (int64_t)a->n : from ? shape_count(&b->tensors[t].shape) : -1;
-    if (t >= 0 && !a && !from)
+    struct array from = {.type = DTYPE_NONE};
+    if (t >= 0)
+        from = (struct array){b->tensors[t].type, b->tensors[t].shape, (void *)b->tensors[t].data};
+    int64_t count = a ? (int64_t)a->n : t >= 0 ? shape_count(&from.shape) : -1;
+    if (t >= 0 && !a && (!from.data || !dtype_is_integer(from.type)))
         return build_fail(b, s, "input %d (%s) is not a constant of whole numbers", input, attr);
     if (count > max)
         return build_fail(b, s, "%s has %lld values, at most %d are supported", attr, (long long)count, max);
     for (int64_t i = 0; i < count; i++)
-        out[i] = from[i];
+        out[i] = a ? a->ints[i] : array_int(&from, i);
     *n = (int)count;
     return b->failed ? -1 : 0;
 }
@@ -131,7 +128,7 @@ int build_constant(struct build *b, const struct source *s, const char *name, en
 {
     if (check_count(b, s, name, shape))
         return -1;
-    size_t size = type == DTYPE_F32 ? sizeof(float) : sizeof(int64_t);
+    size_t size = dtype_size(type);
     int64_t count = shape_count(shape);
     b->const_bytes += count * (int64_t)size;
     if (b->const_bytes > CONST_LIMIT)
@@ -144,15 +141,13 @@ int build_constant(struct build *b, const struct source *s, const char *name, en
 
 int build_array(struct build *b, const struct source *s, const char *name, const struct array *value)
 {
-    bool floats = dtype_is_float(value->type);
-    void *data;
-    int c = build_constant(b, s, name, floats ? DTYPE_F32 : DTYPE_I64, &value->shape, &data);
-    for (int64_t i = 0, n = c < 0 ? 0 : shape_count(&value->shape); i < n; i++)
-        if (floats)
-            ((float *)data)[i] = (float)array_double(value, i);
-        else
-            ((int64_t *)data)[i] = array_int(value, i);
-    return c;
+    b->const_bytes += (int64_t)array_bytes(value);
+    if (b->const_bytes > CONST_LIMIT)
+        return build_fail(b, s, "its constants bring the model over 2 GiB");
+    int t = build_tensor(b, s, name, value->type, &value->shape);
+    if (t >= 0)
+        b->tensors[t].data = value->data;
+    return t;
 }
 
 const char *build_name(struct build *b, const struct source *s, const char *suffix)
@@ -180,6 +175,35 @@ static int check_operands(struct build *b, const struct source *s, int n_in, con
     return dynamic ? 0 : build_fail(b, s, "operator %s on constants only is not supported", s->node->op_type);
 }
 
+/* A node with room for its operands, and tensors n_out of them named by the caller already. */
+static struct node *append_node(struct build *b, const struct source *s, const char *name, enum op op, int n_in,
+                                const int *in, int n_out, int first_out)
+{
+    if (b->n_nodes == b->cap_nodes) {
+        int cap = b->cap_nodes ? 2 * b->cap_nodes : 256;
+        b->nodes = mem_resize(b->nodes, (size_t)b->cap_nodes, (size_t)cap, sizeof *b->nodes);
+        b->cap_nodes = cap;
+    }
+    int *operands = arena_new(&b->arena, (size_t)n_in + (size_t)n_out, sizeof *operands);
+    memcpy(operands, in, (size_t)n_in * sizeof *in);
+    for (int k = 0; k < n_out; k++) {
+        operands[n_in + k] = first_out + k;
+        b->tensors[first_out + k].producer = b->n_nodes;
+    }
+    struct node *n = &b->nodes[b->n_nodes++];
+    *n = (struct node){.name = name,
+                       .op_type = s->node->op_type,
+                       .op = op,
+                       .n_in = n_in,
+                       .n_out = n_out,
+                       .in = operands,
+                       .out = operands + n_in,
+                       .groups = 1,
+                       .act_lo = -INFINITY,
+                       .act_hi = INFINITY};
+    return n;
+}
+
 int build_node(struct build *b, const struct source *s, enum op op, int n_in, const int *in, const struct shape *shape,
                const char *suffix, int *out)
 {
@@ -189,29 +213,29 @@ int build_node(struct build *b, const struct source *s, enum op op, int n_in, co
     int t = build_tensor(b, s, name, DTYPE_F32, shape);
     if (t < 0)
         return -1;
-    if (b->n_nodes == b->cap_nodes) {
-        int cap = b->cap_nodes ? 2 * b->cap_nodes : 256;
-        b->nodes = mem_resize(b->nodes, (size_t)b->cap_nodes, (size_t)cap, sizeof *b->nodes);
-        b->cap_nodes = cap;
-    }
-    int *operands = arena_new(&b->arena, (size_t)n_in + 1, sizeof *operands);
-    memcpy(operands, in, (size_t)n_in * sizeof *in);
-    operands[n_in] = t;
-    b->tensors[t].producer = b->n_nodes;
-    b->nodes[b->n_nodes++] = (struct node){.name = suffix ? name : s->name,
-                                           .op_type = s->node->op_type,
-                                           .op = op,
-                                           .n_in = n_in,
-                                           .n_out = 1,
-                                           .in = operands,
-                                           .out = operands + n_in,
-                                           .groups = 1,
-                                           .act_lo = -INFINITY,
-                                           .act_hi = INFINITY};
+    append_node(b, s, suffix ? name : s->name, op, n_in, in, 1, t);
     if (!suffix)
         build_bind(b, s, 0, t);
     if (out)
         *out = t;
+    return 0;
+}
+
+int build_call(struct build *b, const struct source *s, const struct op_call *c)
+{
+    int first = b->n_tensors;
+    for (int k = 0; k < c->n_out; k++) {
+        const char *name = *s->node->out[k] ? s->node->out[k] : build_name(b, s, "unused");
+        if (build_tensor(b, s, name, c->out[k].type, &c->out[k].shape) < 0)
+            return -1;
+    }
+    struct node *n = append_node(b, s, s->name, OP_CALL, s->n_in, s->in, c->n_out, first);
+    n->row = c->row;
+    n->attr = c->attr;
+    n->n_attr = c->n_attr;
+    n->opset = c->opset;
+    for (int k = 0; k < c->n_out; k++)
+        build_bind(b, s, k, first + k);
     return 0;
 }
 
@@ -286,8 +310,13 @@ static bool *mark_needed(struct build *b)
         needed[b->inputs[i]] = true;
     for (int i = b->n_nodes - 1; i >= 0; i--) {
         struct node *n = &b->nodes[i];
-        if (n->op != OP_COUNT && !needed[n->out[0]])
+        bool any = false;
+        for (int k = 0; k < n->n_out; k++)
+            any |= needed[n->out[k]];
+        if (!any)
             n->op = OP_COUNT;
+        for (int k = 0; n->op != OP_COUNT && k < n->n_out; k++)
+            needed[n->out[k]] = true;
         for (int k = 0; n->op != OP_COUNT && k < n->n_in; k++)
             if (n->in[k] >= 0)
                 needed[n->in[k]] = true;
@@ -308,11 +337,40 @@ static void finish_tensors(struct build *b, struct graph *g, const bool *needed,
         t->name = arena_strdup(&g->arena, t->name);
         t->producer = -1;
         if (t->data) {
-            size_t n = (size_t)shape_count(&t->shape), size = t->type == DTYPE_F32 ? sizeof(float) : sizeof(int64_t);
-            t->data = memcpy(arena_new(&g->arena, n, size), t->data, n * size);
+            size_t n = (size_t)shape_count(&t->shape), size = dtype_size(t->type);
+            t->data = memcpy(arena_new(&g->arena, n + 1, size), t->data, n * size);
         }
         map[i] = g->n_tensors++;
     }
+}
+
+static const void *copy_bytes(struct arena *a, const void *from, size_t n)
+{
+    return memcpy(arena_new(a, n + 1, 1), from, n);
+}
+
+/* The file is gone when the graph runs. Sub-graphs are not copied: nothing that runs has any. */
+static const struct attr *copy_attrs(struct arena *a, const struct attr *from, int n)
+{
+    struct attr *out = arena_new(a, (size_t)n + 1, sizeof *out);
+    for (int i = 0; i < n; i++) {
+        struct attr *x = &out[i];
+        *x = from[i];
+        x->name = arena_strdup(a, x->name);
+        x->s = x->s ? arena_strdup(a, x->s) : NULL;
+        x->graph = NULL;
+        if (x->type == ATTR_INTS)
+            x->ints = copy_bytes(a, x->ints, x->n * sizeof *x->ints);
+        if (x->type == ATTR_FLOATS)
+            x->floats = copy_bytes(a, x->floats, x->n * sizeof *x->floats);
+        const char **strings = arena_new(a, x->type == ATTR_STRINGS ? x->n + 1 : 1, sizeof *strings);
+        for (size_t k = 0; x->type == ATTR_STRINGS && k < x->n; k++)
+            strings[k] = arena_strdup(a, x->strings[k]);
+        x->strings = strings;
+        if (array_there(&x->t))
+            x->t.data = (void *)copy_bytes(a, x->t.data, array_bytes(&x->t));
+    }
+    return out;
 }
 
 static void finish_nodes(struct build *b, struct graph *g, const int *map)
@@ -326,12 +384,16 @@ static void finish_nodes(struct build *b, struct graph *g, const int *map)
         n->name = arena_strdup(&g->arena, n->name);
         n->op_type = arena_strdup(&g->arena, n->op_type);
         n->act_name = n->act_name ? arena_strdup(&g->arena, n->act_name) : NULL;
-        n->in = arena_new(&g->arena, (size_t)n->n_in + 1, sizeof *n->in);
+        n->in = arena_new(&g->arena, (size_t)n->n_in + (size_t)n->n_out, sizeof *n->in);
         n->out = n->in + n->n_in;
         for (int k = 0; k < n->n_in; k++)
             n->in[k] = b->nodes[i].in[k] < 0 ? -1 : map[b->nodes[i].in[k]];
-        n->out[0] = map[b->nodes[i].out[0]];
-        g->tensors[n->out[0]].producer = g->n_nodes++;
+        for (int k = 0; k < n->n_out; k++) {
+            n->out[k] = map[b->nodes[i].out[k]];
+            g->tensors[n->out[k]].producer = g->n_nodes;
+        }
+        n->attr = copy_attrs(&g->arena, n->attr, n->n_attr);
+        g->n_nodes++;
     }
 }
 

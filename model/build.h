@@ -29,6 +29,8 @@ struct build {
     int *inputs, n_inputs;
     int *outputs, n_outputs;
     bool failed; /* an attribute could not be read: e is set */
+    const struct graph_options *options;
+    int wants; /* the tensor whose value would decide a shape, when that was what failed; -1 */
 };
 
 /* An ONNX node on its way in; node is NULL for an initializer or a graph input. */
@@ -50,9 +52,8 @@ const char *build_attr_string(struct build *b, const struct source *s, const cha
 
 /* Input i, or -1 when the node leaves it out. */
 int build_in(const struct source *s, int i);
-/* The data of a constant tensor of that type, or NULL. Index -1 is fine. */
+/* The data of a constant float tensor, or NULL. Index -1 is fine. */
 const float *build_floats(const struct build *b, int tensor);
-const int64_t *build_ints(const struct build *b, int tensor);
 /* A list of whole numbers that is an attribute in older opsets and a constant input in newer ones (input -1: never).
  * At most max. Sets *n to their number, -1 when the node has neither. */
 int build_int_list(struct build *b, const struct source *s, const char *attr, int input, int max, int64_t *out, int *n);
@@ -64,8 +65,10 @@ int build_tensor(struct build *b, const struct source *s, const char *name, enum
 /* A constant, zeroed; *data is where its elements go. */
 int build_constant(struct build *b, const struct source *s, const char *name, enum dtype type,
                    const struct shape *shape, void **data);
-/* A constant of that value, in the two types that the graph knows: floats and int64. */
+/* A constant of that value, whose memory it shares. */
 int build_array(struct build *b, const struct source *s, const char *name, const struct array *value);
+/* An OP_CALL with a tensor for each output of the call, bound to the ONNX node's names. */
+int build_call(struct build *b, const struct source *s, const struct op_call *c);
 /* The name for a helper tensor or node beside this one: "NAME.suffix". */
 const char *build_name(struct build *b, const struct source *s, const char *suffix);
 

@@ -14,7 +14,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "ops/array.h"
+#include "ops/op.h"
 
 struct tensor {
     const char *name; /* as in the file */
@@ -47,6 +47,7 @@ enum op {
     OP_CONCAT,    /* axis */
     OP_PAD,       /* constant mode: pads_begin, pads_end, value */
     OP_SLICE,     /* begin, step, per axis; the output shape says how many */
+    OP_CALL,      /* everything else, as ops/ defines it: row, attr, opset; inputs and outputs row-major, of any type */
     OP_COUNT
 };
 
@@ -71,7 +72,10 @@ struct node {
     int perm[SHAPE_MAX];
     int64_t begin[SHAPE_MAX], step[SHAPE_MAX]; /* Slice */
     int64_t pads_begin[SHAPE_MAX], pads_end[SHAPE_MAX];
-    float value; /* Pad */
+    float value;              /* Pad */
+    const struct op_row *row; /* OP_CALL: what it means */
+    const struct attr *attr;
+    int n_attr, opset;
 };
 
 /* A layer: a node that takes a precision. */
@@ -104,18 +108,32 @@ struct graph {
     int n_file_nodes;     /* nodes in the file, before folding and fusion */
 };
 
+/* What the caller knows better than the file. */
+struct graph_input {
+    const char *name;
+    struct shape shape; /* n < 0: as the file says */
+    struct array value; /* fixed: it is a constant from here on. DTYPE_NONE: not */
+};
+struct graph_options {
+    bool keep_batch; /* a batch dimension that the file fixes stays; otherwise it is taken as 1 */
+    const struct graph_input *inputs;
+    int n_inputs;
+};
+
 /* Reads, checks, folds and fuses. NULL with one line in e on anything that is not a usable model: the message names the
  * file and the node. The caller frees. */
 struct graph *graph_load(const char *file, struct err *e);
 /* The same from memory; file is the name for messages. Used by tests and fuzzing. */
 struct graph *graph_parse(const char *file, const void *bytes, size_t n, struct err *e);
+/* Both with options (NULL: none). *wants, where not NULL: when a shape depends on the value of a graph input, that
+ * input's index in the file, else -1. */
+struct graph *graph_parse_with(const char *file, const void *bytes, size_t n, const struct graph_options *o, int *wants,
+                               struct err *e);
 void graph_free(struct graph *g);
 
 /* Index of the layer with this short or ONNX name, or -1. */
 int graph_layer_find(const struct graph *g, const char *name);
 /* The layer name most like this one (edit distance), for messages. Never NULL when there are layers. */
 const char *graph_layer_nearest(const struct graph *g, const char *name);
-/* The operator names that can be imported, for messages and docs, NULL-terminated. */
-const char *const *graph_op_names(void);
 
 #endif

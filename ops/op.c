@@ -4,9 +4,8 @@
 #include <string.h>
 
 static const struct op_row *const families[] = {
-    ops_unary, ops_binary,  ops_logic,  ops_cast,      ops_reduce,   ops_search, ops_normalize,
-    ops_loss,  ops_reshape, ops_move,   ops_gather,    ops_scatter,  ops_make,   ops_resize,
-    ops_conv,  ops_pool,    ops_matmul, ops_recurrent, ops_quantize,
+    ops_unary, ops_binary, ops_logic,   ops_cast, ops_reduce, ops_normalize, ops_reshape, ops_move,
+    ops_pad,   ops_gather, ops_scatter, ops_make, ops_conv,   ops_pool,      ops_matmul,
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 
@@ -45,9 +44,14 @@ bool op_value(struct op_call *c, int i)
 
 const struct attr *op_attr(const struct op_call *c, const char *name, int type)
 {
-    for (int i = 0; i < c->n_attr; i++)
-        if (c->attr[i].type == type && !strcmp(c->attr[i].name, name))
+    for (int i = 0; i < c->n_attr; i++) {
+        if (strcmp(c->attr[i].name, name))
+            continue;
+        if (c->attr[i].type == type)
             return &c->attr[i];
+        if (c->mistyped)
+            *c->mistyped = name;
+    }
     return NULL;
 }
 
@@ -111,7 +115,8 @@ int op_output(struct op_call *c, int k, enum dtype type, const struct shape *sha
     char text[SHAPE_TEXT];
     for (int i = 0; i < shape->n; i++)
         if (shape->d[i] < 0 || __builtin_mul_overflow(n, shape->d[i] ? shape->d[i] : 1, &n) || n > ARRAY_MAX)
-            return err_set(e, "its output would have the shape %s", shape_text(shape, text, sizeof text));
+            return err_set(e, "its output would have the shape %s, which is too large",
+                           shape_text(shape, text, sizeof text));
     if (k >= c->n_out)
         return 0;
     c->out[k].type = type;

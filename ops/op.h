@@ -42,6 +42,7 @@ struct op_call {
     size_t work_bytes; /* infer: memory that run needs, 0 unless set */
     void *work;        /* run: that memory, 64-byte aligned, contents undefined */
     int wants;         /* set with OP_WANTS_VALUE */
+    const char **mistyped; /* where not NULL: set to an attribute that was asked for and has another type */
 };
 
 /* infer's result when the shape depends on the value of an input that is not known: its index is in call->wants. */
@@ -64,7 +65,8 @@ struct op_row {
 enum op_flag {
     OP_ELEMENTWISE = 1, /* output element i depends on element i of equally shaped inputs, and on scalars */
     OP_RESHAPES = 2,    /* output 0 has input 0's elements in their order: no work but a copy */
-    OP_RANDOM = 4       /* never folded */
+    OP_RANDOM = 4,      /* never folded */
+    OP_OF_SHAPES = 8    /* run looks at the shapes of inputs alone */
 };
 
 /* NULL when there is none. domain "" and "ai.onnx" are the same. */
@@ -74,12 +76,11 @@ const struct op_row *op_row(int i);
 
 /* Rows stand with their functions, family by family; each list ends with a row without a name. A new family is one line
  * here and one in op.c. */
-extern const struct op_row ops_unary[], ops_binary[], ops_logic[], ops_cast[];      /* element by element */
-extern const struct op_row ops_reduce[], ops_search[], ops_normalize[], ops_loss[]; /* along axes */
-extern const struct op_row ops_reshape[], ops_move[], ops_gather[], ops_scatter[]; /* elements as they are, elsewhere */
-extern const struct op_row ops_make[], ops_resize[];                               /* new elements */
-extern const struct op_row ops_conv[], ops_pool[], ops_matmul[], ops_recurrent[];  /* products */
-extern const struct op_row ops_quantize[];                                         /* integers with scales */
+extern const struct op_row ops_unary[], ops_binary[], ops_logic[], ops_cast[];                /* element by element */
+extern const struct op_row ops_reduce[], ops_normalize[];                                     /* along axes */
+extern const struct op_row ops_reshape[], ops_move[], ops_pad[], ops_gather[], ops_scatter[]; /* elements moved */
+extern const struct op_row ops_make[];                                                        /* new elements */
+extern const struct op_row ops_conv[], ops_pool[], ops_matmul[];                              /* windows and products */
 
 /* --- for the functions of rows -------------------------------------------------------------------------------------
  */
@@ -123,6 +124,11 @@ struct op_walk {
 };
 void op_walk_begin(struct op_walk *w, const struct shape *to, const struct shape *a, const struct shape *b);
 void op_walk_next(struct op_walk *w); /* to the next row */
+
+/* infer of operators on two arrays: the output has that type and the shape that both broadcast to. The second one's
+ * shape as it lies on the first: before opset 7 by broadcast and axis, since then as it is. */
+int op_infer_pair(struct op_call *c, enum dtype type, struct err *e);
+struct shape op_old_broadcast(const struct op_call *c);
 
 /* infer of operators with one input and an output like it. */
 int op_infer_same(struct op_call *c, struct err *e);        /* any type */

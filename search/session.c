@@ -107,6 +107,18 @@ static void name_layers(struct session *s)
     s->model = (struct profile_model){g->file, g->fingerprint, g->n_layers, names, kinds, groups};
 }
 
+/* Images go into one input, scores come out of the first output. */
+static int check_interface(const struct graph *g, struct err *e)
+{
+    if (g->n_inputs != 1)
+        return err_set(e, "%s: the model has %d inputs; images go into models with one", g->file, g->n_inputs);
+    const struct tensor *in = &g->tensors[g->inputs[0]], *out = &g->tensors[g->outputs[0]];
+    if (in->type != DTYPE_F32 || out->type != DTYPE_F32)
+        return err_set(e, "%s: input \"%s\" is %s and output \"%s\" is %s; both must be float", g->file, in->name,
+                       dtype_name(in->type), out->name, dtype_name(out->type));
+    return 0;
+}
+
 struct session *session_open(const char *model, const struct session_options *o, int *status, struct err *e)
 {
     struct session *s = mem_new(1, sizeof *s);
@@ -120,6 +132,8 @@ struct session *session_open(const char *model, const struct session_options *o,
         err_set(e, "%s: no Conv, Gemm or MatMul with constant weights: nothing to quantize", model);
         goto fail;
     }
+    if (check_interface(s->graph, e))
+        goto fail;
     name_layers(s);
     s->tables = tables_new(s->graph->n_layers);
     s->cache = weight_cache_new();

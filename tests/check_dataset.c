@@ -288,7 +288,7 @@ START_TEST(model_inputs)
     struct err e;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct dataset d = {.name = "tiny", .h = 4, .w = 5, .c = rows[i].c};
-        struct tensor t = {.name = "in", .shape.n = rows[i].n};
+        struct tensor t = {.name = "in", .type = DTYPE_F32, .shape.n = rows[i].n};
         memcpy(t.shape.d, rows[i].d, sizeof rows[i].d);
         struct graph g = {.file = "m.onnx", .tensors = &t, .n_tensors = 1, .inputs = (int[]){0, 0}, .n_inputs = 1};
         ck_assert_int_eq(dataset_check(&d, &g, &e), rows[i].fits ? 0 : -1);

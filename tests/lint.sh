@@ -17,17 +17,18 @@ allowed() {
     case $1 in
     base) echo "base" ;;
     kernels) echo "base kernels" ;;
-    model) echo "base model" ;;
-    quant) echo "base kernels model quant" ;;
-    engine) echo "base kernels model quant engine" ;;
+    ops) echo "base ops" ;;
+    model) echo "base ops model" ;;
+    quant) echo "base kernels ops model quant" ;;
+    engine) echo "base kernels ops model quant engine" ;;
     profiles) echo "base quant profiles" ;;
-    search) echo "base kernels model quant engine profiles search" ;;
-    ui) echo "base kernels model quant engine profiles search ui" ;;
-    cli) echo "base kernels model quant engine profiles search ui cli" ;;
-    *) echo "base kernels model quant engine profiles search ui cli tests bench" ;;
+    search) echo "base kernels ops model quant engine profiles search" ;;
+    ui) echo "base kernels ops model quant engine profiles search ui" ;;
+    cli) echo "base kernels ops model quant engine profiles search ui cli" ;;
+    *) echo "base kernels ops model quant engine profiles search ui cli tests bench" ;;
     esac
 }
-for dir in base kernels model quant engine profiles search ui cli; do
+for dir in base kernels ops model quant engine profiles search ui cli; do
     ok=" $(allowed $dir) "
     grep -n '^#include "' $dir/*.[ch] | while IFS= read -r line; do
         target=$(printf '%s' "$line" | sed 's/.*#include "\([^/"]*\).*/\1/')
@@ -38,7 +39,7 @@ done >"$tmp/layers"
 
 # --- fences -----------------------------------------------------------------------------------------------------------
 fence() { # pattern, what, files it may be in (extended regex)
-    hits=$(grep -lE "$1" base/* kernels/* model/* quant/* engine/* profiles/* search/* ui/* cli/* 2>/dev/null |
+    hits=$(grep -lE "$1" base/* kernels/* ops/* model/* quant/* engine/* profiles/* search/* ui/* cli/* 2>/dev/null |
         grep -E '\.[ch]$' | grep -vE "$3")
     [ -z "$hits" ] || for f in $hits; do found "$f: $2"; done
 }
@@ -51,7 +52,7 @@ fence '(^|[^_a-zA-Z])(printf|puts|putchar|exit)\(' 'printf and exit only in cli/
 # --- headers stand alone ----------------------------------------------------------------------------------------------
 make -s B=build-lint build-lint/model/onnx.pb-c.h || status=1
 flags="-std=c11 -D_GNU_SOURCE -I. -Ibuild-lint $(pkg-config --cflags ncursesw yaml-0.1 libprotobuf-c zlib libcjson openblas libxxhash check)"
-for h in base/*.h kernels/*.h model/*.h quant/*.h engine/*.h profiles/*.h search/*.h ui/*.h cli/*.h tests/*.h; do
+for h in base/*.h kernels/*.h ops/*.h model/*.h quant/*.h engine/*.h profiles/*.h search/*.h ui/*.h cli/*.h tests/*.h; do
     isa=
     case $h in *avx2*) isa=-mavx2 ;; *avx512*) isa="-mavx512f -mavx512bw -mavx512vl -mavx512vnni" ;; esac
     case $h in *avx2* | *avx512* | kernels/intrin.h) [ "$(uname -m)" = x86_64 ] || continue ;; esac
@@ -71,7 +72,7 @@ for cc in gcc clang; do
 done
 
 # --- exported names: declared in a header of their folder -------------------------------------------------------------
-for dir in base kernels model quant engine profiles search ui cli; do
+for dir in base kernels ops model quant engine profiles search ui cli; do
     for o in build-lint-gcc/$dir/*.o; do
         case $o in *pb-c.o | *main.o) continue ;; esac
         for name in $(nm -g --defined-only "$o" | awk '$2 ~ /[TDRB]/ {print $3}'); do

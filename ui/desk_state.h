@@ -135,8 +135,8 @@ void desk_resize(struct desk *d, int w, int h);
 void desk_set_tables(struct desk *d, struct tables *t); /* takes over */
 /* After any change of profile, mutes or tables: the effective profile and its estimate. O(layers). */
 void desk_refresh(struct desk *d);
-/* The effective profile as a value that borrows everything, to estimate with: valid until the next change, and never to be
- * copied or freed. */
+/* The effective profile as a value that borrows everything, to estimate with: valid until the next change, and never to
+ * be copied or freed. */
 struct profile desk_effective(const struct desk *d);
 /* "[mute 2][solo conv1]": how the effective profile differs from the one that is saved; "" where it does not. */
 void desk_listening(const struct desk *d, char out[96]);

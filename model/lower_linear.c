@@ -4,7 +4,7 @@
  */
 #include <math.h>
 
-#include "model/ops.h"
+#include "model/lower.h"
 
 /* w [k][n], or [n][k] when rows_are_outputs, to a new constant [n][k] times alpha; w itself when that is what it is. */
 static int normalise_weights(struct build *b, const struct source *s, int w, bool rows_are_outputs, float alpha,
@@ -52,7 +52,7 @@ static int normalise_bias(struct build *b, const struct source *s, int c, int64_
     return 0;
 }
 
-int op_import_gemm(struct build *b, const struct source *s)
+int lower_gemm(struct build *b, const struct source *s)
 {
     struct shape xs = b->tensors[s->in[0]].shape, ws = b->tensors[s->in[1]].shape;
     int in[3] = {s->in[0], -1, -1}, c = build_in(s, 2);
@@ -74,7 +74,7 @@ int op_import_gemm(struct build *b, const struct source *s)
     return build_node(b, s, OP_GEMM, 3, in, &out, NULL, NULL);
 }
 
-int op_import_matmul(struct build *b, const struct source *s)
+int lower_matmul(struct build *b, const struct source *s)
 {
     struct shape xs = b->tensors[s->in[0]].shape, ws = b->tensors[s->in[1]].shape;
     int in[3] = {s->in[0], -1, -1};
@@ -94,7 +94,7 @@ int op_import_matmul(struct build *b, const struct source *s)
 }
 
 /* y = (x - mean) / sqrt(variance + epsilon) * gamma + beta is x * scale + shift, computed here in double. */
-int op_import_batch_norm(struct build *b, const struct source *s)
+int lower_batch_norm(struct build *b, const struct source *s)
 {
     struct shape xs = b->tensors[s->in[0]].shape;
     const float *p[4];

@@ -1,106 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Operators that move elements: reshape and its kin, transpose, concat, slice, pad.
+ * Operators that move elements: transpose, concat, slice, pad. (What only reshapes needs nothing of its own.)
  */
 #include <limits.h>
 #include <string.h>
 
-#include "model/fold.h"
-#include "model/ops.h"
-
-int op_import_flatten(struct build *b, const struct source *s)
-{
-    struct shape xs = b->tensors[s->in[0]].shape, flat = {2, {1, 1}};
-    int64_t axis = build_attr_int(b, s, "axis", 1);
-    if (axis < -xs.n || axis > xs.n)
-        return build_fail(b, s, "axis %lld of a tensor with %d dimensions", (long long)axis, xs.n);
-    axis = axis < 0 ? axis + xs.n : axis;
-    for (int i = 0; i < xs.n; i++)
-        flat.d[i >= axis] *= xs.d[i];
-    return build_reshape(b, s, s->in[0], &flat);
-}
-
-/* In the target, 0 copies the input's dimension and one -1 takes what is left. A fixed batch of the file becomes 1. */
-int op_import_reshape(struct build *b, const struct source *s)
-{
-    struct shape xs = b->tensors[s->in[0]].shape, to = {0};
-    int64_t d[SHAPE_MAX], known = 1;
-    int n, hole = -1;
-    if (build_int_list(b, s, "shape", 1, SHAPE_MAX, d, &n))
-        return -1;
-    if (build_attr_int(b, s, "allowzero", 0))
-        return build_fail(b, s, "allowzero is not supported");
-    to.n = n;
-    for (int i = 0; i < n; i++) {
-        if (i == 0 && b->batch > 1 && d[0] == b->batch && !b->tensors[s->in[0]].data)
-            d[0] = 1;
-        if (d[i] == -1 && hole < 0) {
-            hole = i;
-            continue;
-        }
-        to.d[i] = d[i] == 0 && i < xs.n ? xs.d[i] : d[i];
-        if (to.d[i] < 0 || to.d[i] > INT_MAX || __builtin_mul_overflow(known, to.d[i], &known) || known > INT_MAX)
-            return build_fail(b, s, "dimension %d of the new shape is %lld", i, (long long)d[i]);
-    }
-    if (hole >= 0) {
-        if (known == 0 || shape_count(&xs) % known)
-            return build_fail(b, s, "shape %s does not divide into the new one", shape_show(&b->arena, &xs));
-        to.d[hole] = shape_count(&xs) / known;
-    }
-    return build_reshape(b, s, s->in[0], &to);
-}
-
-/* The axes as a bit mask, counted in a tensor of this rank; *n is -1 when the node names none. */
-static int read_axes(struct build *b, const struct source *s, int rank, unsigned *mask, int *n)
-{
-    int64_t axes[SHAPE_MAX];
-    *mask = 0;
-    if (build_int_list(b, s, "axes", 1, SHAPE_MAX, axes, n))
-        return -1;
-    for (int i = 0; i < *n; i++) {
-        int axis;
-        if (build_axis(b, s, axes[i], rank, &axis))
-            return -1;
-        if (*mask & 1u << axis)
-            return build_fail(b, s, "axis %d is named twice", axis);
-        *mask |= 1u << axis;
-    }
-    return 0;
-}
-
-int op_import_squeeze(struct build *b, const struct source *s)
-{
-    struct shape xs = b->tensors[s->in[0]].shape, to = {0};
-    unsigned mask;
-    int n;
-    if (read_axes(b, s, xs.n, &mask, &n))
-        return -1;
-    for (int i = 0; i < xs.n; i++) {
-        bool named = mask & 1u << i;
-        if (named && xs.d[i] != 1)
-            return build_fail(b, s, "axis %d of shape %s is not 1", i, shape_show(&b->arena, &xs));
-        if (!named && (n >= 0 || xs.d[i] != 1))
-            to.d[to.n++] = xs.d[i];
-    }
-    return build_reshape(b, s, s->in[0], &to);
-}
-
-int op_import_unsqueeze(struct build *b, const struct source *s)
-{
-    struct shape xs = b->tensors[s->in[0]].shape, to = {0};
-    const struct attr *a = build_attr(b, s, "axes", ATTR_INTS);
-    int axes = build_in(s, 1), n;
-    int64_t extra = a ? (int64_t)a->n : axes >= 0 ? shape_count(&b->tensors[axes].shape) : 0;
-    unsigned mask;
-    if (extra < 1 || extra > SHAPE_MAX - xs.n)
-        return build_fail(b, s, "%lld axes more for shape %s", (long long)extra, shape_show(&b->arena, &xs));
-    to.n = xs.n + (int)extra;
-    if (read_axes(b, s, to.n, &mask, &n))
-        return -1;
-    for (int i = 0, k = 0; i < to.n; i++)
-        to.d[i] = mask & 1u << i ? 1 : xs.d[k++];
-    return build_reshape(b, s, s->in[0], &to);
-}
+#include "model/lower.h"
 
 /* True when the order of elements stays: the axes longer than 1 keep their order. */
 static bool keeps_order(const struct shape *xs, const int *perm)
@@ -116,17 +21,16 @@ static bool keeps_order(const struct shape *xs, const int *perm)
     return true;
 }
 
-int op_import_transpose(struct build *b, const struct source *s)
+int lower_transpose(struct build *b, const struct source *s)
 {
     int x = s->in[0], perm[SHAPE_MAX], n;
     struct shape xs = b->tensors[x].shape, to = {.n = xs.n};
-    int64_t v[SHAPE_MAX], own[SHAPE_MAX], stride[SHAPE_MAX];
+    int64_t v[SHAPE_MAX];
     unsigned seen = 0;
     if (build_int_list(b, s, "perm", -1, SHAPE_MAX, v, &n))
         return -1;
     if (n >= 0 && n != xs.n)
         return build_fail(b, s, "perm has %d values for %d dimensions", n, xs.n);
-    fold_strides(&xs, own);
     for (int i = 0; i < xs.n; i++) {
         int64_t axis = n < 0 ? xs.n - 1 - i : v[i];
         if (axis < 0 || axis >= xs.n || seen & 1u << axis)
@@ -134,45 +38,19 @@ int op_import_transpose(struct build *b, const struct source *s)
         seen |= 1u << axis;
         perm[i] = (int)axis;
         to.d[i] = xs.d[axis];
-        stride[i] = own[axis];
     }
     if (keeps_order(&xs, perm))
         return build_reshape(b, s, x, &to);
-    if (b->tensors[x].data)
-        return fold_strided(b, s, x, &to, 0, stride);
     if (build_node(b, s, OP_TRANSPOSE, 1, &x, &to, NULL, NULL))
         return -1;
     memcpy(b->nodes[b->n_nodes - 1].perm, perm, sizeof perm[0] * (size_t)xs.n);
     return 0;
 }
 
-/* Constants only: row by row of what comes before the axis. */
-static int fold_concat(struct build *b, const struct source *s, int axis, const struct shape *to)
-{
-    enum dtype type = b->tensors[s->in[0]].type;
-    size_t size = type == DTYPE_F32 ? sizeof(float) : sizeof(int64_t), before = 1, after = size;
-    void *data;
-    int t = build_constant(b, s, s->node->out[0], type, to, &data);
-    if (t < 0)
-        return -1;
-    for (int i = 0; i < to->n; i++)
-        *(i < axis ? &before : &after) *= i == axis ? 1 : (size_t)to->d[i];
-    char *at = data;
-    for (size_t row = 0; row < before; row++)
-        for (int i = 0; i < s->n_in; i++) {
-            size_t bytes = after * (size_t)b->tensors[s->in[i]].shape.d[axis];
-            memcpy(at, (const char *)b->tensors[s->in[i]].data + row * bytes, bytes);
-            at += bytes;
-        }
-    build_bind(b, s, 0, t);
-    return 0;
-}
-
-int op_import_concat(struct build *b, const struct source *s)
+int lower_concat(struct build *b, const struct source *s)
 {
     struct shape to = b->tensors[s->in[0]].shape;
     int axis;
-    bool constant = true;
     if (build_axis(b, s, build_attr_int(b, s, "axis", 1), to.n, &axis))
         return -1;
     to.d[axis] = 0;
@@ -187,10 +65,7 @@ int op_import_concat(struct build *b, const struct source *s)
             return build_fail(b, s, "input %d of shape %s does not fit the others", i,
                               shape_show(&b->arena, &t->shape));
         to.d[axis] += t->shape.d[axis]; /* at most 2^20 inputs of 2^31 */
-        constant &= t->data != NULL;
     }
-    if (constant)
-        return fold_concat(b, s, axis, &to);
     if (build_node(b, s, OP_CONCAT, s->n_in, s->in, &to, NULL, NULL))
         return -1;
     b->nodes[b->n_nodes - 1].axis = axis;
@@ -241,24 +116,18 @@ static int read_slice(struct build *b, const struct source *s, const struct shap
     return 0;
 }
 
-int op_import_slice(struct build *b, const struct source *s)
+int lower_slice(struct build *b, const struct source *s)
 {
     int x = s->in[0];
     struct shape xs = b->tensors[x].shape, to;
-    int64_t begin[SHAPE_MAX], step[SHAPE_MAX], own[SHAPE_MAX], stride[SHAPE_MAX], offset = 0;
+    int64_t begin[SHAPE_MAX], step[SHAPE_MAX];
     bool whole = true;
     if (read_slice(b, s, &xs, &to, begin, step))
         return -1;
-    fold_strides(&xs, own);
-    for (int i = 0; i < xs.n; i++) {
+    for (int i = 0; i < xs.n; i++)
         whole &= to.d[i] == xs.d[i] && step[i] == 1;
-        offset += begin[i] * own[i];
-        stride[i] = step[i] * own[i];
-    }
     if (whole)
         return build_reshape(b, s, x, &xs);
-    if (b->tensors[x].data)
-        return fold_strided(b, s, x, &to, offset, stride);
     if (build_node(b, s, OP_SLICE, 1, &x, &to, NULL, NULL))
         return -1;
     struct node *n = &b->nodes[b->n_nodes - 1];
@@ -290,7 +159,7 @@ static int read_pad_sides(struct build *b, const struct source *s, int rank, int
     return 0;
 }
 
-int op_import_pad(struct build *b, const struct source *s)
+int lower_pad(struct build *b, const struct source *s)
 {
     int x = s->in[0], value = build_in(s, 2);
     struct shape xs = b->tensors[x].shape, to = xs;

@@ -4,78 +4,83 @@
  */
 #include <math.h>
 
-#include "model/fold.h"
-#include "model/ops.h"
+#include "model/lower.h"
+
+/* A new float constant of x's shape: x times factor, or 1/x when invert. */
+static int scaled_constant(struct build *b, const struct source *s, int x, float factor, bool invert, int *out)
+{
+    const float *from = build_floats(b, x);
+    if (!from)
+        return build_fail(b, s, "operator %s on whole numbers is not supported", s->node->op_type);
+    struct shape shape = b->tensors[x].shape;
+    void *data;
+    *out = build_constant(b, s, build_name(b, s, "operand"), DTYPE_F32, &shape, &data);
+    int64_t n = *out < 0 ? 0 : shape_count(&shape);
+    for (int64_t i = 0; i < n; i++) {
+        float v = invert ? 1.0f / from[i] : from[i] * factor;
+        if (!isfinite(v))
+            return build_fail(b, s, "its constant gives %g", (double)v);
+        ((float *)data)[i] = v;
+    }
+    return *out < 0 ? -1 : 0;
+}
+
+/* A new float scalar. */
+static int scalar_constant(struct build *b, const struct source *s, float value, const char *suffix, int *out)
+{
+    struct shape scalar = {0};
+    void *data;
+    *out = build_constant(b, s, build_name(b, s, suffix), DTYPE_F32, &scalar, &data);
+    if (*out < 0)
+        return -1;
+    *(float *)data = value;
+    return 0;
+}
 
 /* x op y as a node, for an op where order does not matter: a constant goes second. */
 static int add_pair(struct build *b, const struct source *s, enum op op, int x, int y, const char *suffix, int *out)
 {
     int in[2] = {b->tensors[x].data ? y : x, b->tensors[x].data ? x : y};
     struct shape shape;
-    if (fold_broadcast_shape(&b->tensors[x].shape, &b->tensors[y].shape, &shape))
+    if (build_attr(b, s, "broadcast", ATTR_INT)) /* before opset 7: other rules */
+        return -1;
+    if (shape_broadcast(&b->tensors[x].shape, &b->tensors[y].shape, &shape))
         return build_fail(b, s, "shapes %s and %s do not broadcast", shape_show(&b->arena, &b->tensors[x].shape),
                           shape_show(&b->arena, &b->tensors[y].shape));
     return build_node(b, s, op, 2, in, &shape, suffix, out);
 }
 
-static bool both_constant(const struct build *b, const struct source *s)
+int lower_add(struct build *b, const struct source *s)
 {
-    return b->tensors[s->in[0]].data && b->tensors[s->in[1]].data;
-}
-
-int op_import_add(struct build *b, const struct source *s)
-{
-    if (both_constant(b, s))
-        return fold_binary(b, s, '+', s->in[0], s->in[1]);
     return add_pair(b, s, OP_ADD, s->in[0], s->in[1], NULL, NULL);
 }
 
-int op_import_mul(struct build *b, const struct source *s)
+int lower_mul(struct build *b, const struct source *s)
 {
-    if (both_constant(b, s))
-        return fold_binary(b, s, '*', s->in[0], s->in[1]);
     return add_pair(b, s, OP_MUL, s->in[0], s->in[1], NULL, NULL);
 }
 
 /* x - constant is x + (-constant); x - y is x + (y * -1). */
-int op_import_sub(struct build *b, const struct source *s)
+int lower_sub(struct build *b, const struct source *s)
 {
     int y = s->in[1], minus;
-    if (both_constant(b, s))
-        return fold_binary(b, s, '-', s->in[0], y);
     if (b->tensors[y].data) {
-        if (fold_scaled(b, s, y, -1.0f, false, &y))
+        if (scaled_constant(b, s, y, -1.0f, false, &y))
             return -1;
-    } else if (fold_scalar(b, s, -1.0f, "minus_one", &minus) || add_pair(b, s, OP_MUL, y, minus, "negated", &y)) {
+    } else if (scalar_constant(b, s, -1.0f, "minus_one", &minus) || add_pair(b, s, OP_MUL, y, minus, "negated", &y)) {
         return -1;
     }
     return add_pair(b, s, OP_ADD, s->in[0], y, NULL, NULL);
 }
 
-int op_import_div(struct build *b, const struct source *s)
+int lower_div(struct build *b, const struct source *s)
 {
     int y = s->in[1];
-    if (both_constant(b, s))
-        return fold_binary(b, s, '/', s->in[0], y);
     if (!b->tensors[y].data)
         return build_fail(b, s, "Div is only supported by a constant");
-    if (fold_scaled(b, s, y, 1.0f, true, &y))
+    if (scaled_constant(b, s, y, 1.0f, true, &y))
         return -1;
     return add_pair(b, s, OP_MUL, s->in[0], y, NULL, NULL);
-}
-
-int op_import_sqrt(struct build *b, const struct source *s)
-{
-    const float *from = build_floats(b, s->in[0]);
-    if (!from)
-        return build_fail(b, s, "Sqrt is only supported on a constant");
-    struct shape shape = b->tensors[s->in[0]].shape;
-    void *data;
-    int t = build_constant(b, s, s->node->out[0], DTYPE_F32, &shape, &data);
-    for (int64_t i = 0; t >= 0 && i < shape_count(&shape); i++)
-        ((float *)data)[i] = sqrtf(from[i]);
-    build_bind(b, s, 0, t);
-    return t < 0 ? -1 : 0;
 }
 
 static int add_unary(struct build *b, const struct source *s, enum op op)
@@ -95,7 +100,7 @@ static int add_clip(struct build *b, const struct source *s, float lo, float hi)
     return 0;
 }
 
-int op_import_relu(struct build *b, const struct source *s)
+int lower_relu(struct build *b, const struct source *s)
 {
     return add_clip(b, s, 0, INFINITY);
 }
@@ -113,7 +118,7 @@ static int read_bound(struct build *b, const struct source *s, const char *attr,
     return 0;
 }
 
-int op_import_clip(struct build *b, const struct source *s)
+int lower_clip(struct build *b, const struct source *s)
 {
     float lo = -INFINITY, hi = INFINITY;
     if (read_bound(b, s, "min", 1, &lo) || read_bound(b, s, "max", 2, &hi))
@@ -121,7 +126,7 @@ int op_import_clip(struct build *b, const struct source *s)
     return add_clip(b, s, lo, hi);
 }
 
-int op_import_leaky_relu(struct build *b, const struct source *s)
+int lower_leaky_relu(struct build *b, const struct source *s)
 {
     float alpha = build_attr_float(b, s, "alpha", 0.01f);
     if (add_unary(b, s, OP_LEAKY_RELU))
@@ -130,22 +135,22 @@ int op_import_leaky_relu(struct build *b, const struct source *s)
     return 0;
 }
 
-int op_import_sigmoid(struct build *b, const struct source *s)
+int lower_sigmoid(struct build *b, const struct source *s)
 {
     return add_unary(b, s, OP_SIGMOID);
 }
 
-int op_import_hard_swish(struct build *b, const struct source *s)
+int lower_hard_swish(struct build *b, const struct source *s)
 {
     return add_unary(b, s, OP_HARD_SWISH);
 }
 
 /* max(0, min(1, alpha * x + beta)), as the three nodes that say so; the clamp is fused later. */
-int op_import_hard_sigmoid(struct build *b, const struct source *s)
+int lower_hard_sigmoid(struct build *b, const struct source *s)
 {
     int alpha, beta, scaled, shifted;
-    if (fold_scalar(b, s, build_attr_float(b, s, "alpha", 0.2f), "alpha", &alpha) ||
-        fold_scalar(b, s, build_attr_float(b, s, "beta", 0.5f), "beta", &beta) ||
+    if (scalar_constant(b, s, build_attr_float(b, s, "alpha", 0.2f), "alpha", &alpha) ||
+        scalar_constant(b, s, build_attr_float(b, s, "beta", 0.5f), "beta", &beta) ||
         add_pair(b, s, OP_MUL, s->in[0], alpha, "scaled", &scaled) ||
         add_pair(b, s, OP_ADD, scaled, beta, "shifted", &shifted))
         return -1;
@@ -155,7 +160,7 @@ int op_import_hard_sigmoid(struct build *b, const struct source *s)
 }
 
 /* Before opset 13 softmax runs over all dimensions from axis on, since then over axis alone. */
-int op_import_softmax(struct build *b, const struct source *s)
+int lower_softmax(struct build *b, const struct source *s)
 {
     struct shape xs = b->tensors[s->in[0]].shape, flat = {2, {1, 1}};
     int axis, x, y;

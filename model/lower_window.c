@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "model/ops.h"
+#include "model/lower.h"
 
 enum { SIDE_LIMIT = 1 << 20 }; /* kernel, stride, dilation, padding: keeps every product far inside 64 bits */
 
@@ -149,7 +149,7 @@ static int add_window_node(struct build *b, const struct source *s, enum op op, 
     return rank == 1 ? build_reshape(b, s, y, &flat) : 0;
 }
 
-int op_import_conv(struct build *b, const struct source *s)
+int lower_conv(struct build *b, const struct source *s)
 {
     int in[3] = {s->in[0], s->in[1], build_in(s, 2)}, rank;
     struct shape ws = b->tensors[in[1]].shape;
@@ -206,17 +206,17 @@ static int import_pool(struct build *b, const struct source *s, enum op op)
     return add_window_node(b, s, op, 1, &x, rank, &out, &w, 1);
 }
 
-int op_import_max_pool(struct build *b, const struct source *s)
+int lower_max_pool(struct build *b, const struct source *s)
 {
     return import_pool(b, s, OP_MAX_POOL);
 }
 
-int op_import_average_pool(struct build *b, const struct source *s)
+int lower_average_pool(struct build *b, const struct source *s)
 {
     return import_pool(b, s, OP_AVERAGE_POOL);
 }
 
-int op_import_global_average_pool(struct build *b, const struct source *s)
+int lower_global_average_pool(struct build *b, const struct source *s)
 {
     int x = s->in[0], rank;
     if (lift_input(b, s, &x, &rank))
@@ -226,7 +226,7 @@ int op_import_global_average_pool(struct build *b, const struct source *s)
     return add_window_node(b, s, OP_GLOBAL_AVERAGE_POOL, 1, &x, rank, &out, &none, 1);
 }
 
-int op_import_global_max_pool(struct build *b, const struct source *s)
+int lower_global_max_pool(struct build *b, const struct source *s)
 {
     int x = s->in[0], rank;
     if (lift_input(b, s, &x, &rank))
@@ -239,7 +239,7 @@ int op_import_global_max_pool(struct build *b, const struct source *s)
 }
 
 /* The mean over all spatial dimensions, which is what networks use it for. */
-int op_import_reduce_mean(struct build *b, const struct source *s)
+int lower_reduce_mean(struct build *b, const struct source *s)
 {
     int64_t axes[SHAPE_MAX];
     int n, x = s->in[0], rank, y;

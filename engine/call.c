@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Nodes that the engine has no kernel of its own for run as ops/ defines them, on row-major arrays of any type.
+ */
+#include <string.h>
+
+#include "engine/compile.h"
+
+/* What a step needs of the call, made once: arrays without data, and the values that the data is in. */
+struct call_plan {
+    struct op_call call;
+    int *in, *out; /* values, -1 where there is none */
+};
+
+static size_t round_up(size_t n)
+{
+    return (n + 63) / 64 * 64;
+}
+
+static size_t arrays_bytes(const struct op_call *c)
+{
+    return round_up((size_t)(c->n_in + c->n_out) * sizeof(struct array));
+}
+
+/* Scratch holds the arrays with their data, then the operator's own memory. */
+static void step_call(const struct step *s, const struct run_state *r)
+{
+    const struct call_plan *p = s->call;
+    struct op_call c = p->call;
+    struct array *in = r->scratch, *out = in + c.n_in;
+    for (int k = 0; k < c.n_in; k++) {
+        in[k] = c.in[k];
+        if (p->in[k] >= 0)
+            in[k].data = value_at(r, p->in[k]);
+    }
+    for (int k = 0; k < c.n_out; k++) {
+        out[k] = c.out[k];
+        out[k].data = value_at(r, p->out[k]);
+    }
+    c.in = in;
+    c.out = out;
+    c.work = (char *)r->scratch + arrays_bytes(&c);
+    const char *wrong = c.row->run(&c);
+    if (wrong && !r->wrong->what)
+        *r->wrong = (struct run_wrong){s->name, wrong};
+}
+
+/* Order does not matter to an operator that works element by element on equal shapes: then 4-D tensors stay as they are
+ * stored. Constants are row-major, so only numbers are fine. */
+static bool any_order(const struct compiler *c, const struct node *n)
+{
+    const struct shape *to = &c->g->tensors[n->out[0]].shape;
+    if (!(n->row->flags & OP_ELEMENTWISE) || !compile_is_permuted(to))
+        return false;
+    for (int k = 0; k < n->n_in; k++) {
+        const struct tensor *t = n->in[k] < 0 ? NULL : &c->g->tensors[n->in[k]];
+        if (!t || shape_count(&t->shape) == 1)
+            continue;
+        if (t->data || t->type != DTYPE_F32 || !shape_equal(&t->shape, to))
+            return false;
+    }
+    for (int k = 0; k < n->n_out; k++)
+        if (c->g->tensors[n->out[k]].type != DTYPE_F32)
+            return false;
+    return true;
+}
+
+static int make_call(struct compiler *c, const struct node *n, struct call_plan *p, struct err *e)
+{
+    struct arena *a = &c->plan->arena;
+    struct array *in = arena_new(a, (size_t)n->n_in + 1, sizeof *in),
+                 *out = arena_new(a, (size_t)n->n_out + 1, sizeof *out);
+    for (int k = 0; k < n->n_in; k++)
+        if (n->in[k] >= 0) {
+            const struct tensor *t = &c->g->tensors[n->in[k]];
+            in[k] = (struct array){t->type, t->shape, (void *)t->data};
+        }
+    p->call = (struct op_call){.row = n->row,
+                               .attr = n->attr,
+                               .n_attr = n->n_attr,
+                               .opset = n->opset,
+                               .n_in = n->n_in,
+                               .n_out = n->n_out,
+                               .in = in,
+                               .out = out};
+    struct err why = {""};
+    if (n->row->infer(&p->call, &why)) /* import asked the same; this sets shapes and the size of the work memory */
+        return err_set(e, "%s: node \"%s\": %s", c->g->file, n->name, why.text);
+    return 0;
+}
+
+int emit_call(struct compiler *c, const struct node *n, struct err *e)
+{
+    struct arena *a = &c->plan->arena;
+    struct call_plan *p = arena_new(a, 1, sizeof *p);
+    bool stored = any_order(c, n);
+    if (make_call(c, n, p, e))
+        return -1;
+    p->in = arena_new(a, (size_t)n->n_in + 1, sizeof *p->in);
+    p->out = arena_new(a, (size_t)n->n_out + 1, sizeof *p->out);
+    for (int k = 0; k < n->n_in; k++) {
+        p->in[k] = -1;
+        if (n->in[k] < 0 || n->row->flags & OP_OF_SHAPES)
+            continue;
+        p->in[k] = stored && compile_is_permuted(&c->g->tensors[n->in[k]].shape) ? compile_float(c, n->in[k], e)
+                                                                                 : compile_row(c, n->in[k], e);
+        if (p->in[k] < 0)
+            return -1;
+    }
+    for (int k = 0; k < n->n_out; k++) {
+        int v = p->out[k] = compile_value(c, n->out[k], false, NULL);
+        struct forms *f = &c->forms[n->out[k]];
+        c->plan->values[v].row = !stored;
+        *(stored ? &f->as_float : &f->as_row) = v;
+        f->float_made = true;
+    }
+    struct step *s = compile_step(c, n->name, n->row->name, -1, -1, p->out[0]);
+    s->call = p;
+    s->run = step_call;
+    for (int k = 0; k < n->n_in; k++)
+        compile_touch(c, p->in[k]);
+    for (int k = 0; k < n->n_out; k++)
+        compile_touch(c, p->out[k]);
+    size_t need = arrays_bytes(&p->call) + p->call.work_bytes;
+    if (need > c->plan->scratch_bytes)
+        c->plan->scratch_bytes = need;
+    return 0;
+}
+
+int call_outputs(const struct step *s, const int **values)
+{
+    const struct call_plan *p = s->call;
+    *values = p ? p->out : &s->out;
+    return p ? p->call.n_out : 1;
+}

@@ -1,4 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-#include "ops/op.h"
-
-const struct op_row ops_loss[] = {{.name = NULL}};
