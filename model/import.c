@@ -359,7 +359,10 @@ static int import_node(struct build *b, int i, const struct names *declared)
     if (!c.row)
         return build_fail(b, &s, "operator %s%s%s is not supported", onnx_name_show(&b->arena, n->domain),
                           *n->domain ? "." : "", onnx_name_show(&b->arena, n->op_type));
-    if (n->n_out < 1 || !*n->out[0])
+    bool read = false;
+    for (int k = 0; k < n->n_out; k++)
+        read |= *n->out[k] != '\0';
+    if (!read)
         return build_fail(b, &s, "it has no output");
     if (read_operands(b, &s, c.row) || rebatch_reshape(b, &s) || infer_node(b, &s, &c))
         return -1;

@@ -77,10 +77,11 @@ const struct op_row *op_row(int i);
 /* Rows stand with their functions, family by family; each list ends with a row without a name. A new family is one line
  * here and one in op.c. */
 extern const struct op_row ops_unary[], ops_binary[], ops_logic[], ops_cast[];                /* element by element */
-extern const struct op_row ops_reduce[], ops_normalize[];                                     /* along axes */
+extern const struct op_row ops_reduce[], ops_search[], ops_normalize[], ops_loss[];           /* along axes */
 extern const struct op_row ops_reshape[], ops_move[], ops_pad[], ops_gather[], ops_scatter[]; /* elements moved */
-extern const struct op_row ops_make[];                                                        /* new elements */
-extern const struct op_row ops_conv[], ops_pool[], ops_matmul[];                              /* windows and products */
+extern const struct op_row ops_make[], ops_resize[];                                          /* new elements */
+extern const struct op_row ops_quantize[];                                                    /* integers with scales */
+extern const struct op_row ops_conv[], ops_pool[], ops_matmul[], ops_recurrent[];             /* windows and products */
 
 /* --- for the functions of rows -------------------------------------------------------------------------------------
  */
