@@ -2,6 +2,7 @@
 # make          build build/bitfader
 # make demo     install what is missing, build, do the main job on the bundled model
 # make check    install what is missing, build, run all tests
+# make conformance  ONNX's own cases (a part of check)
 # make lint     layers, headers, exported names, format, warnings of gcc and clang
 # make bench    kernels and networks, against OpenBLAS
 # make install  PREFIX=/usr/local, DESTDIR honoured
@@ -48,7 +49,7 @@ BASE_FLAGS = -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -pthread -
 LIBS = $(PKG_LIBS) -lm -pthread $(if $(SAN),-fsanitize=$(SAN))
 isa_flags = $(if $(filter %_avx2.c,$(1)),-mavx2,$(if $(filter %_avx512vnni.c,$(1)),-mavx2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni))
 
-.PHONY: all demo check lint bench install deps deps-check deps-lint clean
+.PHONY: all demo check conformance lint bench install deps deps-check deps-lint clean
 .DELETE_ON_ERROR:
 all: $(B)/bitfader
 
@@ -112,6 +113,10 @@ demo: deps
 check: deps-check
 	@$(MAKE) --no-print-directory all $(B)/check_all
 	$(Q)BITFADER_BIN=$(abspath $(B))/bitfader $(B)/check_all $(SUITE)
+
+conformance: deps-check
+	@$(MAKE) --no-print-directory $(B)/check_all
+	$(Q)$(B)/check_all ops
 
 lint: deps-lint
 	$(Q)tests/lint.sh

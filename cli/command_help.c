@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/nearest.h"
 #include "cli/report.h"
+#include "ops/op.h"
 
 static const struct {
     const char *name, *help, *text;
@@ -47,6 +49,34 @@ static int put(struct text *t)
     return status;
 }
 
+/* All rows of ops/, by name: what can be imported. */
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int help_put_operators(void)
+{
+    enum { MOST = 512 };
+    const char *names[MOST];
+    struct text t = {0};
+    int n = 0, column = 0;
+    for (const struct op_row *r; n < MOST && (r = op_row(n)); n++)
+        names[n] = r->name;
+    qsort(names, (size_t)n, sizeof *names, compare_names);
+    text_printf(&t, "ONNX operators that run, opset 1 to 21 (Quant and BipolarQuant are QONNX's):\n");
+    for (int i = 0; i < n; i++) {
+        if (i && !strcmp(names[i], names[i - 1])) /* in several domains */
+            continue;
+        int w = (int)strlen(names[i]) + 1;
+        text_put(&t, column + w > 100 ? "\n" : column ? " " : "");
+        column = column + w > 100 ? w : column + w;
+        text_put(&t, names[i]);
+    }
+    text_put(&t, "\n");
+    return put(&t);
+}
+
 int help_put_short(void)
 {
     fputs("bitfader: a mixing desk for the precision of neural networks\n"
@@ -78,6 +108,7 @@ int help_put_overview(void)
     text_put(&t, "\nTopics:\n");
     for (int i = 0; i < TOPICS; i++)
         text_printf(&t, "  %-12s %s\n", topics[i].name, topics[i].help);
+    text_printf(&t, "  %-12s %s\n", "operators", "what of ONNX can be imported");
     text_put(&t,
              "\n'bitfader help COMMAND' (or 'bitfader COMMAND --help') has the options; --version prints the version.\n"
              "Options may stand anywhere; '--' ends them. '-' as a file is standard input or output.\n");
@@ -114,12 +145,15 @@ int command_help(const struct options *o)
     const struct command *c = command_find(name);
     if (c)
         return help_put_command(c);
+    if (!strcmp(name, "operators"))
+        return help_put_operators();
     for (int i = 0; i < TOPICS; i++)
         if (!strcmp(topics[i].name, name))
             return report_put(NULL, topics[i].text, strlen(topics[i].text));
     enum { COMMANDS_MAX = 32 };
-    const char *names[COMMANDS_MAX + TOPICS];
+    const char *names[COMMANDS_MAX + TOPICS + 1];
     int n = 0;
+    names[n++] = "operators";
     for (int i = 0; i < command_count && i < COMMANDS_MAX; i++)
         names[n++] = command_table[i].name;
     for (int i = 0; i < TOPICS; i++)

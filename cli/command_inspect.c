@@ -138,7 +138,8 @@ int command_inspect(const struct options *o)
     int status = report_check_output(o, o->output);
     if (status)
         return status;
-    struct graph *g = graph_load(o->arguments.items[1], &e);
+    const struct graph_options go = {.inputs = o->shapes, .n_inputs = o->n_shapes};
+    struct graph *g = graph_load_with(o->arguments.items[1], &go, &e);
     if (!g)
         return report_fail(EXIT_MODEL, &e);
     struct report r;

@@ -67,6 +67,35 @@ static int take_lock(struct options *o, const char *v, struct err *e)
     return 0;
 }
 
+/* NAME:1x3x224x224 */
+static int take_shape(struct options *o, const char *v, struct err *e)
+{
+    const char *colon = strrchr(v, ':'), *s = colon ? colon + 1 : v;
+    struct shape shape = {0};
+    bool good = colon && colon > v && *s;
+    while (good && *s) {
+        char *end;
+        errno = 0;
+        long long d = strtoll(s, &end, 10);
+        good = end != s && !errno && d > 0 && d <= ARRAY_MAX && shape.n < SHAPE_MAX &&
+               (*end == 'x' ? end[1] != '\0' : !*end);
+        if (good)
+            shape.d[shape.n++] = d;
+        s = *end ? end + 1 : end;
+    }
+    if (!good)
+        return err_set(e, "'%s' is not INPUT:SHAPE, as in input:1x3x224x224", v);
+    char *name = mem_printf("%.*s", (int)(colon - v), v);
+    for (int i = 0; i < o->n_shapes; i++)
+        if (!strcmp(o->shapes[i].name, name)) {
+            mem_free(name);
+            return err_set(e, "'%s': there is another shape of this input", v);
+        }
+    o->shapes = mem_resize(o->shapes, (size_t)o->n_shapes, (size_t)o->n_shapes + 1, sizeof *o->shapes);
+    o->shapes[o->n_shapes++] = (struct graph_input){.name = name, .shape = shape};
+    return 0;
+}
+
 static int take_data(struct options *o, const char *v, struct err *e)
 {
     (void)e;
@@ -250,6 +279,8 @@ const struct option_row option_table[OPTION_COUNT] = {
     [OPTION_CHECK] = {"check", 0, NULL, "exit with status 5 when a budget is not met", NULL},
     [OPTION_STRICT] = {"strict", 0, NULL, "fail when a layer cannot run as the profile asks", NULL},
     [OPTION_TARGET] = {"target", 't', "NAME", "hardware that costs are for: host", take_target},
+    [OPTION_SHAPE] = {"shape", 0, "INPUT:DIMS", "dimensions that the file leaves open, repeatable: input:1x3x224x224",
+                      take_shape},
     [OPTION_OUTPUT] = {"output", 'o', "FILE", "write the result there, whole or not at all", take_output},
     [OPTION_FORCE] = {"force", 'f', NULL, "replace an existing output file", NULL},
     [OPTION_JSON] = {"json", 0, NULL, "print one JSON object", take_json},
@@ -415,6 +446,9 @@ void options_prepend(struct options *o, const char *argument)
 
 void options_done(struct options *o)
 {
+    for (int i = 0; i < o->n_shapes; i++)
+        mem_free((char *)o->shapes[i].name);
+    mem_free(o->shapes);
     mem_free(o->sets.items);
     mem_free(o->locks.items);
     mem_free(o->arguments.items);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "model/graph.h"
 #include "profiles/profile.h"
 #include "search/session.h"
 
@@ -29,6 +30,7 @@ enum option_id { /* rows of option_table, in this order */
                  OPTION_CHECK,
                  OPTION_STRICT,
                  OPTION_TARGET,
+                 OPTION_SHAPE,
                  OPTION_OUTPUT,
                  OPTION_FORCE,
                  OPTION_JSON,
@@ -65,6 +67,8 @@ struct options {    /* strings point into argv or the environment */
     uint64_t given; /* OPTION_BITs that were on the command line */
     const char *profile;
     struct strings sets, locks;
+    struct graph_input *shapes; /* as --shape gave them; names are its own memory */
+    int n_shapes;
     const char *data;
     int calibration_images; /* 0: the default */
     int images;             /* 0: all */

@@ -69,6 +69,15 @@ static int crew_run(struct crew *c, int n, void (*body)(void *ctx, int i, int th
     return n;
 }
 
+/* -1 and a message when an operator refused values in any worker. */
+static int crew_check(const struct crew *c, struct err *e)
+{
+    for (int i = 0; i < c->n_workers; i++)
+        if (plan_check(c->workers[i].context, e))
+            return -1;
+    return 0;
+}
+
 static void see_values(void *ctx, int tensor, const float *values, size_t n)
 {
     struct worker *w = ctx;
@@ -147,11 +156,13 @@ struct calibration *evaluate_calibrate(const struct graph *g, const struct image
     }
     copy_reshaped(g, result);
     result->images = n;
+    bool refused = crew_check(&c, e) != 0;
     crew_done(&c);
     plan_free(plan);
-    if (stopped) {
-        calibration_free(result);
+    if (stopped && !refused)
         err_set(e, "calibration was stopped");
+    if (stopped || refused) {
+        calibration_free(result);
         return NULL;
     }
     return result;
@@ -166,11 +177,13 @@ static void output_image(void *ctx, int i, int thread)
 }
 
 int evaluate_outputs(const struct plan *plan, const struct image_source *src, int n, float *outputs,
-                     const struct progress *p)
+                     const struct progress *p, struct err *e)
 {
     struct crew c = crew_new(plan, src);
     c.outputs = outputs;
     int done = crew_run(&c, n, output_image, "images", p);
+    if (crew_check(&c, e))
+        done = -1;
     crew_done(&c);
     return done;
 }

@@ -22,9 +22,9 @@ struct calibration *evaluate_calibrate(const struct graph *g, const struct image
                                        const struct progress *p, struct err *e);
 
 /* outputs[n][plan_output_count] of images 0..n-1, on all cores. Returns the number of images done from the start
- * (less than n only when stopped). */
+ * (less than n only when stopped), or -1 with a message when an operator refused its values (plan_check). */
 int evaluate_outputs(const struct plan *plan, const struct image_source *src, int n, float *outputs,
-                     const struct progress *p);
+                     const struct progress *p, struct err *e);
 
 /* Index of the largest value: top-1. */
 int evaluate_argmax(const float *x, int n);

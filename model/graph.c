@@ -7,11 +7,16 @@ static const size_t FILE_LIMIT = (size_t)1 << 31; /* what protobuf can hold */
 
 struct graph *graph_load(const char *file, struct err *e)
 {
+    return graph_load_with(file, NULL, e);
+}
+
+struct graph *graph_load_with(const char *file, const struct graph_options *o, struct err *e)
+{
     size_t n;
     void *bytes = file_read(file, FILE_LIMIT, &n, e);
     if (!bytes)
         return NULL;
-    struct graph *g = graph_parse(file_name(file), bytes, n, e);
+    struct graph *g = graph_parse_with(file_name(file), bytes, n, o, NULL, e);
     mem_free(bytes);
     return g;
 }

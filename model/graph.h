@@ -123,6 +123,7 @@ struct graph_options {
 /* Reads, checks, folds and fuses. NULL with one line in e on anything that is not a usable model: the message names the
  * file and the node. The caller frees. */
 struct graph *graph_load(const char *file, struct err *e);
+struct graph *graph_load_with(const char *file, const struct graph_options *o, struct err *e);
 /* The same from memory; file is the name for messages. Used by tests and fuzzing. */
 struct graph *graph_parse(const char *file, const void *bytes, size_t n, struct err *e);
 /* Both with options (NULL: none). *wants, where not NULL: when a shape depends on the value of a graph input, that

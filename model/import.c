@@ -118,8 +118,24 @@ static int import_input(struct build *b, const struct onnx_value *v)
     return 0;
 }
 
+/* A name that is no input of the model is a mistake of the caller. */
+static int check_given(struct build *b)
+{
+    for (int i = 0; b->options && i < b->options->n_inputs; i++) {
+        bool there = false;
+        for (int k = 0; k < b->model.n_inputs; k++)
+            there |= !strcmp(b->model.inputs[k].name, b->options->inputs[i].name);
+        if (!there)
+            return err_set(b->e, "%s: the model has no input \"%s\"", b->file,
+                           onnx_name_show(&b->arena, b->options->inputs[i].name));
+    }
+    return 0;
+}
+
 static int import_inputs(struct build *b)
 {
+    if (check_given(b))
+        return -1;
     b->batch = b->options && b->options->keep_batch ? 1 : find_batch(b);
     b->inputs = arena_new(&b->arena, (size_t)b->model.n_inputs, sizeof *b->inputs);
     for (int i = 0; i < b->model.n_inputs; i++)

@@ -71,9 +71,9 @@ static double probe_loss(struct probe *x, struct err *e)
     struct plan *plan = plan_compile(x->g, x->precisions, x->c, x->cache, e);
     if (!plan)
         return NAN;
-    evaluate_outputs(plan, x->src, x->n, x->outputs, NULL);
+    int done = evaluate_outputs(plan, x->src, x->n, x->outputs, NULL, e);
     plan_free(plan);
-    return evaluate_kl(x->reference, x->outputs, x->n, x->classes);
+    return done < 0 ? NAN : evaluate_kl(x->reference, x->outputs, x->n, x->classes);
 }
 
 /* More bits never hurt: noise that says otherwise is levelled, from the many bits down. */

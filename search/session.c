@@ -125,7 +125,7 @@ struct session *session_open(const char *model, const struct session_options *o,
     s->options = *o;
     s->lock = lock_new();
     *status = 3;
-    s->graph = graph_load(model, e);
+    s->graph = graph_load_with(model, &o->graph, e);
     if (!s->graph)
         goto fail;
     if (s->graph->n_layers == 0) {
@@ -248,8 +248,10 @@ int session_need_fp32(struct session *s, int images, const struct progress *p, s
     mem_free(s->fp32_outputs);
     s->fp32_outputs = mem_new((size_t)per * (size_t)images, sizeof *s->fp32_outputs);
     s->fp32_images = 0;
-    int done = evaluate_outputs(plan, &src, images, s->fp32_outputs, p);
+    int done = evaluate_outputs(plan, &src, images, s->fp32_outputs, p, e);
     plan_free(plan);
+    if (done < 0)
+        return -1;
     if (done < images)
         return 1;
     s->fp32_images = images;

@@ -20,11 +20,12 @@
 struct session;
 
 struct session_options {
-    const char *dataset;     /* name or path of a dataset description; NULL: none */
-    const char *config_path; /* where bare dataset names are looked up, colon-separated */
-    int calibration_images;  /* default 512 */
-    bool cache;              /* read and write the cache; default true */
-    uint64_t seed;           /* default 1 */
+    const char *dataset;        /* name or path of a dataset description; NULL: none */
+    const char *config_path;    /* where bare dataset names are looked up, colon-separated */
+    int calibration_images;     /* default 512 */
+    bool cache;                 /* read and write the cache; default true */
+    uint64_t seed;              /* default 1 */
+    struct graph_options graph; /* shapes that the file leaves open; used by session_open alone */
 };
 struct session_options session_defaults(void);
 

@@ -26,11 +26,11 @@ static int need_calibrate_outputs(struct session *s, int n, const struct progres
         return -1;
     struct image_source src = session_calibrate_source(s);
     float *out = mem_new((size_t)plan_output_count(plan) * (size_t)n, sizeof *out);
-    int done = evaluate_outputs(plan, &src, n, out, p);
+    int done = evaluate_outputs(plan, &src, n, out, p, e);
     plan_free(plan);
     if (done < n) {
         mem_free(out);
-        return 1;
+        return done < 0 ? -1 : 1;
     }
     s->fp32_calibrate = out;
     return 0;
@@ -91,8 +91,12 @@ static int fit_first_points(struct session *s, struct tables *t, const struct pr
             rc = -1;
             break;
         }
-        evaluate_outputs(plan, &src, n, out, NULL);
+        int done = evaluate_outputs(plan, &src, n, out, NULL, e);
         plan_free(plan);
+        if (done < 0) {
+            rc = -1;
+            break;
+        }
         double loss = 0;
         for (int l = 0; l < s->graph->n_layers; l++)
             loss += estimate_loss(&t->layers[l], &mix[l]);

@@ -87,13 +87,17 @@ static void measure_latency(struct session *s, const struct plan *plan, struct r
 }
 
 static int measure_accuracy(struct session *s, const struct plan *plan, int images, const struct progress *pr,
-                            struct run_result *r)
+                            struct run_result *r, struct err *e)
 {
     const struct dataset_part *part = &s->dataset->evaluate;
     int classes = (int)plan_output_count(plan), agree = 0, right;
     struct image_source src = session_evaluate_source(s);
     float *out = mem_new((size_t)classes * (size_t)images, sizeof *out);
-    int done = evaluate_outputs(plan, &src, images, out, pr);
+    int done = evaluate_outputs(plan, &src, images, out, pr, e);
+    if (done < 0) {
+        mem_free(out);
+        return -1;
+    }
     r->images = done;
     r->partial = done < images;
     if (part->labels)
@@ -183,7 +187,7 @@ int session_run(struct session *s, const struct profile *p, const struct run_opt
             rc = session_need_fp32(s, images, pr, e);
         r->partial = rc > 0;
         if (!rc)
-            rc = measure_accuracy(s, plan, images, pr, r);
+            rc = measure_accuracy(s, plan, images, pr, r, e);
         if (!rc && o->latency)
             measure_latency(s, plan, r);
         if (rc == 0)
