@@ -110,6 +110,7 @@ struct conv_geom compile_geom(const struct compiler *c, const struct node *n)
                           .oh = 1,
                           .ow = 1};
     if (n->op == OP_GEMM) {
+        g.w = g.ow = (int)(shape_count(in) / in->d[in->n - 1]); /* rows are the pixels of a 1x1 convolution */
         g.cin = (int)in->d[in->n - 1];
         g.cout = (int)out->d[out->n - 1];
         return g;

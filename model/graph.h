@@ -28,8 +28,8 @@ struct tensor {
  */
 enum op {
     OP_CONV, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
-    OP_GEMM, /* in: x [1][k], w [n][k] constant (transposed and alpha-scaled at import), bias [n] or -1; also MatMul
-                with a constant */
+    OP_GEMM, /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
+                bias [n] or -1; also MatMul with a constant */
     OP_ADD,  /* broadcasting; clamped to act_lo..act_hi */
     OP_MUL,  /* broadcasting */
     OP_BATCHNORM,  /* in: x, scale, shift (constants per channel: y = x * scale + shift): only where it cannot be folded

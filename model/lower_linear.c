@@ -65,9 +65,7 @@ int lower_gemm(struct build *b, const struct source *s)
     if (xs.n != 2 || ws.n != 2 || xs.d[1] != ws.d[trans_b ? 1 : 0])
         return build_fail(b, s, "weights of shape %s do not fit an input of shape %s", shape_show(&b->arena, &ws),
                           shape_show(&b->arena, &xs));
-    if (xs.d[0] != 1)
-        return build_fail(b, s, "an input of %lld rows is not supported, only one", (long long)xs.d[0]);
-    struct shape out = {2, {1, ws.d[trans_b ? 0 : 1]}};
+    struct shape out = {2, {xs.d[0], ws.d[trans_b ? 0 : 1]}};
     if (normalise_weights(b, s, s->in[1], trans_b, build_attr_float(b, s, "alpha", 1.0f), &in[1]) ||
         (c >= 0 && normalise_bias(b, s, c, out.d[1], beta, &in[2])))
         return -1;
@@ -83,9 +81,8 @@ int lower_matmul(struct build *b, const struct source *s)
     if (xs.n < 2 || ws.n != 2 || xs.d[xs.n - 1] != ws.d[0] || ws.d[0] == 0)
         return build_fail(b, s, "weights of shape %s do not fit an input of shape %s", shape_show(&b->arena, &ws),
                           shape_show(&b->arena, &xs));
-    if (shape_count(&xs) != ws.d[0])
-        return build_fail(b, s, "MatMul over %lld rows is not supported, only over one",
-                          (long long)(shape_count(&xs) / ws.d[0]));
+    if (xs.n > 3) /* stored in another order than row-major */
+        return build_fail(b, s, "an input of shape %s", shape_show(&b->arena, &xs));
     struct shape out = xs;
     out.d[xs.n - 1] = ws.d[1];
     if (normalise_weights(b, s, s->in[1], false, 1.0f, &in[1]))

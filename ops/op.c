@@ -226,6 +226,7 @@ int op_infer_same_number(struct op_call *c, struct err *e)
 
 const char *op_run_copy(const struct op_call *c)
 {
-    memcpy(c->out[0].data, c->in[0].data, array_bytes(&c->in[0]));
+    if (array_bytes(&c->in[0]))
+        memcpy(c->out[0].data, c->in[0].data, array_bytes(&c->in[0]));
     return NULL;
 }

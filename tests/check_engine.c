@@ -441,6 +441,35 @@ static float *read_tensor(struct plan *plan, struct graph *g, int tensor, int i)
     return out;
 }
 
+/* A product over several rows is a 1x1 convolution over as many pixels: on codes it stays close to fp32, and it is a
+ * layer. */
+START_TEST(test_products_over_rows)
+{
+    struct graph *g = graph_from_text(
+        "in x 1,9,16\nconst w 16,24\nconst b 24\nconst v 24,8\nMatMul(x,w)->t\nAdd(t,b)->s\nRelu(s)->r\n"
+        "MatMul(r,v)->y\nout y");
+    ck_assert_int_eq(g->n_layers, 2);
+    ck_assert_int_eq(g->layers[0].macs, 9 * 16 * 24);
+    struct calibration *c = calibrate(g);
+    struct precision *fp = uniform(g, 0, 0), *w8a8 = uniform(g, 8, 8);
+    struct plan *a = compile(g, fp, NULL), *b = compile(g, w8a8, c);
+    float *in = mem_new((size_t)count_of(g, g->inputs[0]), sizeof *in);
+    make_image(g, 0, in);
+    float *want = run_once(a, in), *got = run_once(b, in);
+    ck_assert_ptr_nonnull(strstr(plan_layers(b)[0].kernel, "conv_"));
+    assert_close(got, want, count_of(g, g->outputs[0]), 0.03, "w8a8 over rows");
+    mem_free(in);
+    mem_free(want);
+    mem_free(got);
+    mem_free(fp);
+    mem_free(w8a8);
+    plan_free(a);
+    plan_free(b);
+    calibration_free(c);
+    graph_free(g);
+}
+END_TEST
+
 START_TEST(test_operators_on_codes)
 {
     const char *body = code_graphs[_i];
@@ -622,6 +651,7 @@ Suite *check_engine_suite(void)
     tcase_add_loop_test(t, test_zoo_logits, 0, N_ZOO);
     tcase_add_loop_test(t, test_layers_exact, 0, N_ZOO);
     tcase_add_loop_test(t, test_mixed_profiles, 0, 6);
+    tcase_add_test(t, test_products_over_rows);
     tcase_add_loop_test(t, test_operators_on_codes, 0, N_CODE_GRAPHS);
     tcase_add_loop_test(t, test_same_bits_everywhere, 0, N_ZOO);
     tcase_add_loop_test(t, test_memory_is_shared, 0, N_ZOO);

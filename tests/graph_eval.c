@@ -74,12 +74,13 @@ static void eval_conv(const struct env *v, float *y)
 static void eval_gemm(const struct env *v, float *y)
 {
     const struct shape *ws = shape_in(v, 1);
-    for (int64_t i = 0; i < ws->d[0]; i++) {
-        double sum = in(v, 2) ? (double)in(v, 2)[i] : 0;
-        for (int64_t k = 0; k < ws->d[1]; k++)
-            sum += (double)in(v, 0)[k] * (double)in(v, 1)[i * ws->d[1] + k];
-        y[i] = clamp(v->n, sum);
-    }
+    for (int64_t r = 0, rows = shape_count(shape_in(v, 0)) / ws->d[1]; r < rows; r++)
+        for (int64_t i = 0; i < ws->d[0]; i++) {
+            double sum = in(v, 2) ? (double)in(v, 2)[i] : 0;
+            for (int64_t k = 0; k < ws->d[1]; k++)
+                sum += (double)in(v, 0)[r * ws->d[1] + k] * (double)in(v, 1)[i * ws->d[1] + k];
+            y[r * ws->d[0] + i] = clamp(v->n, sum);
+        }
 }
 
 static void eval_pool(const struct env *v, float *y)

@@ -25,6 +25,8 @@ const struct import_case import_cases[] = {
     {"Gemm", "in x N,3\nconst w 3,2\nconst b 1,2\nGemm(x,w,b)->y alpha=0.5 beta=2.0\nout y", "1,2", "-1.90625,1.1875"},
     {"Gemm", "in x N,3\nconst w 2,3\nconst b 1 = 3\nGemm(x,w,b)->y transB=1\nout y", "1,2", "5.0625,1.9375"},
     {"Gemm", "in x N,3\nconst w 2,3\nGemm(x,w)->y transB=1\nout y", "1,2", "2.0625,-1.0625"},
+    {"MatMul", "in x N,2,3\nconst w 3,4\nMatMul(x,w)->y\nout y", "1,2,4",
+     "2.1875,-1.375,1.25,-0.9375,-0.75,-0.125,-0.1875,2.5"},
     {"MatMul", "in x N,1,3\nconst w 3,4\nMatMul(x,w)->y\nout y", "1,1,4", "2.1875,-1.375,1.25,-0.9375"},
     {"BatchNormalization",
      "in x 1,2,2,2\nconst g 2 = 1,2\nconst o 2 = .5,-1\nconst m 2 = .25,.5\nconst v 2 = 4,.5\n"
