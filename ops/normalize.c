@@ -201,6 +201,42 @@ static const char *run_LayerNormalization(const struct op_call *c)
     return NULL;
 }
 
+/* Wu and He 2018, arXiv 1803.08494. Scale and shift are one a group in opset 18, one a channel since 21. */
+static int infer_GroupNormalization(struct op_call *c, struct err *e)
+{
+    const struct shape *s = &c->in[0].shape;
+    int64_t groups = op_attr_int(c, "num_groups", 0);
+    if (s->n < 3 || groups < 1 || s->d[1] % groups)
+        return err_set(e, "%lld groups of %lld channels", (long long)groups, (long long)(s->n > 1 ? s->d[1] : 0));
+    for (int k = 1; k < 3; k++) {
+        int64_t n = shape_count(&c->in[k].shape);
+        if (op_check_float(c, k, e) || (n != groups && n != s->d[1]))
+            return err_set(e, "input %d does not fit", k);
+    }
+    return op_infer_same_float(c, e);
+}
+
+static const char *run_GroupNormalization(const struct op_call *c)
+{
+    const struct shape *s = &c->in[0].shape;
+    double epsilon = op_attr_float(c, "epsilon", 1e-5f);
+    int64_t groups = op_attr_int(c, "num_groups", 1), area = spatial_count(s), n = s->d[1] / groups * area;
+    int64_t scales = shape_count(&c->in[1].shape), shifts = shape_count(&c->in[2].shape);
+    ARRAY_FLOATS(
+        c->in[0].type, return "not a float", for (int64_t i = 0; i < s->d[0] * groups && n; i++) {
+            const T *x = (const T *)c->in[0].data + i * n;
+            T *y = (T *)c->out[0].data + i * n;
+            STATISTICS(x, n, mean, inverse);
+            for (int64_t j = 0; j < n; j++) {
+                int64_t group = i % groups, channel = group * (s->d[1] / groups) + j / area;
+                double scale = array_double(&c->in[1], scales == groups ? group : channel);
+                double shift = array_double(&c->in[2], shifts == groups ? group : channel);
+                y[j] = (T)(((double)x[j] - mean) * inverse * scale + shift);
+            }
+        })
+    return NULL;
+}
+
 /* Krizhevsky et al. 2012: divided by a power of the squares of neighbouring channels. */
 static int infer_LRN(struct op_call *c, struct err *e)
 {
@@ -240,6 +276,7 @@ const struct op_row ops_normalize[] = {
     {"BatchNormalization", "", 5, 5, 5, 0, infer_BatchNormalization, run_BatchNormalization},
     {"InstanceNormalization", "", 3, 3, 1, 0, infer_InstanceNormalization, run_InstanceNormalization},
     {"LayerNormalization", "", 2, 3, 3, 0, infer_LayerNormalization, run_LayerNormalization},
+    {"GroupNormalization", "", 3, 3, 1, 0, infer_GroupNormalization, run_GroupNormalization},
     {"LRN", "", 1, 1, 1, 0, infer_LRN, run_LRN},
     {.name = NULL},
 };

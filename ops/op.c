@@ -4,9 +4,9 @@
 #include <string.h>
 
 static const struct op_row *const families[] = {
-    ops_unary,  ops_binary,  ops_logic, ops_cast,   ops_reduce,    ops_search,   ops_normalize,
-    ops_loss,   ops_reshape, ops_move,  ops_pad,    ops_gather,    ops_scatter,  ops_make,
-    ops_resize, ops_conv,    ops_pool,  ops_matmul, ops_recurrent, ops_quantize,
+    ops_unary,   ops_binary, ops_logic,     ops_cast,     ops_reduce,  ops_search, ops_normalize, ops_loss,
+    ops_reshape, ops_move,   ops_pad,       ops_gather,   ops_scatter, ops_make,   ops_resize,    ops_conv,
+    ops_pool,    ops_matmul, ops_recurrent, ops_quantize, ops_integer, ops_einsum,
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

@@ -80,7 +80,7 @@ extern const struct op_row ops_unary[], ops_binary[], ops_logic[], ops_cast[];  
 extern const struct op_row ops_reduce[], ops_search[], ops_normalize[], ops_loss[];           /* along axes */
 extern const struct op_row ops_reshape[], ops_move[], ops_pad[], ops_gather[], ops_scatter[]; /* elements moved */
 extern const struct op_row ops_make[], ops_resize[];                                          /* new elements */
-extern const struct op_row ops_quantize[];                                                    /* integers with scales */
+extern const struct op_row ops_quantize[], ops_integer[], ops_einsum[];                       /* integers with scales */
 extern const struct op_row ops_conv[], ops_pool[], ops_matmul[], ops_recurrent[];             /* windows and products */
 
 /* --- for the functions of rows -------------------------------------------------------------------------------------

@@ -192,7 +192,7 @@ START_TEST(resizes)
     pty_keys(p, "jjj");
     char *before = pty_screen(p);
     pty_resize(p, 6, 24);
-    pty_wait_text(p, "window 24x6 is too small");
+    pty_wait_text(p, "24x6 is too small");
     pty_keys(p, "4"); /* nothing is edited that cannot be seen */
     pty_resize(p, 36, 120);
     pty_wait_text(p, "ACCURACY");
@@ -221,7 +221,7 @@ START_TEST(quits_when_too_small)
     if (room_open(&room))
         return;
     struct pty *p = open_desk(&room, 6, 24, "xterm-256color", NULL);
-    pty_wait_text(p, "window 24x6 is too small");
+    pty_wait_text(p, "24x6 is too small");
     pty_send(p, "q");
     struct pty_end e = pty_finish(p);
     ck_assert_int_eq(e.status, 0);

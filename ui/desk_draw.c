@@ -41,7 +41,7 @@ static void draw_too_small(struct grid *g, const struct desk *d)
 {
     char job[128];
     int y = g->h > 5 ? 1 : 0;
-    grid_printf(g, 0, y++, g->w, ROLE_TEXT, "window %dx%d is too small", g->w, g->h);
+    grid_printf(g, 0, y++, g->w, ROLE_TEXT, "%dx%d is too small", g->w, g->h);
     if (g->w >= 24) {
         grid_put(g, 0, y++, g->w, ROLE_TEXT, "need 40x10, or 80x24 for");
         grid_put(g, 0, y++, g->w, ROLE_TEXT, "every column");
