@@ -118,6 +118,7 @@ struct graph_options {
     bool keep_batch; /* a batch dimension that the file fixes stays; otherwise it is taken as 1 */
     const struct graph_input *inputs;
     int n_inputs;
+    const char *folder; /* where external data may be; graph_load_with takes the model's own */
 };
 
 /* Reads, checks, folds and fuses. NULL with one line in e on anything that is not a usable model: the message names the

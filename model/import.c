@@ -466,7 +466,7 @@ struct graph *graph_parse_with(const char *file, const void *bytes, size_t n, co
     struct err unused;
     struct build b = {.file = file, .e = e ? e : &unused, .options = o, .wants = -1};
     struct graph *g = NULL;
-    if (onnx_read(&b.model, file, bytes, n, b.e) == 0 && import_model(&b) == 0) {
+    if (onnx_read(&b.model, file, o ? o->folder : NULL, bytes, n, b.e) == 0 && import_model(&b) == 0) {
         g = build_finish(&b);
         hash_fingerprint(bytes, n, g->fingerprint);
         if (layers_find(g, b.e)) {

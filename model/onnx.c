@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/onnx.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "model/onnx.pb-c.h"
 
@@ -20,14 +25,112 @@ const char *onnx_name_show(struct arena *a, const char *name)
     return s;
 }
 
+enum { ONNX_FLOAT16 = 10, ONNX_BFLOAT16 = 16 };
+
+static bool is_half(int onnx_type)
+{
+    return onnx_type == ONNX_FLOAT16 || onnx_type == ONNX_BFLOAT16;
+}
+
+enum dtype onnx_dtype(int onnx_type)
+{
+    return is_half(onnx_type) ? DTYPE_F32 : dtype_of_onnx(onnx_type);
+}
+
+/* A whole number in decimal; -1 when it is none. */
+static int64_t parse_offset(const char *s)
+{
+    char *end;
+    errno = 0;
+    long long v = strtoll(s, &end, 10);
+    return *s >= '0' && *s <= '9' && !*end && !errno ? v : -1;
+}
+
+/* Only in the model's own folder, wherever links lead. The caller frees. NULL with a message. */
+static char *external_path(const char *folder, const char *location, struct err *e)
+{
+    char *path = mem_printf("%s/%s", folder, location), *real = realpath(path, NULL);
+    int error = errno;
+    char *root = realpath(folder, NULL);
+    size_t n = root ? strlen(root) : 0;
+    bool inside = real && root && !strncmp(real, root, n) && (real[n] == '/' || (n == 1 && *root == '/'));
+    if (!real || !root)
+        err_set(e, "its data file %.200s cannot be read: %s", location, strerror(error));
+    else if (!inside)
+        err_set(e, "its data file %.200s is outside of the model's folder", location);
+    char *out = inside ? mem_strdup(real) : NULL;
+    free(real);
+    free(root);
+    mem_free(path);
+    return out;
+}
+
+/* raw: `length` bytes from `offset` of the file. */
+static int read_slice(struct onnx_model *m, const char *path, int64_t offset, int64_t length, struct onnx_tensor *t,
+                      struct err *e)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+        int error = fd < 0 ? errno : EINVAL;
+        if (fd >= 0)
+            close(fd);
+        return err_set(e, "its data file cannot be read: %s", strerror(error));
+    }
+    int rc = 0;
+    if (offset > st.st_size || length > st.st_size - offset) {
+        rc = err_set(e, "its data ends at byte %lld of a file of %lld", (long long)(offset + length),
+                     (long long)st.st_size);
+    } else {
+        char *to = arena_new(&m->arena, (size_t)length + 1, 1);
+        for (int64_t done = 0; done < length && !rc;) {
+            ssize_t n = pread(fd, to + done, (size_t)(length - done), offset + done);
+            if (n > 0)
+                done += n;
+            else if (n == 0 || errno != EINTR)
+                rc = err_set(e, "its data file cannot be read: %s", n ? strerror(errno) : "it became shorter");
+        }
+        t->raw = (uint8_t *)to;
+        t->raw_n = (size_t)length;
+    }
+    close(fd);
+    return rc;
+}
+
+static int read_external(struct onnx_model *m, const Onnx__TensorProto *p, struct onnx_tensor *t, struct err *e)
+{
+    const char *location = NULL;
+    int64_t offset = 0, length = -1;
+    for (size_t i = 0; i < p->n_external_data; i++) {
+        const char *key = p->external_data[i]->key, *value = p->external_data[i]->value;
+        if (!strcmp(key, "location"))
+            location = value;
+        else if (!strcmp(key, "offset"))
+            offset = parse_offset(value);
+        else if (!strcmp(key, "length"))
+            length = parse_offset(value);
+    }
+    size_t size = onnx_dtype(t->onnx_type) == DTYPE_NONE ? 0
+                  : is_half(t->onnx_type)                ? 2
+                                                         : dtype_size(onnx_dtype(t->onnx_type));
+    int64_t needed = shape_count(&t->shape) * (int64_t)size;
+    if (!m->folder)
+        return err_set(e, "its data is in another file, which is only read beside a model that is a file");
+    if (!location || !*location || *location == '/' || offset < 0)
+        return err_set(e, "it does not say where its data is");
+    if (length >= 0 && length != needed)
+        return err_set(e, "its data has %lld bytes, its shape asks for %lld", (long long)length, (long long)needed);
+    char *path = external_path(m->folder, location, e);
+    int rc = path ? read_slice(m, path, offset, needed, t, e) : -1;
+    mem_free(path);
+    return rc;
+}
+
 static int take_tensor(struct onnx_model *m, const Onnx__TensorProto *p, struct onnx_tensor *t, struct err *e)
 {
     const char *shown = onnx_name_show(&m->arena, p->name);
     int64_t count = 1;
     *t = (struct onnx_tensor){.name = p->name, .onnx_type = p->data_type, .proto = p};
-    if (p->data_location != 0 || p->n_external_data)
-        return err_set(
-            e, "tensor \"%s\": its data is in another file, which is not supported; save the model as one file", shown);
     if (p->n_dims > SHAPE_MAX)
         return err_set(e, "tensor \"%s\": %zu dimensions, at most %d are supported", shown, p->n_dims, SHAPE_MAX);
     for (size_t i = 0; i < p->n_dims; i++) {
@@ -37,7 +140,11 @@ static int take_tensor(struct onnx_model *m, const Onnx__TensorProto *p, struct 
             return err_set(e, "tensor \"%s\" is too large", shown);
         t->shape.d[t->shape.n++] = p->dims[i];
     }
-    return 0;
+    t->raw = p->raw_data.data;
+    t->raw_n = p->raw_data.len;
+    if (p->data_location == 0 && !p->n_external_data)
+        return 0;
+    return read_external(m, p, t, e) ? err_wrap(e, "tensor \"%s\"", shown) : 0;
 }
 
 static const char *take_string(struct onnx_model *m, const ProtobufCBinaryData *b)
@@ -154,9 +261,9 @@ static int read_graph(struct onnx_model *m, const Onnx__GraphProto *g, struct er
     return read_values(m, g->value_info, g->n_value_info, &m->values, &m->n_values, e);
 }
 
-int onnx_read(struct onnx_model *m, const char *file, const void *bytes, size_t n, struct err *e)
+int onnx_read(struct onnx_model *m, const char *file, const char *folder, const void *bytes, size_t n, struct err *e)
 {
-    *m = (struct onnx_model){0};
+    *m = (struct onnx_model){.folder = folder};
     if (n > INT_MAX)
         return err_set(e, "%s: larger than 2 GiB", file);
     Onnx__ModelProto *p = onnx__model_proto__unpack(NULL, n, bytes);
@@ -188,13 +295,6 @@ void onnx_done(struct onnx_model *m)
         onnx__tensor_proto__free_unpacked(m->tensor, NULL);
     arena_done(&m->arena);
     *m = (struct onnx_model){0};
-}
-
-enum { ONNX_FLOAT16 = 10, ONNX_BFLOAT16 = 16 };
-
-enum dtype onnx_dtype(int onnx_type)
-{
-    return onnx_type == ONNX_FLOAT16 || onnx_type == ONNX_BFLOAT16 ? DTYPE_F32 : dtype_of_onnx(onnx_type);
 }
 
 /* IEEE half precision, any value including subnormals. */
@@ -282,6 +382,16 @@ static void typed_value(const Onnx__TensorProto *p, int type, int64_t i, enum dt
     }
 }
 
+/* The bytes are numbers of this machine as they are: ONNX's are little-endian. */
+static bool is_native(const uint8_t *p, size_t size)
+{
+    static const union {
+        uint16_t word;
+        uint8_t first;
+    } probe = {1};
+    return probe.first == 1 && (uintptr_t)p % size == 0;
+}
+
 int onnx_tensor_read(const struct onnx_tensor *t, struct arena *a, struct array *out, struct err *e)
 {
     const Onnx__TensorProto *p = t->proto;
@@ -289,14 +399,18 @@ int onnx_tensor_read(const struct onnx_tensor *t, struct arena *a, struct array 
     int64_t count = shape_count(&t->shape);
     if (type == DTYPE_NONE)
         return err_set(e, "its data type %d is not supported", t->onnx_type);
-    bool halves = dtype_of_onnx(t->onnx_type) == DTYPE_NONE, raw = p->raw_data.len > 0;
+    bool halves = is_half(t->onnx_type), raw = t->raw_n > 0;
     size_t size = dtype_size(type), stored = halves ? 2 : size;
-    if (raw && p->raw_data.len != (size_t)count * stored)
-        return err_set(e, "its data has %zu bytes, its shape asks for %zu", p->raw_data.len, (size_t)count * stored);
+    if (raw && t->raw_n != (size_t)count * stored)
+        return err_set(e, "its data has %zu bytes, its shape asks for %zu", t->raw_n, (size_t)count * stored);
     if (!raw && typed_count(p, t->onnx_type) != (size_t)count)
         return err_set(e, "its data has %zu values, its shape asks for %lld", typed_count(p, t->onnx_type),
                        (long long)count);
     *out = (struct array){.type = type, .shape = t->shape};
+    if (raw && is_native(t->raw, size) && !halves && type != DTYPE_BOOL) { /* large weights are not copied here */
+        out->data = (void *)t->raw;
+        return 0;
+    }
     out->data = arena_new(a, (size_t)count + 1, size);
     for (int64_t i = 0; i < count; i++) {
         char *to = (char *)out->data + (size_t)i * size;
@@ -304,10 +418,10 @@ int onnx_tensor_read(const struct onnx_tensor *t, struct arena *a, struct array 
         if (!raw) {
             typed_value(p, t->onnx_type, i, type, to);
         } else if (halves) {
-            load(p->raw_data.data + (size_t)i * 2, 2, &half);
+            load(t->raw + (size_t)i * 2, 2, &half);
             *(float *)(void *)to = widen(t->onnx_type, half);
         } else {
-            load(p->raw_data.data + (size_t)i * size, size, to);
+            load(t->raw + (size_t)i * size, size, to);
         }
         if (type == DTYPE_BOOL)
             *to = *to != 0;

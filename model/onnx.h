@@ -20,7 +20,9 @@ struct onnx_tensor {
     const char *name;
     int onnx_type;      /* TensorProto.DataType */
     struct shape shape; /* dimensions >= 0; the count is at most ARRAY_MAX */
-    const void *proto;  /* where onnx_tensor_read finds the data */
+    const void *proto;  /* for onnx_tensor_read */
+    const uint8_t *raw; /* its bytes, from the file or from another one; NULL: in the lists of the proto */
+    size_t raw_n;
 };
 
 struct onnx_node {
@@ -53,17 +55,19 @@ struct onnx_model {
     struct onnx_value *inputs, *outputs, *values;
     int n_nodes, n_initializers, n_inputs, n_outputs, n_values;
     void *proto, *tensor;
+    const char *folder;
 };
 
-/* Unpacks and checks. 0, or -1 with a message that names the file; either way onnx_done releases what is there. */
-int onnx_read(struct onnx_model *m, const char *file, const void *bytes, size_t n, struct err *e);
+/* Unpacks and checks. folder: where data files may be, which must outlive m; NULL: nowhere. 0, or -1 with a message
+ * that names the file; either way onnx_done releases what is there. */
+int onnx_read(struct onnx_model *m, const char *file, const char *folder, const void *bytes, size_t n, struct err *e);
 void onnx_done(struct onnx_model *m);
 
 /* The type that a tensor is read as: its own, float for the half types; DTYPE_NONE for what is not read (strings,
  * complex). */
 enum dtype onnx_dtype(int onnx_type);
-/* The value, in memory of the arena. -1 with a message when the type is not read or the data is not as long as the
- * shape says. */
+/* The value, in memory of the arena or of the model. -1 with a message when the type is not read or the data is not as
+ * long as the shape says. */
 int onnx_tensor_read(const struct onnx_tensor *t, struct arena *a, struct array *out, struct err *e);
 /* A TensorProto by itself, as test data comes; released with onnx_done. */
 int onnx_read_tensor(struct onnx_model *m, const void *bytes, size_t n, struct array *out, const char **name,

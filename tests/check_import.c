@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "model/graph.h"
 #include "tests/graph_eval.h"
 #include "tests/import_cases.h"
@@ -219,6 +222,72 @@ START_TEST(test_broken_tensors)
 }
 END_TEST
 
+/* Weights in a file beside the model: a part of it, and nothing from elsewhere. */
+START_TEST(test_external_data)
+{
+    static const struct {
+        const char *location, *offset, *length, *said; /* said NULL: it opens */
+    } rows[] = {{"w.bin", "8", "24", NULL},
+                {"w.bin", "8", NULL, NULL},
+                {"./w.bin", "8", "24", NULL},
+                {"w.bin", "12", "24", "ends at byte 36 of a file of 32"},
+                {"w.bin", "8", "20", "20 bytes, its shape asks for 24"},
+                {"w.bin", "-8", "24", "where its data is"},
+                {"w.bin", "9223372036854775807", "24", "ends at byte"},
+                {"../w.bin", "8", "24", "outside of the model's folder"},
+                {"link.bin", "8", "24", "outside of the model's folder"},
+                {"/etc/passwd", "8", "24", "where its data is"},
+                {"none.bin", "8", "24", "none.bin cannot be read: No such file"},
+                {"", "8", "24", "where its data is"}};
+    char root[] = "/tmp/bitfader-check-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(root));
+    char *folder = mem_printf("%s/model", root), *path = mem_printf("%s/m.onnx", folder),
+         *link = mem_printf("%s/link.bin", folder);
+    char *data = mem_printf("%s/w.bin", folder), *outside = mem_printf("%s/w.bin", root);
+    float values[8] = {9, 9, 1, 2, 3, 4, 5, 6};
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    ck_assert_int_eq(file_write(data, values, sizeof values, false, NULL), 0);
+    ck_assert_int_eq(file_write(outside, values, sizeof values, false, NULL), 0);
+    ck_assert_int_eq(symlink("../w.bin", link), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arena a = {0};
+        struct err e = {""};
+        Onnx__ModelProto *m = onnx_make_model("in x 1,3\nconst w 3,2\nMatMul(x,w)->y\nout y", &a);
+        Onnx__TensorProto *t = m->graph->initializer[0];
+        Onnx__StringStringEntryProto entry[3], *entries[3];
+        const char *const keys[] = {"location", "offset", "length"};
+        const char *const said[] = {rows[i].location, rows[i].offset, rows[i].length};
+        for (int k = 0; k < 3 && said[k]; k++) {
+            onnx__string_string_entry_proto__init(&entry[k]);
+            entry[k].key = (char *)(size_t)keys[k];
+            entry[k].value = (char *)(size_t)said[k];
+            entries[t->n_external_data++] = &entry[k];
+        }
+        t->external_data = entries;
+        t->data_location = 1;
+        t->n_float_data = 0;
+        size_t n;
+        unsigned char *bytes = onnx_make_bytes(m, &a, &n);
+        ck_assert_int_eq(file_write(path, bytes, n, false, NULL), 0);
+        struct graph *g = graph_load(path, &e);
+        ck_assert_msg(!g == (rows[i].said != NULL), "%zu: %s", i, e.text);
+        ck_assert_msg(!rows[i].said || strstr(e.text, rows[i].said), "%zu: %s", i, e.text);
+        if (g) /* transposed at import */
+            ck_assert(((const float *)g->tensors[g->nodes[0].in[1]].data)[1] == 3);
+        graph_free(g);
+        arena_done(&a);
+    }
+    char *all[] = {path, link, data, outside};
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(unlink(all[i]), 0);
+        mem_free(all[i]);
+    }
+    ck_assert_int_eq(rmdir(folder), 0);
+    ck_assert_int_eq(rmdir(root), 0);
+    mem_free(folder);
+}
+END_TEST
+
 START_TEST(test_broken_models)
 {
     struct arena a = {0};
@@ -384,6 +453,7 @@ Suite *check_import_suite(void)
     tcase_add_loop_test(t, test_operator, 0, import_cases_count);
     tcase_add_loop_test(t, test_refusal, 0, (int)(sizeof refusals / sizeof refusals[0]));
     tcase_add_test(t, test_broken_tensors);
+    tcase_add_test(t, test_external_data);
     tcase_add_test(t, test_broken_models);
     tcase_add_test(t, test_cut_short);
     tcase_add_test(t, test_random_bytes);

@@ -63,7 +63,7 @@ int case_open(struct case_data *c, const char *folder, int set, struct err *e)
     *c = (struct case_data){.path = mem_strdup(folder)};
     char *path = mem_printf("%s/model.onnx", folder);
     c->bytes = file_read(path, 1 << 30, &c->size, e);
-    int rc = c->bytes ? onnx_read(&c->model, path, c->bytes, c->size, e) : -1;
+    int rc = c->bytes ? onnx_read(&c->model, path, NULL, c->bytes, c->size, e) : -1;
     mem_free(path);
     if (rc)
         return rc;
