@@ -4,6 +4,7 @@
 # make check    install what is missing, build, run all tests
 # make conformance  ONNX's own cases (a part of check)
 # make lint     layers, headers, exported names, format, warnings of gcc and clang
+# make fuzz     the importer under libFuzzer for FUZZ_SECONDS (600), from ONNX's own cases
 # make bench    kernels and networks, against OpenBLAS
 # make install  PREFIX=/usr/local, DESTDIR honoured
 # V=1 shows commands; SAN=address,undefined (or thread) builds with sanitizers into its own folder; B= moves the build.
@@ -43,20 +44,21 @@ TEST_PKG = $(shell pkg-config --cflags --libs check vterm 2>/dev/null) -lglpk -l
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
         -Wno-missing-field-initializers -Wno-psabi
+# Whole numbers of ONNX operators wrap around, as in the runtimes: ops/ is compiled with -fwrapv.
 # Floating point means the same on every machine: no contraction to FMA, no fast-math, no -march=native.
 BASE_FLAGS = -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -pthread -I. -I$(B) $(WARN) $(if $(WERROR),-Werror) \
         $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 LIBS = $(PKG_LIBS) -lm -pthread $(if $(SAN),-fsanitize=$(SAN))
 isa_flags = $(if $(filter %_avx2.c,$(1)),-mavx2,$(if $(filter %_avx512vnni.c,$(1)),-mavx2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni))
 
-.PHONY: all demo check conformance lint bench install deps deps-check deps-lint clean
+.PHONY: all demo check conformance fuzz lint bench install deps deps-check deps-lint clean
 .DELETE_ON_ERROR:
 all: $(B)/bitfader
 
 $(B)/%.o: %.c | $(B)/model/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC    $<")
-	$(Q)$(CC) $(BASE_FLAGS) $(PKG_CFLAGS) $(CFLAGS) $(call isa_flags,$<) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(BASE_FLAGS) $(PKG_CFLAGS) $(CFLAGS) $(call isa_flags,$<) $(if $(filter ops/%,$<),-fwrapv) -MMD -MP -c -o $@ $<
 
 # The ONNX schema is our own onnx.proto; protobuf-c generates the reader.
 $(B)/model/onnx.pb-c.h: model/onnx.proto
@@ -117,6 +119,18 @@ check: deps-check
 conformance: deps-check
 	@$(MAKE) --no-print-directory $(B)/check_all
 	$(Q)$(B)/check_all ops
+
+FUZZ_SECONDS ?= 600
+fuzz: deps-lint
+	$(call install_missing,libclang-rt-14-dev libonnx-testdata)
+	@$(MAKE) --no-print-directory CC=clang B=build-fuzz SAN=fuzzer-no-link,address,undefined build-fuzz/fuzz_import
+	@mkdir -p build-fuzz/corpus build-fuzz/cases
+	@for f in /usr/share/libonnx-testdata/data/*/*/model.onnx; do \
+	    cp $$f build-fuzz/cases/$$(basename $$(dirname $$f)).onnx; done
+	$(Q)build-fuzz/fuzz_import -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+	    build-fuzz/corpus build-fuzz/cases
+$(B)/fuzz_import: tests/fuzz/fuzz_import.c $(B)/libbitfader.a
+	$(Q)$(CC) $(BASE_FLAGS) $(PKG_CFLAGS) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
 
 lint: deps-lint
 	$(Q)tests/lint.sh

@@ -324,6 +324,12 @@ static bool *mark_needed(struct build *b)
     return needed;
 }
 
+static const void *copy_bytes(struct arena *a, const void *from, size_t n)
+{
+    void *to = arena_new(a, n + 1, 1);
+    return n ? memcpy(to, from, n) : to;
+}
+
 /* Copies the needed tensors; map is their new index. */
 static void finish_tensors(struct build *b, struct graph *g, const bool *needed, int *map)
 {
@@ -338,15 +344,10 @@ static void finish_tensors(struct build *b, struct graph *g, const bool *needed,
         t->producer = -1;
         if (t->data) {
             size_t n = (size_t)shape_count(&t->shape), size = dtype_size(t->type);
-            t->data = memcpy(arena_new(&g->arena, n + 1, size), t->data, n * size);
+            t->data = copy_bytes(&g->arena, t->data, n * size);
         }
         map[i] = g->n_tensors++;
     }
-}
-
-static const void *copy_bytes(struct arena *a, const void *from, size_t n)
-{
-    return memcpy(arena_new(a, n + 1, 1), from, n);
 }
 
 /* The file is gone when the graph runs. Sub-graphs are not copied: nothing that runs has any. */

@@ -266,6 +266,8 @@ static int infer_node(struct build *b, const struct source *s, struct op_call *c
         if (s->in[k] >= 0) {
             const struct tensor *t = &b->tensors[s->in[k]];
             in[k] = (struct array){t->type, t->shape, (void *)t->data};
+            if (!in[k].data && !shape_count(&t->shape)) /* nothing is known at once */
+                in[k].data = arena_new(&b->arena, 1, 1);
         }
     c->attr = s->node->attr;
     c->n_attr = s->node->n_attr;

@@ -93,10 +93,19 @@ size_t array_bytes(const struct array *a)
     return (size_t)shape_count(&a->shape) * dtype_size(a->type);
 }
 
+int64_t array_whole(double v)
+{
+    return v != v ? 0 : v >= 0x1p63 ? INT64_MAX : v <= -0x1p63 ? INT64_MIN : (int64_t)v;
+}
+
 double array_double(const struct array *a, int64_t i){
     ARRAY_NUMBERS(a->type, return ((const uint8_t *)a->data)[i], return (double)((const T *)a->data)[i])}
 
 int64_t array_int(const struct array *a, int64_t i)
 {
-    ARRAY_NUMBERS(a->type, return ((const uint8_t *)a->data)[i], return (int64_t)((const T *)a->data)[i])
+    ARRAY_NUMBERS(a->type, return ((const uint8_t *)a->data)[i],
+                  return _Generic((T)0, float
+                                  : array_whole((double)((const T *)a->data)[i]), double
+                                  : array_whole((double)((const T *)a->data)[i]), default
+                                  : (int64_t)((const T *)a->data)[i]))
 }

@@ -64,6 +64,11 @@ size_t array_bytes(const struct array *a);
 double array_double(const struct array *a, int64_t i);
 int64_t array_int(const struct array *a, int64_t i);
 
+/* Towards zero; what does not fit becomes the nearest that does, in place of C's undefined behaviour. */
+int64_t array_whole(double v);
+/* v as a T, floats as they are. */
+#define ARRAY_OF_DOUBLE(T, v) _Generic((T)0, float : (T)(v), double : (T)(v), default : (T)array_whole((double)(v)))
+
 /* Runs `code` with T as the C type of an element type: a switch of one row a type. Types that are not listed give
  * `otherwise`. */
 #define ARRAY_CASE_(dtype, ctype, ...) \

@@ -125,11 +125,6 @@ static double power(double x, double y)
     return y == 2 ? x * x : y == 0.5 ? sqrt(x) : pow(x, y);
 }
 
-static int64_t saturate(double v)
-{
-    return isnan(v) ? 0 : v >= 0x1p63 ? INT64_MAX : v <= -0x1p63 ? INT64_MIN : (int64_t)v;
-}
-
 /* The exponent may have another type. */
 static const char *run_Pow(const struct op_call *c)
 {
@@ -138,12 +133,11 @@ static const char *run_Pow(const struct op_call *c)
     op_walk_begin(&w, &c->out[0].shape, &c->in[0].shape, &second);
     ARRAY_NUMBERS(c->in[0].type, return "not a number", {
         T *to = c->out[0].data;
-        bool whole = dtype_is_integer(c->in[0].type);
         for (int64_t row = 0; row < w.rows; row++, op_walk_next(&w))
             for (int64_t i = 0; i < w.inner; i++) {
                 double y = power((double)((const T *)c->in[0].data)[w.offset_a + i * w.step_a],
                                  array_double(&c->in[1], w.offset_b + i * w.step_b));
-                *to++ = whole ? (T)saturate(y) : (T)y;
+                *to++ = ARRAY_OF_DOUBLE(T, y);
             }
     })
     return NULL;

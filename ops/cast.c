@@ -23,12 +23,6 @@ static int infer_CastLike(struct op_call *c, struct err *e)
     return op_output(c, 0, c->in[1].type, &c->in[0].shape, e);
 }
 
-/* Towards zero; what does not fit becomes the nearest that does, in place of C's undefined behaviour. */
-static int64_t int_of(double v)
-{
-    return isnan(v) ? 0 : v >= 0x1p63 ? INT64_MAX : v <= -0x1p63 ? INT64_MIN : (int64_t)v;
-}
-
 static const char *run_Cast(const struct op_call *c)
 {
     const struct array *in = &c->in[0], *out = &c->out[0];
@@ -48,7 +42,7 @@ static const char *run_Cast(const struct op_call *c)
     }
     ARRAY_INTEGERS(out->type, return "not a whole number", {
         for (int64_t i = 0; i < n; i++)
-            ((T *)out->data)[i] = (T)(floats ? int_of(array_double(in, i)) : array_int(in, i));
+            ((T *)out->data)[i] = (T)(floats ? array_whole(array_double(in, i)) : array_int(in, i));
     })
     return NULL;
 }

@@ -165,7 +165,7 @@ static const char *run_Einsum(const struct op_call *c)
                     at[j] = 0;
                 }
             }
-            ((T *)c->out[0].data)[o] = (T)sum;
+            ((T *)c->out[0].data)[o] = ARRAY_OF_DOUBLE(T, sum);
         })
     return NULL;
 }

@@ -114,14 +114,14 @@ static const char *run_Gemm(const struct op_call *c)
             memset(y, 0, array_bytes(&c->out[0]));
         for (int64_t row = 0; op_has(c, 2) && row < w.rows; row++, op_walk_next(&w))
             for (int64_t i = 0; i < w.inner; i++)
-                *y++ = (T)(beta * ((const T *)c->in[2].data)[w.offset_a + i * w.step_a]);
+                *y++ = ARRAY_OF_DOUBLE(T, beta * ((const T *)c->in[2].data)[w.offset_a + i * w.step_a]);
         y = c->out[0].data;
         const T *x = c->in[0].data, *z = c->in[1].data;
         for (int64_t i = 0; i < m && c->in[0].type != DTYPE_F32; i++)
             for (int64_t p = 0; p < k; p++)
                 for (int64_t j = 0; j < n; j++)
-                    y[i * n + j] = (T)(y[i * n + j] +
-                                       alpha * (ta ? x[p * m + i] : x[i * k + p]) * (tb ? z[j * k + p] : z[p * n + j]));
+                    y[i * n + j] = ARRAY_OF_DOUBLE(T, y[i * n + j] + alpha * (ta ? x[p * m + i] : x[i * k + p]) *
+                                                                         (tb ? z[j * k + p] : z[p * n + j]));
     })
     if (c->in[0].type == DTYPE_F32 && m && n && k)
         cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (int)m, (int)n,

@@ -81,7 +81,7 @@ static int64_t gather_rows(const struct op_call *c)
                     double x = (double)row[i];                               \
                     step;                                                    \
                 }                                                            \
-                ((T *)c->out[0].data)[o] = (T)(finish);                      \
+                ((T *)c->out[0].data)[o] = ARRAY_OF_DOUBLE(T, finish);       \
             }                                                                \
         })                                                                   \
         return NULL;                                                         \

@@ -277,7 +277,7 @@ static const char *run_resize(const struct op_call *c)
     }
     ARRAY_NUMBERS(c->out[0].type, return "not a number", {
         for (int64_t i = 0; i < total; i++)
-            ((T *)c->out[0].data)[i] = (T)from[i];
+            ((T *)c->out[0].data)[i] = ARRAY_OF_DOUBLE(T, from[i]);
     })
     return NULL;
 }

@@ -50,9 +50,10 @@ FUNCTION(Softplus, ARRAY_FLOATS, NOTHING, x > 0 ? x + log1p(exp(-x)) : log1p(exp
 FUNCTION(Mish, ARRAY_FLOATS, NOTHING, x *tanh(x > 0 ? x + log1p(exp(-x)) : log1p(exp(x))))
 FUNCTION(Softsign, ARRAY_FLOATS, NOTHING, x / (1 + fabs(x)))
 FUNCTION(Shrink, ARRAY_NUMBERS, const double bias = op_attr_float(c, "bias", 0);
-         const double lambda = op_attr_float(c, "lambd", 0.5f), x<-lambda ? x + bias : x> lambda ? x - bias : 0)
+         const double lambda = op_attr_float(c, "lambd", 0.5f),
+         ARRAY_OF_DOUBLE(T, (double)x<-lambda ? x + bias : (double)x> lambda ? x - bias : 0))
 FUNCTION(Tanh, ARRAY_FLOATS, NOTHING, tanh(x))
-FUNCTION(Erf, ARRAY_NUMBERS, NOTHING, erf(x))
+FUNCTION(Erf, ARRAY_NUMBERS, NOTHING, ARRAY_OF_DOUBLE(T, erf((double)x)))
 FUNCTION(Sqrt, ARRAY_FLOATS, NOTHING, sqrt(x))
 FUNCTION(Exp, ARRAY_FLOATS, NOTHING, exp(x))
 FUNCTION(Log, ARRAY_FLOATS, NOTHING, log(x))
@@ -101,10 +102,10 @@ static const char *run_Clip(const struct op_call *c)
     bool lo_in = op_has(c, 1), hi_in = op_has(c, 2);
     MAP(ARRAY_NUMBERS, const bool has_lo = lo_in || lo; const bool has_hi = hi_in || hi;
         const T least = lo_in ? *(const T *)c->in[1].data
-                        : lo  ? (T)lo->f
+                        : lo  ? ARRAY_OF_DOUBLE(T, lo->f)
                               : 0;
         const T most = hi_in ? *(const T *)c->in[2].data
-                       : hi  ? (T)hi->f
+                       : hi  ? ARRAY_OF_DOUBLE(T, hi->f)
                              : 0;
         , (has_lo &&x < least ? x = least : x, has_hi && x > most ? most : x));
 }
