@@ -85,6 +85,22 @@ int build_reshape(struct build *b, const struct source *s, int x, const struct s
 int build_reshape_step(struct build *b, const struct source *s, int x, const struct shape *shape, const char *suffix,
                        int *out);
 
+/* Appends a node that is complete; its outputs get it as producer. */
+struct node *build_append(struct build *b, const struct node *n);
+
+/* What becomes of names. The node `gone` went into another one: its name and those that it carries do too. */
+void build_fuse_names(struct build *b, struct node *into, const struct node *gone);
+/* Names of nodes that vanished on the way to a tensor, the last one first. Each goes to one node. */
+struct passed_name {
+    const char *name;
+    struct passed_name *next;
+    bool taken; /* and all after it too */
+};
+void build_pass_names(struct build *b, struct node *into, struct passed_name *passed);
+
+/* Removes nodes that lead to no output. */
+void build_drop_dead(struct build *b);
+
 /* "1x3x32x32", "scalar". */
 const char *shape_show(struct arena *a, const struct shape *s);
 

@@ -57,6 +57,11 @@ struct window { /* convolution and pooling, two dimensions */
     int count_include_pad;
 };
 
+struct node_name {
+    const char *name;
+    const struct node_name *next;
+};
+
 struct node {
     const char *name;    /* the ONNX node's name; nodes without one are named OPTYPE_INDEX */
     const char *op_type; /* the ONNX operator it came from, "Conv" */
@@ -67,6 +72,8 @@ struct node {
     int groups;
     float act_lo, act_hi; /* clamp of the output, -INFINITY..INFINITY when none */
     const char *act_name; /* name of the node that was fused as clamp, or NULL */
+    const struct node_name *fused; /* ONNX nodes that went into this one, in the order of the file */
+    bool helper;                   /* one of several that an ONNX node became: the name is made up */
     float alpha;
     int axis; /* normalised to 0..rank-1 */
     int perm[SHAPE_MAX];

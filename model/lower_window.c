@@ -143,6 +143,7 @@ static int add_window_node(struct build *b, const struct source *s, enum op op, 
         return -1;
     struct node *n = &b->nodes[b->n_nodes - 1];
     n->name = s->name;
+    n->helper = false;
     n->window = *w;
     n->groups = groups;
     struct shape flat = {3, {1, out->d[1], out->d[3]}};
