@@ -59,10 +59,24 @@ static bool is_unary(const struct layout *l, const struct node *n, int *k)
            l->b->tensors[n->out[0]].type == DTYPE_F32 && shape_equal(shape_of(l, n->in[*k]), shape_of(l, n->out[0]));
 }
 
+/* A call of an operator that works element by element on inputs that broadcast. */
+static bool is_broadcasting_call(const struct layout *l, const struct node *n)
+{
+    if (!(n->row->flags & OP_ELEMENTWISE) || n->opset < 7 || n->n_out != 1 ||
+        l->b->tensors[n->out[0]].type != DTYPE_F32 || (n->row->min_in < 2 && n->row->max_in < 4))
+        return false;
+    for (int k = 0; k < n->n_in; k++)
+        if (n->in[k] < 0 || l->b->tensors[n->in[k]].type != DTYPE_F32)
+            return false;
+    return true;
+}
+
 /* Operators that run in another frame when what they say about axes is said about the frame's. */
-static bool has_frames(const struct node *n)
+static bool has_frames(const struct layout *l, const struct node *n)
 {
     switch (n->op) {
+    case OP_CALL:
+        return is_broadcasting_call(l, n);
     case OP_ADD:
     case OP_MUL:
     case OP_BATCHNORM:
@@ -98,7 +112,7 @@ static void collect_wants(struct layout *l)
             w.set = true;
             for (int a = 0; a < rank; a++)
                 w.perm[a] = n->perm[out->set ? out->perm[a] : a];
-        } else if (!has_frames(n) && !is_unary(l, n, &k)) {
+        } else if (!has_frames(l, n) && !is_unary(l, n, &k)) {
             continue;
         }
         for (k = 0; k < n->n_in; k++)
@@ -130,11 +144,8 @@ static struct view operand_view(const struct layout *l, int tensor, int rank, co
 {
     struct view x = view_of(&l->v, tensor), y;
     const struct shape *own = shape_of(l, tensor);
-    if (view_is_flat(&x, own)) {
-        x = (struct view){.base = tensor, .mid = *own};
-        for (int i = 0; i < own->n; i++)
-            x.map[i] = i;
-    }
+    if (view_is_flat(&x, own))
+        x = view_of_itself(&l->v, tensor);
     y = x;
     y.mid.n = f->rank;
     for (int i = 0; i < f->rank; i++) {
@@ -154,6 +165,8 @@ static int cost_of_frame(const struct layout *l, const struct node *n, const str
     int rank = shape_of(l, n->out[0])->n, cost = cost_after(l, n->out[0], f);
     int n_in = n->op == OP_BATCHNORM ? 1 : n->n_in;
     for (int k = 0; k < n_in; k++) {
+        if (!shape_of(l, n->in[k])->n) /* fits every frame */
+            continue;
         struct view x = f ? operand_view(l, n->in[k], rank, f) : view_of(&l->v, n->in[k]);
         cost += views_costs(&l->v, &x, f ? &x.mid : shape_of(l, n->in[k]));
     }
@@ -258,6 +271,8 @@ static int run_in_frame(struct layout *l, struct node *n, const struct frame *f)
     struct view x = view_of(&l->v, n->in[f->lead]);
     int n_in = n->op == OP_BATCHNORM ? 1 : n->n_in;
     for (int k = 0; k < n_in; k++) {
+        if (!shape_of(l, n->in[k])->n)
+            continue;
         struct view y = operand_view(l, n->in[k], out.n, f);
         if (view_of(&l->v, y.base).base != y.base) /* a flat view: first as the file has it */
             y.base = views_make_tensor(&l->v, y.base);
@@ -368,7 +383,7 @@ static int defer(struct layout *l, const struct node *n)
         t = views_make_tensor(&l->v, t);
         if (t < 0)
             return -1;
-        x = view_of(&l->v, t);
+        x = view_of_itself(&l->v, t);
     }
     x = n->op == OP_TRANSPOSE ? view_transposed(&x, shape_of(l, t)->n, n->perm)
                               : view_reshaped(&l->v, &x, shape_of(l, n->out[0]));
@@ -392,7 +407,7 @@ static int walk_node(struct layout *l, struct node *n)
     if (is_unary(l, n, &k)) {
         if (sinks_below(l, n, k))
             return run_on_base(l, n, k);
-    } else if (has_frames(n) && choose_frame(l, n, &f)) {
+    } else if (has_frames(l, n) && choose_frame(l, n, &f)) {
         return run_in_frame(l, n, &f);
     }
     if (n->op == OP_GEMM && turn_columns(l, n))

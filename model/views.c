@@ -34,14 +34,17 @@ static void grow(struct views *v)
     v->cap = cap;
 }
 
-struct view view_of(const struct views *v, int tensor)
+struct view view_of_itself(const struct views *v, int tensor)
 {
-    if (tensor < v->cap && v->of[tensor].base >= 0)
-        return v->of[tensor];
     struct view x = {.base = tensor, .mid = v->b->tensors[tensor].shape};
     for (int i = 0; i < x.mid.n; i++)
         x.map[i] = i;
     return x;
+}
+
+struct view view_of(const struct views *v, int tensor)
+{
+    return tensor < v->cap && v->of[tensor].base >= 0 ? v->of[tensor] : view_of_itself(v, tensor);
 }
 
 void view_set(struct views *v, int tensor, const struct view *x)

@@ -33,6 +33,7 @@ void views_done(struct views *v);
 
 /* The view that a tensor is; a tensor that is none is a view of itself. */
 struct view view_of(const struct views *v, int tensor);
+struct view view_of_itself(const struct views *v, int tensor);
 void view_set(struct views *v, int tensor, const struct view *x);
 
 /* True when the elements of the view stand in the order of its base. */

@@ -79,8 +79,8 @@ static const char *run_Dropout(const struct op_call *c)
 }
 
 const struct op_row ops_cast[] = {
-    {"Cast", "", 1, 1, 1, 0, infer_Cast, run_Cast},
-    {"CastLike", "", 2, 2, 1, 0, infer_CastLike, run_CastLike},
+    {"Cast", "", 1, 1, 1, OP_KEEPS, infer_Cast, run_Cast},
+    {"CastLike", "", 2, 2, 1, OP_KEEPS, infer_CastLike, run_CastLike},
     {"Identity", "", 1, 1, 1, OP_RESHAPES, op_infer_same, op_run_copy},
     {"Dropout", "", 1, 3, 2, OP_RESHAPES, infer_Dropout, run_Dropout},
     {.name = NULL},

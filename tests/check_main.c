@@ -16,6 +16,7 @@
     X(ops)        \
     X(import)     \
     X(passes)     \
+    X(layout)     \
     X(dataset)    \
     X(quant)      \
     X(engine)     \

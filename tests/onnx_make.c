@@ -181,7 +181,6 @@ static void add_node(struct maker *m, const char *line)
     n->attribute = arena_new(m->a, MOST, sizeof *n->attribute);
     while (*line)
         add_attr(m, n, cut(m->a, &line, " "));
-    assert(m->graph->n_node < MOST);
     m->graph->node[m->graph->n_node++] = n;
 }
 
@@ -221,7 +220,10 @@ Onnx__ModelProto *onnx_make_model(const char *text, struct arena *a)
     m.graph->output = arena_new(a, MOST, sizeof *m.graph->output);
     m.graph->value_info = arena_new(a, MOST, sizeof *m.graph->value_info);
     m.graph->initializer = arena_new(a, MOST, sizeof *m.graph->initializer);
-    m.graph->node = arena_new(a, MOST, sizeof *m.graph->node);
+    size_t lines = 1;
+    for (const char *c = text; *c; c++)
+        lines += *c == '\n';
+    m.graph->node = arena_new(a, lines, sizeof *m.graph->node);
     while (*text)
         add_line(&m, cut(a, &text, "\n"));
     return m.model;
