@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "engine/evaluate.h"
 #include "engine/plan.h"
 #include "model/graph.h"
 #include "tests/graph_eval.h"
@@ -334,6 +335,58 @@ START_TEST(test_long_chain)
 }
 END_TEST
 
+static void source_image(void *ctx, int i, float *out)
+{
+    (void)ctx;
+    for (int k = 0; k < 24; k++)
+        out[k] = onnx_make_value(7 * i + k);
+}
+
+/* What is row-major NHWC is how the engine stores NCHW: a model that takes and gives such images runs without a step
+ * that only moves elements, in float and on codes. */
+START_TEST(test_no_copies)
+{
+    struct arena a = {0};
+    struct err e = {""};
+    size_t n;
+    unsigned char *bytes = onnx_make_bytes(
+        onnx_make_model(NHWC CONV_1 BACK("c1", "t") "Relu(t)->r\n" FORTH("r", "c2") CONV_2 BACK("c3", "y") "out y", &a), &a,
+        &n);
+    struct graph *g = graph_parse("test.onnx", bytes, n, &e);
+    ck_assert_msg(g != NULL, "%s", e.text);
+    struct image_source src = {source_image, NULL, 16};
+    struct calibration *c = evaluate_calibrate(g, &src, 16, NULL, &e);
+    ck_assert_msg(c != NULL, "%s", e.text);
+    float x[24], *out[3];
+    source_image(NULL, 3, x);
+    for (int i = 0; i < 3; i++) {
+        struct plan *plan = plan_compile_uniform(g, i ? 8 / i : 0, i ? 8 / i : 0, c, NULL, &e);
+        ck_assert_msg(plan != NULL, "%s", e.text);
+        for (int k = 0; k < plan_step_count(plan); k++) {
+            const char *kernel = plan_step(plan, k).kernel;
+            ck_assert_msg(strcmp(kernel, "copy") && strcmp(kernel, "permute"), "%s", kernel);
+        }
+        out[i] = arena_new(&a, 36, sizeof(float));
+        struct plan_context *run = plan_context_new(plan);
+        plan_run(run, x, out[i], NULL);
+        plan_context_free(run);
+        plan_free(plan);
+    }
+    assert_same(reference(bytes, n, x, &a), out[0], "NHWC", "plan");
+    float most = 0, off[3] = {0};
+    for (int k = 0; k < 36; k++) {
+        most = fmaxf(most, fabsf(out[0][k]));
+        for (int i = 1; i < 3; i++)
+            off[i] = fmaxf(off[i], fabsf(out[i][k] - out[0][k]));
+    }
+    ck_assert_msg(off[1] < 0.03f * most && off[2] < 0.5f * most, "%g %g of %g", (double)off[1], (double)off[2],
+                  (double)most);
+    calibration_free(c);
+    graph_free(g);
+    arena_done(&a);
+}
+END_TEST
+
 Suite *check_layout_suite(void)
 {
     Suite *s = suite_create("layout");
@@ -341,6 +394,7 @@ Suite *check_layout_suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, test_layout, 0, (int)(sizeof cases / sizeof *cases));
     tcase_add_test(t, test_orders);
+    tcase_add_test(t, test_no_copies);
     tcase_add_test(t, test_long_chain);
     suite_add_tcase(s, t);
     return s;
