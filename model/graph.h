@@ -89,6 +89,9 @@ struct node {
 struct layer {
     int node;
     const char *name; /* short and unique: "layer1.0.conv1"; the ONNX name is nodes[node].name */
+    /* Its other names, NULL after the last: the ONNX name where it differs, those of nodes that were fused into it, the
+     * tensor that it makes. Others may have the same. */
+    const char *const *aliases;
     const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "Gemm" */
     int64_t params;   /* weights and biases */
     int64_t macs;     /* multiply-accumulates for one image */
@@ -140,9 +143,12 @@ struct graph *graph_parse_with(const char *file, const void *bytes, size_t n, co
                                struct err *e);
 void graph_free(struct graph *g);
 
-/* Index of the layer with this short or ONNX name, or -1. */
+/* Index of the layer with this short name, else of the only one with this alias. LAYER_NONE, or LAYER_AMBIGUOUS when
+ * several have it. */
+enum { LAYER_NONE = -1, LAYER_AMBIGUOUS = -2 };
 int graph_layer_find(const struct graph *g, const char *name);
-/* The layer name most like this one (edit distance), for messages. Never NULL when there are layers. */
+/* The name most like this one (edit distance), for messages: a short name, or an alias that is far nearer. Never NULL
+ * when there are layers. */
 const char *graph_layer_nearest(const struct graph *g, const char *name);
 
 #endif

@@ -205,8 +205,17 @@ static bool frame_of_input(const struct layout *l, const struct node *n, int k, 
     return n->op != OP_BATCHNORM || (out->n >= 2 && f->map[1] == 1);
 }
 
-/* The frame with the fewest moved elements; the node's own is what others must beat, or, where the input has no other
- * reader, equal: nearer to the node before, an activation can be fused. */
+/* Nearer to the node that makes the base, n can be folded into it; else it is better where it was: nearer to the next. */
+static bool can_join(const struct layout *l, const struct node *n, int base)
+{
+    int p = l->b->tensors[base].producer;
+    if (p < 0 || (n->op != OP_CLIP && n->op != OP_ADD && n->op != OP_MUL && n->op != OP_BATCHNORM))
+        return false;
+    enum op op = l->b->nodes[p].op;
+    return op == OP_CONV || op == OP_GEMM || op == OP_ADD || op == OP_CLIP;
+}
+
+/* The frame with the fewest moved elements; the node's own is what others must beat, or equal where that helps. */
 static bool choose_frame(const struct layout *l, const struct node *n, struct frame *best)
 {
     int least = cost_of_frame(l, n, NULL);
@@ -216,8 +225,8 @@ static bool choose_frame(const struct layout *l, const struct node *n, struct fr
         if (n->in[k] < 0 || !frame_of_input(l, n, k, &f))
             continue;
         int cost = cost_of_frame(l, n, &f);
-        bool alone = n->in[k] >= l->n_tensors || l->uses[n->in[k]] == 1;
-        if (cost < least || (!found && alone && cost == least)) {
+        bool joins = l->uses[n->in[k]] == 1 && can_join(l, n, view_of(&l->v, n->in[k]).base);
+        if (cost < least || (!found && joins && cost == least)) {
             *best = f;
             found = true;
             least = cost;
@@ -322,7 +331,7 @@ static bool sinks_below(const struct layout *l, const struct node *n, int k)
     memcpy(f.map, x.map, sizeof f.map);
     int own = views_costs(&l->v, &x, s) + cost_after(l, n->out[0], NULL);
     int sunk = view_is_flat(&x, s) ? !view_in_order(&x) : cost_after(l, n->out[0], &f);
-    return sunk < own || (sunk == own && l->uses[t] == 1);
+    return sunk < own || (sunk == own && l->uses[t] == 1 && (!own || can_join(l, n, x.base)));
 }
 
 /* A product over one row does not care for the order of that row: its columns are moved here and now. */
