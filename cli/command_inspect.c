@@ -136,6 +136,11 @@ static void put_model(struct report *r, const struct graph *g)
         cJSON_AddItemToObject(input, "shape", shape);
         cJSON_AddItemToArray(inputs, input);
     }
+    cJSON *unread = cJSON_AddArrayToObject(model, "unread_inputs");
+    for (int i = 0; i < g->n_unread; i++) {
+        text_printf(&r->head, "   input %s is not read", g->unread[i]);
+        cJSON_AddItemToArray(unread, cJSON_CreateString(g->unread[i]));
+    }
     text_printf(&r->head, "   %d layers to quantize   %s params   %s MACs\n", g->n_layers,
                 text_count(g->params, params), text_count(g->macs, macs));
 }

@@ -454,6 +454,22 @@ static int *finish_list(struct graph *g, const int *list, int n, const int *map)
     return out;
 }
 
+/* Inputs that something reads. A graph of constants keeps what the file says. */
+static void finish_inputs(struct build *b, struct graph *g, const int *map)
+{
+    int *uses = build_count_uses(b), n_read = 0;
+    for (int i = 0; i < b->n_inputs; i++)
+        n_read += uses[b->inputs[i]] > 0;
+    g->inputs = finish_list(g, b->inputs, b->n_inputs, map);
+    g->unread = arena_new(&g->arena, (size_t)b->n_inputs + 1, sizeof *g->unread);
+    for (int i = 0; i < b->n_inputs; i++)
+        if (n_read && !uses[b->inputs[i]])
+            g->unread[g->n_unread++] = g->tensors[g->inputs[i]].name;
+        else
+            g->inputs[g->n_inputs++] = g->inputs[i];
+    mem_free(uses);
+}
+
 struct graph *build_finish(struct build *b)
 {
     struct graph *g = mem_new(1, sizeof *g);
@@ -461,8 +477,7 @@ struct graph *build_finish(struct build *b)
     int *map = mem_new((size_t)b->n_tensors, sizeof *map);
     finish_tensors(b, g, needed, map);
     finish_nodes(b, g, map);
-    g->n_inputs = b->n_inputs;
-    g->inputs = finish_list(g, b->inputs, b->n_inputs, map);
+    finish_inputs(b, g, map);
     g->n_outputs = b->n_outputs;
     g->outputs = finish_list(g, b->outputs, b->n_outputs, map);
     g->file = arena_strdup(&g->arena, b->file);

@@ -110,6 +110,8 @@ struct graph {
     struct node *nodes;
     int n_nodes;
     int *inputs, n_inputs; /* tensors that must be fed */
+    const char **unread;   /* [n_unread] inputs of the file that nothing reads: nobody has to feed them */
+    int n_unread;
     int *outputs, n_outputs;
     struct layer *layers;
     int n_layers;

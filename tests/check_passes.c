@@ -252,6 +252,30 @@ START_TEST(test_renamed_output)
 }
 END_TEST
 
+/* An input that nothing reads needs no value; the constants and nodes that nobody reads are gone. */
+START_TEST(test_dead)
+{
+    struct arena a = {0};
+    struct graph *g = import_text("in u 1,2\nin x 1,3\nin v 4\nconst w 3,2\nconst q 7\nMatMul(x,w)->y\nAdd(u,k)->z\n"
+                                  "const k 2\nNeg(v)->n\nout y",
+                                  &a);
+    ck_assert_int_eq(g->n_inputs, 1);
+    ck_assert_str_eq(g->tensors[g->inputs[0]].name, "x");
+    ck_assert_int_eq(g->n_unread, 2);
+    ck_assert_str_eq(g->unread[0], "u");
+    ck_assert_str_eq(g->unread[1], "v");
+    ck_assert_int_eq(g->n_nodes, 1);
+    for (int i = 0; i < g->n_tensors; i++)
+        ck_assert(strcmp(g->tensors[i].name, "q") && strcmp(g->tensors[i].name, "k") && strcmp(g->tensors[i].name, "z"));
+    graph_free(g);
+    g = import_text("in x 1,3\nconst w 3\nNeg(w)->y\nout y", &a);
+    ck_assert_int_eq(g->n_inputs, 1);
+    ck_assert_int_eq(g->n_unread, 0);
+    graph_free(g);
+    arena_done(&a);
+}
+END_TEST
+
 static char *data_path(const char *name)
 {
     const char *root = getenv("BITFADER_TEST_DATA");
@@ -432,6 +456,7 @@ Suite *check_passes_suite(void)
     tcase_add_test(t, test_layers);
     tcase_add_test(t, test_fused_names);
     tcase_add_test(t, test_renamed_output);
+    tcase_add_test(t, test_dead);
     tcase_add_loop_test(t, test_real_model, 0, (int)(sizeof reals / sizeof reals[0]));
     tcase_add_test(t, test_folded_as_exporter_does);
     tcase_add_loop_test(t, test_zoo, 0, (int)(sizeof zoo / sizeof zoo[0]));
