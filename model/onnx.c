@@ -113,7 +113,8 @@ static int read_external(struct onnx_model *m, const Onnx__TensorProto *p, struc
     size_t size = onnx_dtype(t->onnx_type) == DTYPE_NONE ? 0
                   : is_half(t->onnx_type)                ? 2
                                                          : dtype_size(onnx_dtype(t->onnx_type));
-    int64_t needed = shape_count(&t->shape) * (int64_t)size;
+    int64_t needed = dtype_is_nibble(onnx_dtype(t->onnx_type)) ? (shape_count(&t->shape) + 1) / 2
+                                                               : shape_count(&t->shape) * (int64_t)size;
     if (!m->folder)
         return err_set(e, "its data is in another file, which is only read beside a model that is a file");
     if (!location || !*location || *location == '/' || offset < 0)
@@ -392,6 +393,24 @@ static bool is_native(const uint8_t *p, size_t size)
     return probe.first == 1 && (uintptr_t)p % size == 0;
 }
 
+/* Two 4-bit values a byte, the first in its lower half. */
+static int read_nibbles(const struct onnx_tensor *t, struct arena *a, struct array *out, struct err *e)
+{
+    const Onnx__TensorProto *p = t->proto;
+    int64_t count = shape_count(&out->shape);
+    size_t packed = ((size_t)count + 1) / 2, have = t->raw_n ? t->raw_n : p->n_int32_data;
+    if (have != packed)
+        return err_set(e, "its data has %zu bytes, its shape asks for %zu", have, packed);
+    uint8_t *to = out->data = arena_new(a, (size_t)count + 1, 1);
+    for (int64_t i = 0; i < count; i++) {
+        uint8_t pair = t->raw_n ? t->raw[i / 2] : (uint8_t)p->int32_data[i / 2];
+        to[i] = i % 2 ? pair >> 4 : pair & 15;
+        if (out->type == DTYPE_I4 && to[i] > 7)
+            to[i] |= 0xf0;
+    }
+    return 0;
+}
+
 int onnx_tensor_read(const struct onnx_tensor *t, struct arena *a, struct array *out, struct err *e)
 {
     const Onnx__TensorProto *p = t->proto;
@@ -399,6 +418,9 @@ int onnx_tensor_read(const struct onnx_tensor *t, struct arena *a, struct array 
     int64_t count = shape_count(&t->shape);
     if (type == DTYPE_NONE)
         return err_set(e, "its data type %d is not supported", t->onnx_type);
+    *out = (struct array){.type = type, .shape = t->shape};
+    if (dtype_is_nibble(type))
+        return read_nibbles(t, a, out, e);
     bool halves = is_half(t->onnx_type), raw = t->raw_n > 0;
     size_t size = dtype_size(type), stored = halves ? 2 : size;
     if (raw && t->raw_n != (size_t)count * stored)
@@ -406,7 +428,6 @@ int onnx_tensor_read(const struct onnx_tensor *t, struct arena *a, struct array 
     if (!raw && typed_count(p, t->onnx_type) != (size_t)count)
         return err_set(e, "its data has %zu values, its shape asks for %lld", typed_count(p, t->onnx_type),
                        (long long)count);
-    *out = (struct array){.type = type, .shape = t->shape};
     if (raw && is_native(t->raw, size) && !halves && type != DTYPE_BOOL) { /* large weights are not copied here */
         out->data = (void *)t->raw;
         return 0;

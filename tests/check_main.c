@@ -14,6 +14,7 @@
     X(vec)        \
     X(kernels)    \
     X(ops)        \
+    X(opsets)     \
     X(import)     \
     X(passes)     \
     X(layout)     \
