@@ -27,7 +27,7 @@ struct tensor {
 /* Operators as the engine sees them. Rows of op_table (model/ops.c) give ONNX name, arity, import and shape functions.
  */
 enum op {
-    OP_CONV, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
+    OP_CONV = 1, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
     OP_GEMM, /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
                 bias [n] or -1; also MatMul with a constant */
     OP_ADD,  /* broadcasting; clamped to act_lo..act_hi */
