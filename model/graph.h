@@ -28,10 +28,10 @@ struct tensor {
  */
 enum op {
     OP_CONV = 1, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
-    OP_GEMM, /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
-                bias [n] or -1; also MatMul with a constant */
-    OP_ADD,  /* broadcasting; clamped to act_lo..act_hi */
-    OP_MUL,  /* broadcasting */
+    OP_GEMM,     /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
+                    bias [n] or -1; also MatMul with a constant */
+    OP_ADD,      /* broadcasting; clamped to act_lo..act_hi */
+    OP_MUL,      /* broadcasting */
     OP_BATCHNORM,  /* in: x, scale, shift (constants per channel: y = x * scale + shift): only where it cannot be folded
                     */
     OP_CLIP,       /* act_lo..act_hi: Relu, Clip; only where it cannot be fused */
@@ -70,8 +70,8 @@ struct node {
     int *in, *out;
     struct window window;
     int groups;
-    float act_lo, act_hi; /* clamp of the output, -INFINITY..INFINITY when none */
-    const char *act_name; /* name of the node that was fused as clamp, or NULL */
+    float act_lo, act_hi;          /* clamp of the output, -INFINITY..INFINITY when none */
+    const char *act_name;          /* name of the node that was fused as clamp, or NULL */
     const struct node_name *fused; /* ONNX nodes that went into this one, in the order of the file */
     bool helper;                   /* one of several that an ONNX node became: the name is made up */
     float alpha;

@@ -139,8 +139,8 @@ int lower_clip(struct build *b, const struct source *s)
     return add_clip(b, s, lo, hi);
 }
 
-/* Max and Min with a number are the halves of a clamp: how Relu6 is written without an operator of its own. One input is
- * that input. */
+/* Max and Min with a number are the halves of a clamp: how Relu6 is written without an operator of its own. One input
+ * is that input. */
 static int lower_extreme(struct build *b, const struct source *s, bool max)
 {
     const struct shape *xs = &b->tensors[s->in[0]].shape;

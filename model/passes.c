@@ -86,14 +86,13 @@ static bool match_gate(struct build *b, const int *uses, struct node *n, int gat
     float more, f;
     split_factor(b, uses, n, gate, &y, &more, &after);
     struct node *add = passes_sole_producer(b, uses, after ? after : n, after ? 0 : gate);
-    if (!add || add->op != OP_ADD || !build_floats(b, add->in[1]) ||
-        shape_count(&b->tensors[add->in[1]].shape) != 1 || add->act_lo != 0)
+    if (!add || add->op != OP_ADD || !build_floats(b, add->in[1]) || shape_count(&b->tensors[add->in[1]].shape) != 1 ||
+        add->act_lo != 0)
         return false;
     g *= more;
     split_factor(b, uses, add, 0, &x, &f, &before);
     if (x != n->in[!gate] || !is_near(f * g, 1.0f / 6) || !is_near(build_floats(b, add->in[1])[0] * g, 0.5f) ||
-        !is_near(add->act_hi * g, 1) ||
-        !shape_equal(&b->tensors[x].shape, &b->tensors[n->out[0]].shape))
+        !is_near(add->act_hi * g, 1) || !shape_equal(&b->tensors[x].shape, &b->tensors[n->out[0]].shape))
         return false;
     struct node *gone[] = {before, add, after};
     for (int i = 0; i < 3; i++)

@@ -55,8 +55,8 @@ static bool is_unary(const struct layout *l, const struct node *n, int *k)
         any = *k < 0;
         *k = i;
     }
-    return any && *k >= 0 && l->b->tensors[n->in[*k]].type == DTYPE_F32 &&
-           l->b->tensors[n->out[0]].type == DTYPE_F32 && shape_equal(shape_of(l, n->in[*k]), shape_of(l, n->out[0]));
+    return any && *k >= 0 && l->b->tensors[n->in[*k]].type == DTYPE_F32 && l->b->tensors[n->out[0]].type == DTYPE_F32 &&
+           shape_equal(shape_of(l, n->in[*k]), shape_of(l, n->out[0]));
 }
 
 /* A call of an operator that works element by element on inputs that broadcast. */
@@ -194,7 +194,8 @@ static bool frame_of_input(const struct layout *l, const struct node *n, int k, 
 {
     const struct shape *out = shape_of(l, n->out[0]), *own = shape_of(l, n->in[k]);
     const struct view x = view_of(&l->v, n->in[k]);
-    bool follows = n->op == OP_CONCAT || n->op == OP_PAD || n->op == OP_SLICE ? own->n == out->n : shape_equal(own, out);
+    bool follows =
+        n->op == OP_CONCAT || n->op == OP_PAD || n->op == OP_SLICE ? own->n == out->n : shape_equal(own, out);
     if (x.base == n->in[k] || l->b->tensors[x.base].data || !follows || view_is_flat(&x, own))
         return false;
     *f = (struct frame){.rank = shape_of(l, x.base)->n, .lead = k};
@@ -205,7 +206,8 @@ static bool frame_of_input(const struct layout *l, const struct node *n, int k, 
     return n->op != OP_BATCHNORM || (out->n >= 2 && f->map[1] == 1);
 }
 
-/* Nearer to the node that makes the base, n can be folded into it; else it is better where it was: nearer to the next. */
+/* Nearer to the node that makes the base, n can be folded into it; else it is better where it was: nearer to the next.
+ */
 static bool can_join(const struct layout *l, const struct node *n, int base)
 {
     int p = l->b->tensors[base].producer;
