@@ -39,6 +39,7 @@ struct source {
     const char *name; /* never empty */
     const int *in;    /* tensor indices, -1 for those left out */
     int n_in;
+    const struct op_call *call; /* with what its row in ops/ inferred; NULL before that */
 };
 
 /* "FILE: node "NAME": message", or "tensor" where the source has no node. Returns -1. */

@@ -30,6 +30,9 @@ enum op {
     OP_CONV, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
     OP_GEMM, /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
                 bias [n] or -1; also MatMul with a constant */
+    OP_CONV_TRANSPOSE, /* in: x, w [cout][cin/groups][kh][kw] (exchanged at import), bias or -1. Output (y, x) gets tap
+                          (i, j) of the input at (y + pad_top - i * dilation) / stride where that is whole */
+    OP_MATMUL,         /* in: a [..][m][k], b [..][k][n], neither constant; leading dimensions broadcast */
     OP_ADD,  /* broadcasting; clamped to act_lo..act_hi */
     OP_MUL,  /* broadcasting */
     OP_BATCHNORM,  /* in: x, scale, shift (constants per channel: y = x * scale + shift): only where it cannot be folded
@@ -82,10 +85,14 @@ struct node {
 struct layer {
     int node;
     const char *name; /* short and unique: "layer1.0.conv1"; the ONNX name is nodes[node].name */
-    const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "Gemm" */
+    const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "TConv" (transposed), "Gemm", "MatMul" (of two
+                         activations), "LSTM", "GRU", "RNN" */
     int64_t params;   /* weights and biases */
     int64_t macs;     /* multiply-accumulates for one image */
-    int cout, k;      /* output channels; weights per output channel */
+    int cout, k;      /* output channels; weights per output channel, of all matrices; MatMul: n and k */
+    int n_weights;    /* weight matrices: 0 for a product of two activations (its second input takes the bits of
+                         weights), 2 for recurrent layers (input and state), else 1. They are inputs 1.. of the node */
+    int n_bias;       /* values of the bias, 0 where there is none */
     int group;        /* layers that read the same tensor have the same group and agree on activation bits */
 };
 

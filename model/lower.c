@@ -10,6 +10,7 @@ static const struct lower_row rows[] = {
     {"Clip", lower_clip},
     {"Concat", lower_concat},
     {"Conv", lower_conv},
+    {"ConvTranspose", lower_conv_transpose},
     {"Div", lower_div},
     {"Gemm", lower_gemm},
     {"GlobalAveragePool", lower_global_average_pool},

@@ -20,6 +20,11 @@ static void absorb_consumer(struct build *b, struct node *first, struct node *la
     last->op = OP_COUNT;
 }
 
+static bool is_convolution(const struct node *n)
+{
+    return n->op == OP_CONV || n->op == OP_CONV_TRANSPOSE;
+}
+
 static bool is_clamped(const struct node *n)
 {
     return n->act_lo != -INFINITY || n->act_hi != INFINITY;
@@ -66,14 +71,14 @@ struct line {
 static bool line_of_node(const struct build *b, const struct node *n, const struct node *layer, struct line *l)
 {
     const struct shape *y = &b->tensors[layer->out[0]].shape;
-    int channel_axis = layer->op == OP_CONV ? 2 : 0; /* from the end: [1][c][h][w], [..][n] */
+    int channel_axis = is_convolution(layer) ? 2 : 0; /* from the end: [1][c][h][w], [..][n] */
     int64_t channels = b->tensors[layer->in[1]].shape.d[0];
     *l = (struct line){0};
     if (!shape_equal(y, &b->tensors[n->out[0]].shape))
         return false;
     if (n->op == OP_BATCHNORM) {
         *l = (struct line){build_floats(b, n->in[1]), build_floats(b, n->in[2]), 1, 1};
-        return layer->op == OP_CONV || y->n == 2;
+        return is_convolution(layer) || y->n == 2;
     }
     if ((n->op != OP_MUL && n->op != OP_ADD) || !b->tensors[n->in[1]].data)
         return false;
@@ -129,7 +134,8 @@ static int fold_line(struct build *b, const int *uses, struct node *n)
 {
     struct node *layer = sole_producer(b, uses, n, 0);
     struct line l;
-    if (!layer || (layer->op != OP_CONV && layer->op != OP_GEMM) || is_clamped(layer) || !line_of_node(b, n, layer, &l))
+    if (!layer || (!is_convolution(layer) && layer->op != OP_GEMM) || is_clamped(layer) ||
+        !line_of_node(b, n, layer, &l))
         return 0;
     const struct onnx_node as = {.op_type = layer->op_type};
     const struct source s = {.node = &as, .name = layer->name};
@@ -150,7 +156,7 @@ static float clamp(float v, float lo, float hi)
 static void fuse_clip(struct build *b, const int *uses, struct node *n)
 {
     struct node *p = sole_producer(b, uses, n, 0);
-    if (!p || (p->op != OP_CONV && p->op != OP_GEMM && p->op != OP_ADD && p->op != OP_CLIP))
+    if (!p || (!is_convolution(p) && p->op != OP_GEMM && p->op != OP_ADD && p->op != OP_CLIP))
         return;
     p->act_lo = clamp(p->act_lo, n->act_lo, n->act_hi);
     p->act_hi = clamp(p->act_hi, n->act_lo, n->act_hi);

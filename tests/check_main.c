@@ -13,12 +13,14 @@
     X(isa)        \
     X(vec)        \
     X(kernels)    \
+    X(matmul)     \
     X(ops)        \
     X(import)     \
     X(passes)     \
     X(dataset)    \
     X(quant)      \
     X(engine)     \
+    X(layers)     \
     X(profile)    \
     X(solve)      \
     X(estimate)   \
