@@ -233,7 +233,7 @@ START_TEST(test_external_data)
                 {"w.bin", "12", "24", "ends at byte 36 of a file of 32"},
                 {"w.bin", "8", "20", "20 bytes, its shape asks for 24"},
                 {"w.bin", "-8", "24", "where its data is"},
-                {"w.bin", "9223372036854775807", "24", "ends at byte"},
+                {"w.bin", "9223372036854775807", "24", "where its data is"},
                 {"../w.bin", "8", "24", "outside of the model's folder"},
                 {"link.bin", "8", "24", "outside of the model's folder"},
                 {"/etc/passwd", "8", "24", "where its data is"},
