@@ -26,6 +26,8 @@ int build_fail(struct build *b, const struct source *s, const char *format, ...)
     va_start(ap, format);
     vsnprintf(message, sizeof message, format, ap);
     va_end(ap);
+    for (char *c = message; *c; c++) /* strings of the file are in it */
+        *c = *c < 0x20 || *c > 0x7e ? '?' : *c;
     return err_set(b->e, "%s: %s \"%s\": %s", b->file, s->node ? "node" : "tensor", onnx_name_show(&b->arena, s->name),
                    message);
 }

@@ -283,6 +283,7 @@ static int import_if(struct build *b, struct source *s)
 struct loop {
     struct onnx_model *body;
     int n_carried, n_scans, turn;
+    int first;    /* the first tensor that its turns make */
     int *carried; /* tensors, [n_carried] */
     int **scans;  /* [n_scans][TURNS_MAX] */
     int64_t go_on;
@@ -388,10 +389,21 @@ static int join_scan(struct build *b, const struct source *s, struct loop *l, in
     return axes < 0 ? -1 : import_made(b, &join, parts, 13);
 }
 
+/* Tensor t, made in a turn, is output k of the node: it gets that name, where it has not got another output's. */
+static void give_output(struct build *b, const struct source *s, const struct loop *l, bool *named, int k, int t)
+{
+    build_bind(b, s, k, t);
+    if (t < l->first || !*s->node->out[k] || named[t - l->first])
+        return;
+    b->tensors[t].name = s->node->out[k];
+    named[t - l->first] = true;
+}
+
 static int finish_loop(struct build *b, const struct source *s, struct loop *l)
 {
+    bool *named = arena_new(&b->arena, (size_t)(b->n_tensors - l->first) + 1, sizeof *named);
     for (int k = 0; k < l->n_carried && k < s->node->n_out; k++)
-        build_bind(b, s, k, l->carried[k]);
+        give_output(b, s, l, named, k, l->carried[k]);
     for (int k = 0; k < l->n_scans; k++)
         if (*s->node->out[l->n_carried + k] && join_scan(b, s, l, k))
             return -1;
@@ -412,6 +424,7 @@ static int unroll(struct build *b, const struct source *s, struct loop *l, bool 
     for (int k = 0; k < l->n_carried; k++)
         if ((l->carried[k] = s->in[2 + k]) < 0)
             return build_fail(b, s, "input %d is missing", 2 + k);
+    l->first = b->n_tensors;
     struct scope scope; /* what every turn sees */
     scope_begin(b, &scope, false);
     int rc = add_initializers(b, s, l->body, &scope) || run_turns(b, s, l, counted, turns) || finish_loop(b, s, l);

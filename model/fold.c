@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-static const double WORK_LIMIT = 2147483648.0;        /* steps in all: seconds */
+static const double WORK_LIMIT = 8589934592.0;        /* multiplications in all: seconds */
+static const double ELEMENT = 8;                      /* of them, for an element moved or computed by itself */
 static const int64_t BYTES_FREE = (int64_t)512 << 20; /* of constants, and FACTOR times what the file itself holds */
 enum { ELEMENTS_MAX = 1 << 26, FACTOR = 8 };          /* elements of one array */
 
@@ -65,7 +66,7 @@ double fold_work(const struct op_call *c)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!strcmp(rows[i].name, c->row->name))
             cost = cost_of(c, rows[i].cost);
-    return in + out * cost;
+    return ELEMENT * (in + out) + out * (cost - 1);
 }
 
 bool fold_allowed(struct build *b, const struct op_call *c)

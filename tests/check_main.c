@@ -15,6 +15,7 @@
     X(kernels)    \
     X(ops)        \
     X(import)     \
+    X(control)    \
     X(passes)     \
     X(dataset)    \
     X(quant)      \
