@@ -2,7 +2,7 @@
  *
  * The graph: an ONNX model after import. Nodes stand in topological order, every tensor has a shape, what could be
  * computed at import time is a constant, batch-norm is folded and clamps are fused. Shapes are those of one image
- * (batch dimension 1). Everything lives in the graph's arena.
+ * (batch dimension 1). Everything lives until graph_free.
  *
  * Invariants: node inputs and outputs are indices of tensors; -1 is an absent optional input. A tensor has data, or a
  * producer, or is a graph input. Constants are row-major.
@@ -98,6 +98,8 @@ struct layer {
 
 struct graph {
     struct arena arena;
+    void **blocks; /* data of constants, beside the arena */
+    int n_blocks;
     const char *file;     /* as given */
     char fingerprint[40]; /* "xxh3-" + 32 hex digits of the file's bytes */
     int64_t opset, ir_version;
@@ -118,8 +120,9 @@ struct graph {
 /* What the caller knows better than the file. */
 struct graph_input {
     const char *name;
-    struct shape shape; /* n < 0: as the file says */
-    struct array value; /* fixed: it is a constant from here on. DTYPE_NONE: not */
+    struct shape shape;  /* n < 0: as the file says */
+    struct array value;  /* fixed: it is a constant from here on. DTYPE_NONE: not */
+    const char *numbers; /* the same as text, of whatever type the input has: "16000", "1,2,3". NULL: not */
 };
 struct graph_options {
     bool keep_batch; /* a batch dimension that the file fixes stays; otherwise it is taken as 1 */

@@ -95,18 +95,15 @@ static bool line_of_node(const struct build *b, const struct node *n, const stru
 
 static int scale_weights(struct build *b, const struct source *s, struct node *layer, const struct line *l)
 {
-    const struct tensor *w = &b->tensors[layer->in[1]];
-    struct shape shape = w->shape;
-    const float *from = w->data;
-    int64_t channels = shape.d[0], k = shape_count(&shape) / channels;
     void *data;
-    int t = build_constant(b, s, w->name, DTYPE_F32, &shape, &data);
-    if (t < 0)
+    int w = build_writable(b, s, layer, 1, &data);
+    if (w < 0)
         return -1;
+    const struct shape *shape = &b->tensors[w].shape;
+    int64_t channels = shape->d[0], k = shape_count(shape) / channels;
     for (int64_t c = 0; c < channels; c++)
         for (int64_t i = 0; i < k; i++)
-            ((float *)data)[c * k + i] = from[c * k + i] * l->scale[c * l->scale_step];
-    layer->in[1] = t;
+            ((float *)data)[c * k + i] *= l->scale[c * l->scale_step];
     return 0;
 }
 

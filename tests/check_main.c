@@ -16,6 +16,7 @@
     X(matmul)     \
     X(ops)        \
     X(import)     \
+    X(control)    \
     X(passes)     \
     X(dataset)    \
     X(quant)      \
