@@ -36,63 +36,85 @@ static int open_to_read(const char *path, struct stat *st, struct err *e)
     return fd;
 }
 
-/* Everything that zlib gives, into a buffer that grows. gzread passes plain bytes through. */
-static char *read_all(gzFile z, const char *path, size_t limit, size_t hint, size_t *size, struct err *e)
-{
-    size_t cap = hint < CHUNK ? CHUNK : hint, n = 0;
-    char *data = mem_new(cap + 1, 1);
-    for (;;) {
-        if (n == cap) {
-            data = mem_resize(data, n, 2 * cap + 1, 1);
-            cap *= 2;
-        }
-        size_t room = cap - n;
-        int got = gzread(z, data + n, room > INT_MAX / 2 ? INT_MAX / 2 : (unsigned)room);
-        if (got < 0) {
-            int code;
-            const char *why = gzerror(z, &code);
-            err_set(e, "%s: cannot be read: %s", path, code == Z_ERRNO ? strerror(errno) : why);
-            break;
-        }
-        if (got == 0) {
-            *size = n;
-            data[n] = '\0';
-            return data;
-        }
-        n += (size_t)got;
-        if (n > limit) {
-            err_set(e, "%s: is larger than %zu bytes", path, limit);
-            break;
-        }
-    }
-    mem_free(data);
-    return NULL;
-}
+struct file_stream {
+    gzFile z; /* passes plain bytes through */
+    const char *name;
+};
 
-void *file_read(const char *path, size_t limit, size_t *size, struct err *e)
+struct file_stream *file_stream_open(const char *path, int64_t *size, struct err *e)
 {
     struct stat st;
     int fd = open_to_read(path, &st, e);
     if (fd < 0)
         return NULL;
-    path = file_name(path);
     gzFile z = gzdopen(fd, "rb");
     if (!z) {
         close(fd);
-        err_set(e, "%s: cannot be read: out of memory", path);
+        err_set(e, "%s: cannot be read: out of memory", file_name(path));
         return NULL;
     }
     gzbuffer(z, CHUNK);
+    struct file_stream *s = mem_new(1, sizeof *s);
+    *s = (struct file_stream){z, file_name(path)};
+    bool whole = S_ISREG(st.st_mode) && strcmp(path, FILE_STDIN); /* standard input may stand anywhere in a file */
+    *size = whole && gzdirect(z) ? (int64_t)st.st_size : -1;
+    return s;
+}
+
+int64_t file_stream_read(struct file_stream *s, void *to, size_t n, struct err *e)
+{
+    size_t done = 0;
+    while (done < n) {
+        size_t room = n - done;
+        int got = gzread(s->z, (char *)to + done, room > INT_MAX / 2 ? INT_MAX / 2 : (unsigned)room);
+        if (got < 0) {
+            int code;
+            const char *why = gzerror(s->z, &code);
+            return err_set(e, "%s: cannot be read: %s", s->name, code == Z_ERRNO ? strerror(errno) : why);
+        }
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    return (int64_t)done;
+}
+
+int file_stream_close(struct file_stream *s, struct err *e)
+{
+    if (!s)
+        return 0;
+    int rc = 0;
+    if (gzclose(s->z) != Z_OK)
+        rc = err_set(e, "%s: gzip data ends too early (truncated file)", s->name);
+    mem_free(s);
+    return rc;
+}
+
+void *file_read(const char *path, size_t limit, size_t *size, struct err *e)
+{
+    int64_t known, got;
+    struct file_stream *s = file_stream_open(path, &known, e);
+    if (!s)
+        return NULL;
     /* One byte more than the file has: the read that finds the end needs no larger buffer. */
-    size_t hint = S_ISREG(st.st_mode) && (uintmax_t)st.st_size <= limit ? (size_t)st.st_size + 1 : 0;
-    char *data = read_all(z, path, limit, hint, size, e);
-    /* The end of a gzip file that was cut off is only told here. */
-    int closed = gzclose(z);
-    if (data && closed != Z_OK) {
-        err_set(e, "%s: gzip data ends too early (truncated file)", path);
+    size_t cap = known >= 0 && (size_t)known <= limit ? (size_t)known + 1 : CHUNK, n = 0;
+    char *data = mem_new(cap + 1, 1);
+    while ((got = file_stream_read(s, data + n, cap - n, e)) > 0) {
+        n += (size_t)got;
+        if (n > limit)
+            got = err_set(e, "%s: is larger than %zu bytes", file_name(path), limit);
+        if (got < 0 || n < cap)
+            break;
+        data = mem_resize(data, n, 2 * cap + 1, 1);
+        cap *= 2;
+    }
+    bool failed = got < 0;
+    if (file_stream_close(s, failed ? NULL : e) || failed) {
         mem_free(data);
         return NULL;
     }
+    *size = n;
+    data[n] = '\0';
     return data;
 }
 

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -17,6 +18,13 @@ const char *file_name(const char *path); /* as messages call it */
  * size does not count. Refuses more than limit bytes. The caller frees with mem_free. NULL on failure; the message
  * names the file. */
 void *file_read(const char *path, size_t limit, size_t *size, struct err *e);
+
+/* The same in pieces. *size: what will come, where that is known (a plain file), else -1. */
+struct file_stream *file_stream_open(const char *path, int64_t *size, struct err *e);
+/* Up to n bytes: how many, less only at the end; -1 on failure. */
+int64_t file_stream_read(struct file_stream *s, void *to, size_t n, struct err *e);
+/* -1 when gzip data was cut off, which is only told here; frees either way. NULL is fine. */
+int file_stream_close(struct file_stream *s, struct err *e);
 
 /* Writes beside the target, syncs, renames. Keeps the old file as PATH.bak when backup is set. On failure the target is
  * untouched and nothing is left behind. A symbolic link is followed; the mode of an existing file is kept. */

@@ -23,7 +23,7 @@ void mem_on_exhausted(void (*restore)(void))
     exhausted_hook = restore;
 }
 
-static void die_exhausted(void)
+void mem_exhausted(void)
 {
     static const char line[] = "bitfader: out of memory\n";
     if (exhausted_hook)
@@ -37,18 +37,23 @@ static size_t bytes_of(size_t n, size_t size)
 {
     size_t total;
     if (__builtin_mul_overflow(n, size, &total) || total > SIZE_MAX - 2 * (size_t)ALIGN)
-        die_exhausted();
+        mem_exhausted();
     return (total + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+void *mem_new_unset(size_t n, size_t size)
+{
+    size_t total = bytes_of(n, size);
+    void *p = aligned_alloc(ALIGN, total ? total : (size_t)ALIGN);
+    if (!p)
+        mem_exhausted();
+    return p;
 }
 
 void *mem_new(size_t n, size_t size)
 {
     size_t total = bytes_of(n, size);
-    void *p = aligned_alloc(ALIGN, total ? total : (size_t)ALIGN);
-    if (!p)
-        die_exhausted();
-    memset(p, 0, total ? total : (size_t)ALIGN);
-    return p;
+    return memset(mem_new_unset(n, size), 0, total ? total : (size_t)ALIGN);
 }
 
 void *mem_resize(void *p, size_t old_n, size_t new_n, size_t size)

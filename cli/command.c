@@ -16,9 +16,10 @@
 #define BITS_PROFILE \
     (OPTION_BIT(OPTION_PROFILE) | OPTION_BIT(OPTION_SET) | OPTION_BIT(OPTION_LOCK) | OPTION_BIT(OPTION_REBIND))
 #define BITS_BUDGET (OPTION_BIT(OPTION_BUDGET))
+#define BITS_INPUTS (OPTION_BIT(OPTION_SHAPE) | OPTION_BIT(OPTION_VALUE))
 #define BITS_SESSION                                                                                                 \
     (OPTION_BIT(OPTION_DATA) | OPTION_BIT(OPTION_CALIB_N) | OPTION_BIT(OPTION_TARGET) | OPTION_BIT(OPTION_THREADS) | \
-     OPTION_BIT(OPTION_SHAPE) | OPTION_BIT(OPTION_SEED) | OPTION_BIT(OPTION_ISA) | OPTION_BIT(OPTION_NO_CACHE) |     \
+     BITS_INPUTS | OPTION_BIT(OPTION_SEED) | OPTION_BIT(OPTION_ISA) | OPTION_BIT(OPTION_NO_CACHE) |                  \
      OPTION_BIT(OPTION_PROGRESS))
 #define BITS_SCREEN (OPTION_BIT(OPTION_COLOR) | OPTION_BIT(OPTION_GLYPHS) | OPTION_BIT(OPTION_LIGHT))
 
@@ -27,7 +28,7 @@ const struct command command_table[] = {
      "Needs a terminal. 'bitfader MODEL' is short for it where MODEL has a '/' or ends in .onnx.\n", 1, 1,
      BITS_ALWAYS | BITS_SESSION | BITS_PROFILE | BITS_BUDGET | BITS_SCREEN, command_open},
     {"inspect", NULL, "MODEL", "layers, shapes, parameters, MACs: what can be quantized", NULL, 1, 1,
-     BITS_ALWAYS | BITS_TABLE | OPTION_BIT(OPTION_SHAPE), command_inspect},
+     BITS_ALWAYS | BITS_TABLE | BITS_INPUTS, command_inspect},
     {"analyze", "sensitivity", "MODEL -d DATASET", "how much each layer hurts at each width",
      "One layer at a time at each width, the others at w8a8: the KL divergence of the network's output on calibration\n"
      "images, converted to accuracy points. Machine forms also have the divergence itself, in nats.\n",
@@ -54,7 +55,7 @@ const struct command command_table[] = {
      "check  says whether the file is a profile of this model\n"
      "show   prints every layer's precision\n"
      "set    applies --set and --lock, and saves to -o, else over the file, which is kept as .bak\n",
-     2, 2, BITS_ALWAYS | BITS_TABLE | BITS_PROFILE | BITS_BUDGET | OPTION_BIT(OPTION_SHAPE), command_profile},
+     2, 2, BITS_ALWAYS | BITS_TABLE | BITS_PROFILE | BITS_BUDGET | BITS_INPUTS, command_profile},
     {"shot", NULL, "MODEL", "print the desk as text",
      "Without a terminal, at any size, with what the cache knows; nothing slow is started.\n", 1, 1,
      BITS_ALWAYS | BITS_SESSION | BITS_PROFILE | BITS_BUDGET | OPTION_BIT(OPTION_GLYPHS) | OPTION_BIT(OPTION_SIZE) |

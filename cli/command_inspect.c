@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/command.h"
 #include "cli/report.h"
 #include "model/graph.h"
+#include "model/names.h"
 
 static const struct column columns[] = {
     {"index", "#", COLUMN_NUMBER},
@@ -90,24 +92,27 @@ static void add_row(struct table *t, const struct graph *g, int layer)
 static void put_others(struct report *r, const struct graph *g)
 {
     cJSON *others = cJSON_AddObjectToObject(r->json, "other_operators");
+    bool *is_layer = mem_new((size_t)g->n_nodes, sizeof *is_layer);
+    int *counts = mem_new((size_t)g->n_nodes, sizeof *counts); /* at the first node of each operator */
+    struct names first = {0};
+    for (int i = 0; i < g->n_layers; i++)
+        is_layer[g->layers[i].node] = true;
     for (int i = 0; i < g->n_nodes; i++) {
-        const char *type = g->nodes[i].op_type;
-        int count = 0, first = i;
-        for (int k = 0; k < g->n_nodes; k++) {
-            bool is_layer = false;
-            for (int l = 0; l < g->n_layers && !is_layer; l++)
-                is_layer = g->layers[l].node == k;
-            if (is_layer || strcmp(g->nodes[k].op_type, type))
-                continue;
-            first = count++ ? first : k;
-        }
-        if (!count || first != i)
+        int at = is_layer[i] ? -1 : names_put(&first, g->nodes[i].op_type, i);
+        counts[at < 0 ? i : at] += !is_layer[i];
+    }
+    for (int i = 0; i < g->n_nodes; i++) {
+        if (!counts[i])
             continue;
-        text_printf(&r->foot, "%s%d %s", r->foot.n ? ", " : "without a precision of their own: ", count, type);
-        cJSON_AddNumberToObject(others, type, count);
+        const char *type = g->nodes[i].op_type;
+        text_printf(&r->foot, "%s%d %s", r->foot.n ? ", " : "without a precision of their own: ", counts[i], type);
+        cJSON_AddNumberToObject(others, type, counts[i]);
     }
     if (r->foot.n)
         text_put(&r->foot, "\n");
+    names_done(&first);
+    mem_free(counts);
+    mem_free(is_layer);
 }
 
 static void put_model(struct report *r, const struct graph *g)
@@ -151,7 +156,7 @@ int command_inspect(const struct options *o)
     int status = report_check_output(o, o->output);
     if (status)
         return status;
-    const struct graph_options go = {.inputs = o->shapes, .n_inputs = o->n_shapes};
+    const struct graph_options go = {.inputs = o->inputs, .n_inputs = o->n_inputs};
     struct graph *g = graph_load_with(o->arguments.items[1], &go, &e);
     if (!g)
         return report_fail(EXIT_MODEL, &e);

@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "cli/report.h"
 #include "engine/plan.h"
+#include "model/control.h"
+#include "model/layers.h"
 #include "model/lower.h"
 #include "ops/op.h"
 
@@ -25,7 +27,9 @@ static int compare_rows(const void *a, const void *b)
 static const char *way_of(const struct op_row *r)
 {
     const struct lower_row *own = *r->domain ? NULL : lower_find(r->name);
-    if (own && (own->becomes == OP_CONV || own->becomes == OP_GEMM))
+    bool layer = own && (own->becomes == OP_CONV || own->becomes == OP_CONV_TRANSPOSE || own->becomes == OP_GEMM ||
+                         own->becomes == OP_MATMUL);
+    if (layer || layers_is_recurrent(r))
         return "layer";
     if (own)
         return plan_op_has_codes(own->becomes) ? "codes" : "float";
@@ -40,8 +44,8 @@ static const char head[] =
     "What `bitfader help operators` prints; a test holds this page against it. ONNX opsets 1 to 21. Every operator is\n"
     "computed while importing where its inputs are known by then. Otherwise it runs as\n"
     "\n"
-    "- *layer*: kernels on codes and in float, with weights that are constant; takes a precision. Other cases of the\n"
-    "  operator are calls.\n"
+    "- *layer*: kernels on codes and in float; takes a precision. Weights must be constant, but for MatMul of two\n"
+    "  activations; other cases of the operator are calls.\n"
     "- *codes*: kernels on codes and in float; no precision of its own. Clamps (Relu, Clip, Min, Max), constant "
     "factors and\n"
     "  addends, BatchNormalization and Pad go into the layers beside them where they can.\n"
@@ -50,10 +54,18 @@ static const char head[] =
     "- *call*: as `ops/` defines it, in fp32, on row-major arrays. So do the cases of the others that their kernels do "
     "not\n"
     "  take.\n"
-    "- *import*: known before anything runs, unless its values come from an input.\n"
+    "- *import*: known before anything runs; an If or Loop whose condition or count comes from an input is refused.\n"
     "\n"
     "| operator | domain | inputs | runs as |\n"
     "| --- | --- | --- | --- |\n";
+
+/* The importer's own: there is no row for what holds graphs. */
+static void put_control(struct text *t, const char *name)
+{
+    const struct onnx_node n = {.op_type = name, .domain = ""};
+    if (control_is(&n))
+        text_printf(t, "| %s | ai.onnx | 0 or more | import |\n", name);
+}
 
 int operators_put(void)
 {
@@ -73,6 +85,8 @@ int operators_put(void)
             text_printf(&t, " to %d", rows[i]->max_in);
         text_printf(&t, " | %s |\n", way_of(rows[i]));
     }
+    put_control(&t, "If");
+    put_control(&t, "Loop");
     int status = report_put(NULL, t.s, t.n);
     text_done(&t);
     return status;

@@ -67,6 +67,18 @@ static int take_lock(struct options *o, const char *v, struct err *e)
     return 0;
 }
 
+/* What was said of that model input so far; n characters of name. */
+static struct graph_input *input_of(struct options *o, const char *name, size_t n)
+{
+    for (int i = 0; i < o->n_inputs; i++)
+        if (strlen(o->inputs[i].name) == n && !strncmp(o->inputs[i].name, name, n))
+            return &o->inputs[i];
+    o->inputs = mem_resize(o->inputs, (size_t)o->n_inputs, (size_t)o->n_inputs + 1, sizeof *o->inputs);
+    struct graph_input *in = &o->inputs[o->n_inputs++];
+    *in = (struct graph_input){.name = mem_printf("%.*s", (int)n, name), .shape = {.n = -1}};
+    return in;
+}
+
 /* NAME:1x3x224x224 */
 static int take_shape(struct options *o, const char *v, struct err *e)
 {
@@ -85,14 +97,23 @@ static int take_shape(struct options *o, const char *v, struct err *e)
     }
     if (!good)
         return err_set(e, "'%s' is not INPUT:SHAPE, as in input:1x3x224x224", v);
-    char *name = mem_printf("%.*s", (int)(colon - v), v);
-    for (int i = 0; i < o->n_shapes; i++)
-        if (!strcmp(o->shapes[i].name, name)) {
-            mem_free(name);
-            return err_set(e, "'%s': there is another shape of this input", v);
-        }
-    o->shapes = mem_resize(o->shapes, (size_t)o->n_shapes, (size_t)o->n_shapes + 1, sizeof *o->shapes);
-    o->shapes[o->n_shapes++] = (struct graph_input){.name = name, .shape = shape};
+    struct graph_input *in = input_of(o, v, (size_t)(colon - v));
+    if (in->shape.n >= 0)
+        return err_set(e, "'%s': there is another shape of this input", v);
+    in->shape = shape;
+    return 0;
+}
+
+/* NAME=16000 or NAME=1,0.5,2; the input's type decides what is a number. */
+static int take_value(struct options *o, const char *v, struct err *e)
+{
+    const char *equals = strrchr(v, '=');
+    if (!equals || equals == v || !equals[1])
+        return err_set(e, "'%s' is not INPUT=NUMBER[,NUMBER...], as in sr=16000", v);
+    struct graph_input *in = input_of(o, v, (size_t)(equals - v));
+    if (in->numbers)
+        return err_set(e, "'%s': there is another value of this input", v);
+    in->numbers = equals + 1;
     return 0;
 }
 
@@ -281,6 +302,8 @@ const struct option_row option_table[OPTION_COUNT] = {
     [OPTION_TARGET] = {"target", 't', "NAME", "hardware that costs are for: host", take_target},
     [OPTION_SHAPE] = {"shape", 0, "INPUT:DIMS", "dimensions that the file leaves open, repeatable: input:1x3x224x224",
                       take_shape},
+    [OPTION_VALUE] = {"value", 0, "INPUT=N[,N...]", "an input that always has this value, repeatable: sr=16000",
+                      take_value},
     [OPTION_OUTPUT] = {"output", 'o', "FILE", "write the result there, whole or not at all", take_output},
     [OPTION_FORCE] = {"force", 'f', NULL, "replace an existing output file", NULL},
     [OPTION_JSON] = {"json", 0, NULL, "print one JSON object", take_json},
@@ -446,9 +469,9 @@ void options_prepend(struct options *o, const char *argument)
 
 void options_done(struct options *o)
 {
-    for (int i = 0; i < o->n_shapes; i++)
-        mem_free((char *)o->shapes[i].name);
-    mem_free(o->shapes);
+    for (int i = 0; i < o->n_inputs; i++)
+        mem_free((char *)o->inputs[i].name);
+    mem_free(o->inputs);
     mem_free(o->sets.items);
     mem_free(o->locks.items);
     mem_free(o->arguments.items);

@@ -31,6 +31,7 @@ enum option_id { /* rows of option_table, in this order */
                  OPTION_STRICT,
                  OPTION_TARGET,
                  OPTION_SHAPE,
+                 OPTION_VALUE,
                  OPTION_OUTPUT,
                  OPTION_FORCE,
                  OPTION_JSON,
@@ -67,8 +68,8 @@ struct options {    /* strings point into argv or the environment */
     uint64_t given; /* OPTION_BITs that were on the command line */
     const char *profile;
     struct strings sets, locks;
-    struct graph_input *shapes; /* as --shape gave them; names are its own memory */
-    int n_shapes;
+    struct graph_input *inputs; /* what --shape and --value say of them; names are its own memory */
+    int n_inputs;
     const char *data;
     int calibration_images; /* 0: the default */
     int images;             /* 0: all */

@@ -33,7 +33,7 @@ int work_open(struct work *w, const struct options *o, const char *model, bool n
         so.calibration_images = o->calibration_images;
     so.cache = !options_has(o, OPTION_NO_CACHE);
     so.seed = o->seed;
-    so.graph = (struct graph_options){.inputs = o->shapes, .n_inputs = o->n_shapes};
+    so.graph = (struct graph_options){.inputs = o->inputs, .n_inputs = o->n_inputs};
     int status = EXIT_MODEL;
     w->session = session_open(model, &so, &status, &e);
     mem_free(config);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/build.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static const int64_t CONST_LIMIT = (int64_t)1 << 31; /* bytes of all constants */
 
 const char *shape_show(struct arena *a, const struct shape *s)
 {
@@ -27,6 +26,8 @@ int build_fail(struct build *b, const struct source *s, const char *format, ...)
     va_start(ap, format);
     vsnprintf(message, sizeof message, format, ap);
     va_end(ap);
+    for (char *c = message; *c; c++) /* strings of the file are in it */
+        *c = *c < 0x20 || *c > 0x7e ? '?' : *c;
     return err_set(b->e, "%s: %s \"%s\": %s", b->file, s->node ? "node" : "tensor", onnx_name_show(&b->arena, s->name),
                    message);
 }
@@ -100,7 +101,7 @@ int build_axis(struct build *b, const struct source *s, int64_t axis, int rank, 
     return 0;
 }
 
-static int check_count(struct build *b, const struct source *s, const char *name, const struct shape *shape)
+int build_check_count(struct build *b, const struct source *s, const char *name, const struct shape *shape)
 {
     int64_t n = 1;
     for (int i = 0; i < shape->n; i++)
@@ -112,42 +113,17 @@ static int check_count(struct build *b, const struct source *s, const char *name
 
 int build_tensor(struct build *b, const struct source *s, const char *name, enum dtype type, const struct shape *shape)
 {
-    if (check_count(b, s, name, shape))
+    if (build_check_count(b, s, name, shape))
         return -1;
     if (b->n_tensors == b->cap_tensors) {
         int cap = b->cap_tensors ? 2 * b->cap_tensors : 256;
         b->tensors = mem_resize(b->tensors, (size_t)b->cap_tensors, (size_t)cap, sizeof *b->tensors);
+        b->holds = mem_resize(b->holds, (size_t)b->cap_tensors, (size_t)cap, sizeof *b->holds);
         b->cap_tensors = cap;
     }
+    b->holds[b->n_tensors] = (struct hold){.block = -1};
     b->tensors[b->n_tensors] = (struct tensor){.name = name, .type = type, .shape = *shape, .producer = -1};
     return b->n_tensors++;
-}
-
-int build_constant(struct build *b, const struct source *s, const char *name, enum dtype type,
-                   const struct shape *shape, void **data)
-{
-    if (check_count(b, s, name, shape))
-        return -1;
-    size_t size = dtype_size(type);
-    int64_t count = shape_count(shape);
-    b->const_bytes += count * (int64_t)size;
-    if (b->const_bytes > CONST_LIMIT)
-        return build_fail(b, s, "its constants bring the model over 2 GiB");
-    int t = build_tensor(b, s, name, type, shape);
-    *data = arena_new(&b->arena, (size_t)count, size);
-    b->tensors[t].data = *data;
-    return t;
-}
-
-int build_array(struct build *b, const struct source *s, const char *name, const struct array *value)
-{
-    b->const_bytes += (int64_t)array_bytes(value);
-    if (b->const_bytes > CONST_LIMIT)
-        return build_fail(b, s, "its constants bring the model over 2 GiB");
-    int t = build_tensor(b, s, name, value->type, &value->shape);
-    if (t >= 0)
-        b->tensors[t].data = value->data;
-    return t;
 }
 
 const char *build_name(struct build *b, const struct source *s, const char *suffix)
@@ -219,6 +195,11 @@ static struct node *append_node(struct build *b, const struct source *s, const c
 {
     int *operands = arena_new(&b->arena, (size_t)n_in + (size_t)n_out, sizeof *operands);
     memcpy(operands, in, (size_t)n_in * sizeof *in);
+    for (int k = 0; k < n_in; k++)
+        if (in[k] >= 0) {
+            assert(!b->holds[in[k]].released);
+            b->holds[in[k]].users++;
+        }
     for (int k = 0; k < n_out; k++)
         operands[n_in + k] = first_out + k;
     const struct node n = {.name = name,
@@ -272,7 +253,7 @@ int build_call(struct build *b, const struct source *s, const struct op_call *c)
 void build_bind(struct build *b, const struct source *s, int k, int tensor)
 {
     if (k < s->node->n_out && *s->node->out[k])
-        names_set(&b->bound, s->node->out[k], tensor);
+        build_name_tensor(b, s->node->out[k], tensor);
 }
 
 /* x in another shape, where that needs no node: x itself, or a constant that shares its data. -1 otherwise. */
@@ -282,16 +263,13 @@ static int reshape_for_free(struct build *b, const struct source *s, int x, cons
         return x;
     if (!b->tensors[x].data)
         return -1;
-    int t = build_tensor(b, s, name, b->tensors[x].type, shape);
-    if (t >= 0)
-        b->tensors[t].data = b->tensors[x].data;
-    return t;
+    return build_alias(b, s, name, x, shape);
 }
 
 static int check_reshape(struct build *b, const struct source *s, int x, const struct shape *shape)
 {
     const struct shape *from = &b->tensors[x].shape;
-    if (check_count(b, s, b->tensors[x].name, shape))
+    if (build_check_count(b, s, b->tensors[x].name, shape))
         return -1;
     if (shape_count(from) != shape_count(shape))
         return build_fail(b, s, "shape %s cannot become %s", shape_show(&b->arena, from), shape_show(&b->arena, shape));
@@ -328,173 +306,4 @@ int *build_count_uses(const struct build *b)
     for (int i = 0; i < b->n_outputs; i++)
         uses[b->outputs[i]]++;
     return uses;
-}
-
-/* Backwards from the outputs: nodes that nobody needs are removed. Returns which tensors are needed. */
-static bool *mark_needed(struct build *b)
-{
-    bool *needed = mem_new((size_t)b->n_tensors, sizeof *needed);
-    for (int i = 0; i < b->n_outputs; i++)
-        needed[b->outputs[i]] = true;
-    for (int i = 0; i < b->n_inputs; i++)
-        needed[b->inputs[i]] = true;
-    for (int i = b->n_nodes - 1; i >= 0; i--) {
-        struct node *n = &b->nodes[i];
-        bool any = false;
-        for (int k = 0; k < n->n_out; k++)
-            any |= needed[n->out[k]];
-        if (!any)
-            n->op = OP_COUNT;
-        for (int k = 0; n->op != OP_COUNT && k < n->n_out; k++)
-            needed[n->out[k]] = true;
-        for (int k = 0; n->op != OP_COUNT && k < n->n_in; k++)
-            if (n->in[k] >= 0)
-                needed[n->in[k]] = true;
-    }
-    return needed;
-}
-
-void build_drop_dead(struct build *b)
-{
-    mem_free(mark_needed(b));
-}
-
-static const void *copy_bytes(struct arena *a, const void *from, size_t n)
-{
-    void *to = arena_new(a, n + 1, 1);
-    return n ? memcpy(to, from, n) : to;
-}
-
-/* Copies the needed tensors; map is their new index. */
-static void finish_tensors(struct build *b, struct graph *g, const bool *needed, int *map)
-{
-    g->tensors = arena_new(&g->arena, (size_t)b->n_tensors, sizeof *g->tensors);
-    for (int i = 0; i < b->n_tensors; i++) {
-        map[i] = -1;
-        if (!needed[i])
-            continue;
-        struct tensor *t = &g->tensors[g->n_tensors];
-        *t = b->tensors[i];
-        t->name = arena_strdup(&g->arena, t->name);
-        t->producer = -1;
-        if (t->data) {
-            size_t n = (size_t)shape_count(&t->shape), size = dtype_size(t->type);
-            t->data = copy_bytes(&g->arena, t->data, n * size);
-        }
-        map[i] = g->n_tensors++;
-    }
-}
-
-/* The file is gone when the graph runs. Sub-graphs are not copied: nothing that runs has any. */
-static const struct attr *copy_attrs(struct arena *a, const struct attr *from, int n)
-{
-    struct attr *out = arena_new(a, (size_t)n + 1, sizeof *out);
-    for (int i = 0; i < n; i++) {
-        struct attr *x = &out[i];
-        *x = from[i];
-        x->name = arena_strdup(a, x->name);
-        x->s = x->s ? arena_strdup(a, x->s) : NULL;
-        x->graph = NULL;
-        if (x->type == ATTR_INTS)
-            x->ints = copy_bytes(a, x->ints, x->n * sizeof *x->ints);
-        if (x->type == ATTR_FLOATS)
-            x->floats = copy_bytes(a, x->floats, x->n * sizeof *x->floats);
-        const char **strings = arena_new(a, x->type == ATTR_STRINGS ? x->n + 1 : 1, sizeof *strings);
-        for (size_t k = 0; x->type == ATTR_STRINGS && k < x->n; k++)
-            strings[k] = arena_strdup(a, x->strings[k]);
-        x->strings = strings;
-        if (array_there(&x->t))
-            x->t.data = (void *)copy_bytes(a, x->t.data, array_bytes(&x->t));
-    }
-    return out;
-}
-
-/* The list is built from its end. */
-static const struct node_name *copy_names(struct arena *a, const struct node_name *from)
-{
-    struct node_name *out = NULL;
-    for (; from; from = from->next) {
-        struct node_name *f = arena_new(a, 1, sizeof *f);
-        *f = (struct node_name){arena_strdup(a, from->name), out};
-        out = f;
-    }
-    return out;
-}
-
-static void finish_nodes(struct build *b, struct graph *g, const int *map)
-{
-    g->nodes = arena_new(&g->arena, (size_t)b->n_nodes, sizeof *g->nodes);
-    for (int i = 0; i < b->n_nodes; i++) {
-        if (b->nodes[i].op == OP_COUNT)
-            continue;
-        struct node *n = &g->nodes[g->n_nodes];
-        *n = b->nodes[i];
-        n->name = arena_strdup(&g->arena, n->name);
-        n->op_type = arena_strdup(&g->arena, n->op_type);
-        n->act_name = n->act_name ? arena_strdup(&g->arena, n->act_name) : NULL;
-        n->fused = copy_names(&g->arena, n->fused);
-        n->in = arena_new(&g->arena, (size_t)n->n_in + (size_t)n->n_out, sizeof *n->in);
-        n->out = n->in + n->n_in;
-        for (int k = 0; k < n->n_in; k++)
-            n->in[k] = b->nodes[i].in[k] < 0 ? -1 : map[b->nodes[i].in[k]];
-        for (int k = 0; k < n->n_out; k++) {
-            n->out[k] = map[b->nodes[i].out[k]];
-            g->tensors[n->out[k]].producer = g->n_nodes;
-        }
-        n->attr = copy_attrs(&g->arena, n->attr, n->n_attr);
-        g->n_nodes++;
-    }
-}
-
-static int *finish_list(struct graph *g, const int *list, int n, const int *map)
-{
-    int *out = arena_new(&g->arena, (size_t)n, sizeof *out);
-    for (int i = 0; i < n; i++)
-        out[i] = map[list[i]];
-    return out;
-}
-
-/* Inputs that something reads. A graph of constants keeps what the file says. */
-static void finish_inputs(struct build *b, struct graph *g, const int *map)
-{
-    int *uses = build_count_uses(b), n_read = 0;
-    for (int i = 0; i < b->n_inputs; i++)
-        n_read += uses[b->inputs[i]] > 0;
-    g->inputs = finish_list(g, b->inputs, b->n_inputs, map);
-    g->unread = arena_new(&g->arena, (size_t)b->n_inputs + 1, sizeof *g->unread);
-    for (int i = 0; i < b->n_inputs; i++)
-        if (n_read && !uses[b->inputs[i]])
-            g->unread[g->n_unread++] = g->tensors[g->inputs[i]].name;
-        else
-            g->inputs[g->n_inputs++] = g->inputs[i];
-    mem_free(uses);
-}
-
-struct graph *build_finish(struct build *b)
-{
-    struct graph *g = mem_new(1, sizeof *g);
-    bool *needed = mark_needed(b);
-    int *map = mem_new((size_t)b->n_tensors, sizeof *map);
-    finish_tensors(b, g, needed, map);
-    finish_nodes(b, g, map);
-    finish_inputs(b, g, map);
-    g->n_outputs = b->n_outputs;
-    g->outputs = finish_list(g, b->outputs, b->n_outputs, map);
-    g->file = arena_strdup(&g->arena, b->file);
-    g->producer = arena_strdup(&g->arena, b->model.producer);
-    g->opset = b->model.opset;
-    g->ir_version = b->model.ir_version;
-    g->n_file_nodes = b->model.n_nodes;
-    mem_free(map);
-    mem_free(needed);
-    return g;
-}
-
-void build_done(struct build *b)
-{
-    names_done(&b->bound);
-    mem_free(b->tensors);
-    mem_free(b->nodes);
-    arena_done(&b->arena);
-    onnx_done(&b->model);
 }

@@ -15,16 +15,38 @@
 #include "model/names.h"
 #include "model/onnx.h"
 
+/* What the import knows of a tensor beside what the graph will say. */
+struct hold {
+    int block;     /* where its data is, an index of build.blocks; -1: it has none */
+    int readers;   /* nodes of the file that are not imported yet and outputs of the model that read it */
+    int users;     /* operands of built nodes that are it */
+    bool released; /* nobody can read it any more: its data is gone */
+};
+
+/* A block of data that one or more constants share. */
+struct block {
+    void *data;
+    int64_t bytes;
+    int holders;
+};
+
 struct build {
-    struct arena arena; /* names, shapes, constants of the import; the graph gets copies */
+    struct arena arena; /* names and shapes of the import; the graph gets copies */
     const char *file;
     struct err *e;
     struct onnx_model model;
     struct tensor *tensors;
     struct node *nodes; /* op is OP_COUNT: removed by a pass */
-    int n_tensors, cap_tensors, n_nodes, cap_nodes;
-    struct names bound; /* tensor names of the file that have a tensor by now */
-    int64_t const_bytes;
+    struct hold *holds; /* [n_tensors] */
+    struct block *blocks;
+    int n_tensors, cap_tensors, n_nodes, cap_nodes, n_blocks, cap_blocks;
+    struct names bound;   /* tensor names of the file that have a tensor by now */
+    struct names readers; /* how often each name is read by nodes of the file and outputs of the model */
+    int64_t const_bytes;  /* of all blocks */
+    int64_t file_bytes;   /* of the file's initializers */
+    double fold_work;     /* done by now, see fold.h */
+    struct scope *scope;  /* control.c: the sub-graph that is imported, NULL outside */
+    struct control *control;
     int64_t batch; /* a fixed batch dimension of the file that was taken as 1, else 1 */
     int *inputs, n_inputs;
     int *outputs, n_outputs;
@@ -39,6 +61,7 @@ struct source {
     const char *name; /* never empty */
     const int *in;    /* tensor indices, -1 for those left out */
     int n_in;
+    const struct op_call *call; /* with what its row in ops/ inferred; NULL before that */
 };
 
 /* "FILE: node "NAME": message", or "tensor" where the source has no node. Returns -1. */
@@ -60,13 +83,30 @@ int build_int_list(struct build *b, const struct source *s, const char *attr, in
 /* axis counted from the end when negative, in 0..rank-1 or -1 with a message. */
 int build_axis(struct build *b, const struct source *s, int64_t axis, int rank, int *out);
 
+/* -1 with a message when a shape's element count is out of range. */
+int build_check_count(struct build *b, const struct source *s, const char *name, const struct shape *shape);
 /* A tensor with no data. The shape is copied. -1 with a message when its element count is out of range. */
 int build_tensor(struct build *b, const struct source *s, const char *name, enum dtype type, const struct shape *shape);
+/* Constants are in blocks, which go when nobody can read them any more, or to the graph. */
 /* A constant, zeroed; *data is where its elements go. */
 int build_constant(struct build *b, const struct source *s, const char *name, enum dtype type,
                    const struct shape *shape, void **data);
-/* A constant of that value, whose memory it shares. */
+/* A constant of that value: build_array copies it, build_take takes the data over, which is of mem_new. */
 int build_array(struct build *b, const struct source *s, const char *name, const struct array *value);
+int build_take(struct build *b, const struct source *s, const char *name, const struct array *value);
+/* Constant x in another shape. */
+int build_alias(struct build *b, const struct source *s, const char *name, int x, const struct shape *shape);
+/* Operand k of a node as a constant that may be changed, shape included, through *data: the operand itself where nobody
+ * else reads it, else a copy that takes its place. */
+int build_writable(struct build *b, const struct source *s, struct node *n, int k, void **data);
+/* A node of the file has read tensor t and its own nodes are built: a constant that nobody needs any more is freed. */
+void build_release(struct build *b, int t);
+/* Back to where there were that many of each. */
+void build_rollback(struct build *b, int n_nodes, int n_tensors);
+/* Tensor t is gone, with what it held. */
+void build_drop_data(struct build *b, int t);
+/* The file's name is this tensor from here on. */
+void build_name_tensor(struct build *b, const char *name, int tensor);
 /* An OP_CALL with a tensor for each output of the call, bound to the ONNX node's names. */
 int build_call(struct build *b, const struct source *s, const struct op_call *c);
 /* The name for a helper tensor or node beside this one: "NAME.suffix". */
@@ -100,6 +140,8 @@ void build_pass_names(struct build *b, struct node *into, struct passed_name *pa
 
 /* Removes nodes that lead to no output. */
 void build_drop_dead(struct build *b);
+/* Sets holds[].users anew, after operands were exchanged. */
+void build_count_users(struct build *b);
 
 /* "1x3x32x32", "scalar". */
 const char *shape_show(struct arena *a, const struct shape *s);

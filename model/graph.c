@@ -4,8 +4,25 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "model/import.h"
+#include "model/layers.h"
 
-static const size_t FILE_LIMIT = (size_t)1 << 31; /* what protobuf can hold */
+/* What onnx_read gave (or not: rc) as a graph. */
+static struct graph *finish(struct build *b, int rc, int *wants)
+{
+    struct graph *g = NULL;
+    if (!rc && !import_model(b)) {
+        g = build_finish(b);
+        if (layers_find(g, b->e)) {
+            graph_free(g);
+            g = NULL;
+        }
+    }
+    if (wants)
+        *wants = import_wanted(b);
+    build_done(b);
+    return g;
+}
 
 struct graph *graph_load(const char *file, struct err *e)
 {
@@ -14,24 +31,36 @@ struct graph *graph_load(const char *file, struct err *e)
 
 struct graph *graph_load_with(const char *file, const struct graph_options *o, struct err *e)
 {
-    size_t n;
-    void *bytes = file_read(file, FILE_LIMIT, &n, e);
-    if (!bytes)
-        return NULL;
-    struct graph_options own = o ? *o : (struct graph_options){.keep_batch = false};
+    struct err unused;
     const char *slash = strrchr(file, '/');
     char *folder = slash ? mem_printf("%.*s", (int)(slash - file) + 1, file) : mem_strdup(".");
-    own.folder = strcmp(file, FILE_STDIN) ? folder : NULL;
-    struct graph *g = graph_parse_with(file_name(file), bytes, n, &own, NULL, e);
+    struct build b = {.file = file_name(file), .e = e ? e : &unused, .options = o, .wants = -1};
+    int rc = onnx_read_file(&b.model, file, strcmp(file, FILE_STDIN) ? folder : NULL, b.e);
+    struct graph *g = finish(&b, rc, NULL);
     mem_free(folder);
-    mem_free(bytes);
     return g;
+}
+
+struct graph *graph_parse_with(const char *file, const void *bytes, size_t n, const struct graph_options *o, int *wants,
+                               struct err *e)
+{
+    struct err unused;
+    struct build b = {.file = file, .e = e ? e : &unused, .options = o, .wants = -1};
+    int rc = onnx_read(&b.model, file, o ? o->folder : NULL, bytes, n, b.e);
+    return finish(&b, rc, wants);
+}
+
+struct graph *graph_parse(const char *file, const void *bytes, size_t n, struct err *e)
+{
+    return graph_parse_with(file, bytes, n, NULL, NULL, e);
 }
 
 void graph_free(struct graph *g)
 {
     if (!g)
         return;
+    for (int i = 0; i < g->n_blocks; i++)
+        mem_free(g->blocks[i]);
     arena_done(&g->arena);
     mem_free(g);
 }

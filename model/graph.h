@@ -2,7 +2,7 @@
  *
  * The graph: an ONNX model after import. Nodes stand in topological order, every tensor has a shape, what could be
  * computed at import time is a constant, batch-norm is folded and clamps are fused. Shapes are those of one image
- * (batch dimension 1). Everything lives in the graph's arena.
+ * (batch dimension 1). Everything lives until graph_free.
  *
  * Invariants: node inputs and outputs are indices of tensors; -1 is an absent optional input. A tensor has data, or a
  * producer, or is a graph input. Constants are row-major.
@@ -28,10 +28,13 @@ struct tensor {
  */
 enum op {
     OP_CONV = 1, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
-    OP_GEMM,     /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
-                    bias [n] or -1; also MatMul with a constant */
-    OP_ADD,      /* broadcasting; clamped to act_lo..act_hi */
-    OP_MUL,      /* broadcasting */
+    OP_GEMM, /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
+                bias [n] or -1; also MatMul with a constant */
+    OP_CONV_TRANSPOSE, /* in: x, w [cout][cin/groups][kh][kw] (exchanged at import), bias or -1. Output (y, x) gets tap
+                          (i, j) of the input at (y + pad_top - i * dilation) / stride where that is whole */
+    OP_MATMUL,         /* in: a [..][m][k], b [..][k][n], neither constant; leading dimensions broadcast */
+    OP_ADD,  /* broadcasting; clamped to act_lo..act_hi */
+    OP_MUL,  /* broadcasting */
     OP_BATCHNORM,  /* in: x, scale, shift (constants per channel: y = x * scale + shift): only where it cannot be folded
                     */
     OP_CLIP,       /* act_lo..act_hi: Relu, Clip; only where it cannot be fused */
@@ -92,15 +95,21 @@ struct layer {
     /* Its other names, NULL after the last: the ONNX name where it differs, those of nodes that were fused into it, the
      * tensor that it makes. Others may have the same. */
     const char *const *aliases;
-    const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "Gemm" */
+    const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "TConv" (transposed), "Gemm", "MatMul" (of two
+                         activations), "LSTM", "GRU", "RNN" */
     int64_t params;   /* weights and biases */
     int64_t macs;     /* multiply-accumulates for one image */
-    int cout, k;      /* output channels; weights per output channel */
+    int cout, k;      /* output channels; weights per output channel, of all matrices; MatMul: n and k */
+    int n_weights;    /* weight matrices: 0 for a product of two activations (its second input takes the bits of
+                         weights), 2 for recurrent layers (input and state), else 1. They are inputs 1.. of the node */
+    int n_bias;       /* values of the bias, 0 where there is none */
     int group;        /* layers that read the same tensor have the same group and agree on activation bits */
 };
 
 struct graph {
     struct arena arena;
+    void **blocks; /* data of constants, beside the arena */
+    int n_blocks;
     const char *file;     /* as given */
     char fingerprint[40]; /* "xxh3-" + 32 hex digits of the file's bytes */
     int64_t opset, ir_version;
@@ -123,8 +132,9 @@ struct graph {
 /* What the caller knows better than the file. */
 struct graph_input {
     const char *name;
-    struct shape shape; /* n < 0: as the file says */
-    struct array value; /* fixed: it is a constant from here on. DTYPE_NONE: not */
+    struct shape shape;  /* n < 0: as the file says */
+    struct array value;  /* fixed: it is a constant from here on. DTYPE_NONE: not */
+    const char *numbers; /* the same as text, of whatever type the input has: "16000", "1,2,3". NULL: not */
 };
 struct graph_options {
     bool keep_batch; /* a batch dimension that the file fixes stays; otherwise it is taken as 1 */

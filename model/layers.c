@@ -132,11 +132,53 @@ static void group_layers(struct graph *g)
 
 static const char *kind_of_node(const struct graph *g, const struct node *n)
 {
-    if (n->op == OP_GEMM)
-        return "Gemm";
+    if (n->op == OP_CALL)
+        return n->row->name;
+    if (n->op != OP_CONV)
+        return n->op == OP_GEMM ? "Gemm" : n->op == OP_MATMUL ? "MatMul" : "TConv";
     if (n->groups > 1 && n->groups == g->tensors[n->in[0]].shape.d[1])
         return "DWConv";
     return n->window.kh == 1 && n->window.kw == 1 && n->groups == 1 ? "PWConv" : "Conv";
+}
+
+bool layers_is_recurrent(const struct op_row *row)
+{
+    static const char *const names[] = {"LSTM", "GRU", "RNN"};
+    bool named = false;
+    for (int i = 0; !*row->domain && i < 3; i++)
+        named |= !strcmp(row->name, names[i]);
+    return named;
+}
+
+/* LSTM, GRU and RNN (x, W, R, B, ...) with constant weights. */
+static bool is_recurrent(const struct graph *g, const struct node *n)
+{
+    bool named = n->op == OP_CALL && layers_is_recurrent(n->row);
+    for (int k = 0; named && k < 4 && k < n->n_in; k++)
+        named = k == 0 ? !g->tensors[n->in[0]].data : n->in[k] < 0 ? k == 3 : g->tensors[n->in[k]].data != NULL;
+    return named;
+}
+
+static bool is_layer(const struct graph *g, const struct node *n)
+{
+    return n->op == OP_CONV || n->op == OP_CONV_TRANSPOSE || n->op == OP_GEMM || n->op == OP_MATMUL ||
+           is_recurrent(g, n);
+}
+
+/* Multiply-accumulates are outputs times k, but where an input value is what is spread (transposed convolution) or
+ * where every step and direction goes through the weights of all gates. */
+static int count_macs(const struct graph *g, const struct node *n, struct layer *l)
+{
+    const struct shape *x = &g->tensors[n->in[0]].shape, *w = &g->tensors[n->in[1]].shape;
+    int64_t times = shape_count(&g->tensors[n->out[0]].shape), each = l->k;
+    if (n->op == OP_CONV_TRANSPOSE) {
+        times = shape_count(x);
+        each = shape_count(w) / x->d[1];
+    } else if (n->op == OP_CALL) {
+        times = x->d[0] * x->d[1];
+        each = (int64_t)l->cout * l->k;
+    }
+    return __builtin_mul_overflow(times, each, &l->macs) ? -1 : 0;
 }
 
 static int size_layer(struct graph *g, int node, struct layer *l)
@@ -144,19 +186,26 @@ static int size_layer(struct graph *g, int node, struct layer *l)
     const struct node *n = &g->nodes[node];
     const struct shape *w = &g->tensors[n->in[1]].shape;
     *l = (struct layer){.node = node, .kind = kind_of_node(g, n)};
-    l->cout = (int)w->d[0];
-    l->k = (int)(shape_count(w) / w->d[0]);
-    l->params = shape_count(w) + (n->in[2] >= 0 ? w->d[0] : 0);
+    l->n_weights = n->op == OP_MATMUL ? 0 : n->op == OP_CALL ? 2 : 1;
+    l->cout = (int)(n->op == OP_MATMUL ? w->d[w->n - 1] : n->op == OP_CALL ? w->d[0] * w->d[1] : w->d[0]);
+    l->k = n->op == OP_MATMUL ? (int)w->d[w->n - 2] : 0;
+    for (int i = 1; i <= l->n_weights; i++) {
+        l->params += shape_count(&g->tensors[n->in[i]].shape);
+        l->k += (int)(shape_count(&g->tensors[n->in[i]].shape) / l->cout);
+    }
+    int bias = l->n_weights + 1; /* input */
+    if (l->n_weights && n->n_in > bias && n->in[bias] >= 0)
+        l->n_bias = (int)shape_count(&g->tensors[n->in[bias]].shape);
+    l->params += l->n_bias;
     g->params += l->params; /* the constants are under 2 GiB */
-    return __builtin_mul_overflow(shape_count(&g->tensors[n->out[0]].shape), (int64_t)l->k, &l->macs) ||
-           __builtin_add_overflow(g->macs, l->macs, &g->macs);
+    return count_macs(g, n, l) || __builtin_add_overflow(g->macs, l->macs, &g->macs);
 }
 
 int layers_find(struct graph *g, struct err *e)
 {
     g->layers = arena_new(&g->arena, (size_t)g->n_nodes, sizeof *g->layers);
     for (int i = 0; i < g->n_nodes; i++)
-        if (g->nodes[i].op == OP_CONV || g->nodes[i].op == OP_GEMM)
+        if (is_layer(g, &g->nodes[i]))
             if (size_layer(g, i, &g->layers[g->n_layers++]))
                 return err_set(e, "%s: node \"%s\" is too large", g->file, g->nodes[i].name);
     name_layers(g);

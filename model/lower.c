@@ -10,6 +10,7 @@ static const struct lower_row rows[] = {
     {"Clip", lower_clip, OP_CLIP},
     {"Concat", lower_concat, OP_CONCAT},
     {"Conv", lower_conv, OP_CONV},
+    {"ConvTranspose", lower_conv_transpose, OP_CONV_TRANSPOSE},
     {"Div", lower_div, OP_MUL},
     {"Gemm", lower_gemm, OP_GEMM},
     {"GlobalAveragePool", lower_global_average_pool, OP_GLOBAL_AVERAGE_POOL},

@@ -21,6 +21,7 @@ const struct lower_row *lower_find(const char *name);
 
 /* lower_window.c */
 int lower_conv(struct build *b, const struct source *s);
+int lower_conv_transpose(struct build *b, const struct source *s);
 int lower_max_pool(struct build *b, const struct source *s);
 int lower_average_pool(struct build *b, const struct source *s);
 int lower_global_average_pool(struct build *b, const struct source *s);

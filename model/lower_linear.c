@@ -5,26 +5,26 @@
 #include <math.h>
 
 #include "model/lower.h"
+#include "model/transpose.h"
 
-/* w [k][n], or [n][k] when rows_are_outputs, to a new constant [n][k] times alpha; w itself when that is what it is. */
-static int normalise_weights(struct build *b, const struct source *s, int w, bool rows_are_outputs, float alpha,
-                             int *out)
+/* The weights [k][n] of the node just built, or [n][k] when rows_are_outputs, become [n][k] times alpha. */
+static int normalise_weights(struct build *b, const struct source *s, bool rows_are_outputs, float alpha)
 {
-    struct shape ws = b->tensors[w].shape;
-    int64_t n = rows_are_outputs ? ws.d[0] : ws.d[1], k = rows_are_outputs ? ws.d[1] : ws.d[0];
-    *out = w;
+    struct node *n = &b->nodes[b->n_nodes - 1];
     if (rows_are_outputs && alpha == 1.0f)
         return 0;
     void *data;
-    struct shape to = {2, {n, k}};
-    *out = build_constant(b, s, b->tensors[w].name, DTYPE_F32, &to, &data);
-    if (*out < 0)
+    int w = build_writable(b, s, n, 1, &data);
+    if (w < 0)
         return -1;
-    const float *from = build_floats(b, w);
-    float *rows = data;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < k; j++)
-            rows[i * k + j] = alpha * (rows_are_outputs ? from[i * k + j] : from[j * n + i]);
+    struct shape *ws = &b->tensors[w].shape;
+    int64_t count = shape_count(ws);
+    for (int64_t i = 0; alpha != 1.0f && i < count; i++)
+        ((float *)data)[i] *= alpha;
+    if (!rows_are_outputs) {
+        transpose_in_place(data, ws->d[0], ws->d[1]);
+        *ws = (struct shape){2, {ws->d[1], ws->d[0]}};
+    }
     return 0;
 }
 
@@ -55,7 +55,7 @@ static int normalise_bias(struct build *b, const struct source *s, int c, int64_
 int lower_gemm(struct build *b, const struct source *s)
 {
     struct shape xs = b->tensors[s->in[0]].shape, ws = b->tensors[s->in[1]].shape;
-    int in[3] = {s->in[0], -1, -1}, c = build_in(s, 2);
+    int in[3] = {s->in[0], s->in[1], -1}, c = build_in(s, 2);
     bool trans_b = build_attr_int(b, s, "transB", 0);
     float beta = build_attr_float(b, s, "beta", 1.0f);
     if (build_attr_int(b, s, "transA", 0))
@@ -66,28 +66,44 @@ int lower_gemm(struct build *b, const struct source *s)
         return build_fail(b, s, "weights of shape %s do not fit an input of shape %s", shape_show(&b->arena, &ws),
                           shape_show(&b->arena, &xs));
     struct shape out = {2, {xs.d[0], ws.d[trans_b ? 0 : 1]}};
-    if (normalise_weights(b, s, s->in[1], trans_b, build_attr_float(b, s, "alpha", 1.0f), &in[1]) ||
-        (c >= 0 && normalise_bias(b, s, c, out.d[1], beta, &in[2])))
+    float alpha = build_attr_float(b, s, "alpha", 1.0f);
+    if (b->failed || (c >= 0 && normalise_bias(b, s, c, out.d[1], beta, &in[2])) ||
+        build_node(b, s, OP_GEMM, 3, in, &out, NULL, NULL))
         return -1;
-    return build_node(b, s, OP_GEMM, 3, in, &out, NULL, NULL);
+    return normalise_weights(b, s, trans_b, alpha);
+}
+
+/* Two activations, as in attention: a layer whose second input takes the bits of weights. */
+static int lower_product(struct build *b, const struct source *s)
+{
+    const struct tensor *x = &b->tensors[s->in[0]], *y = &b->tensors[s->in[1]];
+    if (x->data || y->data || x->shape.n < 2 || y->shape.n < 2)
+        return build_fail(b, s, "MatMul of shapes %s and %s", shape_show(&b->arena, &x->shape),
+                          shape_show(&b->arena, &y->shape));
+    struct shape out = s->call->out[0].shape;
+    return build_node(b, s, OP_MATMUL, 2, s->in, &out, NULL, NULL);
 }
 
 int lower_matmul(struct build *b, const struct source *s)
 {
     struct shape xs = b->tensors[s->in[0]].shape, ws = b->tensors[s->in[1]].shape;
-    int in[3] = {s->in[0], -1, -1};
+    int in[3] = {s->in[0], s->in[1], -1}, y;
     if (!build_floats(b, s->in[1]))
-        return build_fail(b, s, "MatMul is only supported with a constant on the right");
+        return lower_product(b, s);
     if (xs.n < 2 || ws.n != 2 || xs.d[xs.n - 1] != ws.d[0] || ws.d[0] == 0)
         return build_fail(b, s, "weights of shape %s do not fit an input of shape %s", shape_show(&b->arena, &ws),
                           shape_show(&b->arena, &xs));
-    if (xs.n > 3) /* stored in another order than row-major */
-        return build_fail(b, s, "an input of shape %s", shape_show(&b->arena, &xs));
     struct shape out = xs;
     out.d[xs.n - 1] = ws.d[1];
-    if (normalise_weights(b, s, s->in[1], false, 1.0f, &in[1]))
+    if (xs.n <= 3)
+        return build_node(b, s, OP_GEMM, 3, in, &out, NULL, NULL) || normalise_weights(b, s, false, 1.0f) ? -1 : 0;
+    /* Four dimensions are stored in another order than row-major: rows of a matrix are not. */
+    struct shape rows = {2, {shape_count(&xs) / ws.d[0], ws.d[0]}}, product = {2, {rows.d[0], ws.d[1]}};
+    if (build_reshape_step(b, s, in[0], &rows, "rows", &in[0]) ||
+        build_node(b, s, OP_GEMM, 3, in, &product, "product", &y) || normalise_weights(b, s, false, 1.0f))
         return -1;
-    return build_node(b, s, OP_GEMM, 3, in, &out, NULL, NULL);
+    b->nodes[b->n_nodes - 1].name = s->name;
+    return build_reshape(b, s, y, &out);
 }
 
 /* y = (x - mean) / sqrt(variance + epsilon) * gamma + beta is x * scale + shift, computed here in double. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/lower.h"
+#include "ops/window.h"
 
 enum { SIDE_LIMIT = 1 << 20 }; /* kernel, stride, dilation, padding: keeps every product far inside 64 bits */
 
@@ -181,6 +182,60 @@ int lower_conv(struct build *b, const struct source *s)
         return -1;
     struct shape out = {4, {1, ws.d[0], hw[0], hw[1]}};
     return add_window_node(b, s, OP_CONV, 3, in, rank, &out, &w, (int)groups);
+}
+
+/* Weights [cin][cout/groups][h][w] of a transposed convolution as [cout][cin/groups][h][w], a new constant. */
+static int exchange_channels(struct build *b, const struct source *s, int w, int64_t groups, int *out)
+{
+    struct shape ws = b->tensors[w].shape;
+    int64_t cin = ws.d[0] / groups, cout = ws.d[1], taps = ws.d[2] * ws.d[3];
+    struct shape to = {4, {cout * groups, cin, ws.d[2], ws.d[3]}};
+    const float *from = build_floats(b, w);
+    void *data;
+    *out = build_constant(b, s, b->tensors[w].name, DTYPE_F32, &to, &data);
+    for (int64_t o = 0; *out >= 0 && o < cout * groups; o++)
+        for (int64_t i = 0; i < cin; i++)
+            memcpy((float *)data + (o * cin + i) * taps, from + ((o / cout * cin + i) * cout + o % cout) * taps,
+                   (size_t)taps * sizeof *from);
+    return *out < 0 ? -1 : 0;
+}
+
+int lower_conv_transpose(struct build *b, const struct source *s)
+{
+    int in[3] = {s->in[0], s->in[1], build_in(s, 2)}, rank;
+    struct shape ws = b->tensors[in[1]].shape, out = s->call->out[0].shape;
+    int64_t groups = build_attr_int(b, s, "group", 1);
+    struct op_window v;
+    if (lift_input(b, s, &in[0], &rank) || op_window_transposed(s->call, &v, b->e))
+        return -1;
+    if (!build_floats(b, in[1]) || shape_count(&ws) == 0 || (in[2] >= 0 && !build_floats(b, in[2])))
+        return build_fail(b, s, "weights and bias must be constants");
+    int side[2][4] = {{1, 1, 1, 0}, {1, 1, 1, 0}}; /* kernel, stride, dilation, padding of height and width */
+    for (int i = 0; i < rank; i++) {
+        int64_t of[4] = {v.kernel[i], v.stride[i], v.dilation[i], v.begin[i]};
+        for (int k = 0; k < 4; k++) {
+            if (of[k] > SIDE_LIMIT)
+                return build_fail(b, s, "a window of %lld is not supported", (long long)of[k]);
+            side[2 - rank + i][k] = (int)of[k];
+        }
+    }
+    if (rank == 1) {
+        ws = (struct shape){4, {ws.d[0], ws.d[1], 1, ws.d[2]}};
+        out = (struct shape){4, {1, out.d[1], 1, out.d[2]}};
+        if (build_reshape_step(b, s, in[1], &ws, "weights", &in[1]))
+            return -1;
+    }
+    struct window w = {.kh = side[0][0],
+                       .kw = side[1][0],
+                       .stride_h = side[0][1],
+                       .stride_w = side[1][1],
+                       .dilation_h = side[0][2],
+                       .dilation_w = side[1][2],
+                       .pad_top = side[0][3],
+                       .pad_left = side[1][3]};
+    if (exchange_channels(b, s, in[1], groups, &in[1]))
+        return -1;
+    return add_window_node(b, s, OP_CONV_TRANSPOSE, 3, in, rank, &out, &w, (int)groups);
 }
 
 static int import_pool(struct build *b, const struct source *s, enum op op)

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/onnx.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/hash.h"
 #include "model/onnx.pb-c.h"
+#include "model/onnx_read.h"
 
-enum { NAME_SHOWN = 120 };
+enum { NAME_SHOWN = 120, SMALL = 512, SMALL_BLOCK = 64 * 1024, ITEMS_MAX = 1 << 22 };
+
+/* Field numbers that protobuf-c unpacks; the others are tensors and messages, which are walked, or nobody's. */
+static const uint64_t MODEL_FIELDS = 1 << 1 | 1 << 2 | 1 << 8, NODE_FIELDS = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7,
+                      ATTR_FIELDS = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 20;
+
+struct reader {
+    struct onnx_model *m;
+    struct wire *w;
+    struct err *e;
+    int n_items; /* nodes, attributes, tensors, declarations */
+    int cap_nodes, cap_initializers, cap_inputs, cap_outputs, cap_values, cap_tensors;
+};
 
 const char *onnx_name_show(struct arena *a, const char *name)
 {
@@ -25,138 +33,81 @@ const char *onnx_name_show(struct arena *a, const char *name)
     return s;
 }
 
-enum { ONNX_FLOAT16 = 10, ONNX_BFLOAT16 = 16 };
+/* --- memory ------------------------------------------------------------------------------------------------------- */
 
-static bool is_half(int onnx_type)
+/* A model has a hundred thousand small strings: they do not get a cache line each. */
+static void *allocate(void *model, size_t n)
 {
-    return onnx_type == ONNX_FLOAT16 || onnx_type == ONNX_BFLOAT16;
-}
-
-enum dtype onnx_dtype(int onnx_type)
-{
-    return is_half(onnx_type) ? DTYPE_F32 : dtype_of_onnx(onnx_type);
-}
-
-/* A whole number in decimal; -1 when it is none. */
-static int64_t parse_offset(const char *s)
-{
-    char *end;
-    errno = 0;
-    long long v = strtoll(s, &end, 10);
-    return *s >= '0' && *s <= '9' && !*end && !errno ? v : -1;
-}
-
-/* Only in the model's own folder, wherever links lead. The caller frees. NULL with a message. */
-static char *external_path(const char *folder, const char *location, struct err *e)
-{
-    char *path = mem_printf("%s/%s", folder, location), *real = realpath(path, NULL);
-    int error = errno;
-    char *root = realpath(folder, NULL);
-    size_t n = root ? strlen(root) : 0;
-    bool inside = real && root && !strncmp(real, root, n) && (real[n] == '/' || (n == 1 && *root == '/'));
-    if (!real || !root)
-        err_set(e, "its data file %.200s cannot be read: %s", location, strerror(error));
-    else if (!inside)
-        err_set(e, "its data file %.200s is outside of the model's folder", location);
-    char *out = inside ? mem_strdup(real) : NULL;
-    free(real);
-    free(root);
-    mem_free(path);
-    return out;
-}
-
-/* raw: `length` bytes from `offset` of the file. */
-static int read_slice(struct onnx_model *m, const char *path, int64_t offset, int64_t length, struct onnx_tensor *t,
-                      struct err *e)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-        int error = fd < 0 ? errno : EINVAL;
-        if (fd >= 0)
-            close(fd);
-        return err_set(e, "its data file cannot be read: %s", strerror(error));
+    struct onnx_model *m = model;
+    n = (n + 15) / 16 * 16;
+    if (n > SMALL)
+        return arena_new(&m->arena, n, 1);
+    if (m->small_left < n) {
+        m->small = arena_new(&m->arena, SMALL_BLOCK, 1);
+        m->small_left = SMALL_BLOCK;
     }
-    int rc = 0;
-    if (offset > st.st_size || length > st.st_size - offset) {
-        rc = err_set(e, "its data ends at byte %lld of a file of %lld", (long long)(offset + length),
-                     (long long)st.st_size);
-    } else {
-        char *to = arena_new(&m->arena, (size_t)length + 1, 1);
-        for (int64_t done = 0; done < length && !rc;) {
-            ssize_t n = pread(fd, to + done, (size_t)(length - done), offset + done);
-            if (n > 0)
-                done += n;
-            else if (n == 0 || errno != EINTR)
-                rc = err_set(e, "its data file cannot be read: %s", n ? strerror(errno) : "it became shorter");
-        }
-        t->raw = (uint8_t *)to;
-        t->raw_n = (size_t)length;
-    }
-    close(fd);
-    return rc;
+    void *p = m->small;
+    m->small += n;
+    m->small_left -= n;
+    return p;
 }
 
-static int read_external(struct onnx_model *m, const Onnx__TensorProto *p, struct onnx_tensor *t, struct err *e)
+static void release(void *model, void *p)
 {
-    const char *location = NULL;
-    int64_t offset = 0, length = -1;
-    for (size_t i = 0; i < p->n_external_data; i++) {
-        const char *key = p->external_data[i]->key, *value = p->external_data[i]->value;
-        if (!strcmp(key, "location"))
-            location = value;
-        else if (!strcmp(key, "offset"))
-            offset = parse_offset(value);
-        else if (!strcmp(key, "length"))
-            length = parse_offset(value);
-    }
-    size_t size = onnx_dtype(t->onnx_type) == DTYPE_NONE ? 0
-                  : is_half(t->onnx_type)                ? 2
-                                                         : dtype_size(onnx_dtype(t->onnx_type));
-    int64_t needed = dtype_is_nibble(onnx_dtype(t->onnx_type)) ? (shape_count(&t->shape) + 1) / 2
-                                                               : shape_count(&t->shape) * (int64_t)size;
-    if (!m->folder)
-        return err_set(e, "its data is in another file, which is only read beside a model that is a file");
-    if (!location || !*location || *location == '/' || offset < 0)
-        return err_set(e, "it does not say where its data is");
-    if (length >= 0 && length != needed)
-        return err_set(e, "its data has %lld bytes, its shape asks for %lld", (long long)length, (long long)needed);
-    char *path = external_path(m->folder, location, e);
-    int rc = path ? read_slice(m, path, offset, needed, t, e) : -1;
-    mem_free(path);
-    return rc;
+    (void)model;
+    (void)p;
 }
 
-static int take_tensor(struct onnx_model *m, const Onnx__TensorProto *p, struct onnx_tensor *t, struct err *e)
+ProtobufCAllocator onnx_allocator(struct onnx_model *m)
 {
-    const char *shown = onnx_name_show(&m->arena, p->name);
-    int64_t count = 1;
-    *t = (struct onnx_tensor){.name = p->name, .onnx_type = p->data_type, .proto = p};
-    if (p->n_dims > SHAPE_MAX)
-        return err_set(e, "tensor \"%s\": %zu dimensions, at most %d are supported", shown, p->n_dims, SHAPE_MAX);
-    for (size_t i = 0; i < p->n_dims; i++) {
-        if (p->dims[i] < 0 || p->dims[i] > INT_MAX)
-            return err_set(e, "tensor \"%s\": dimension %zu is %lld", shown, i, (long long)p->dims[i]);
-        if (__builtin_mul_overflow(count, p->dims[i], &count) || count > ARRAY_MAX)
-            return err_set(e, "tensor \"%s\" is too large", shown);
-        t->shape.d[t->shape.n++] = p->dims[i];
-    }
-    t->raw = p->raw_data.data;
-    t->raw_n = p->raw_data.len;
-    if (p->data_location == 0 && !p->n_external_data)
-        return 0;
-    return read_external(m, p, t, e) ? err_wrap(e, "tensor \"%s\"", shown) : 0;
+    return (ProtobufCAllocator){allocate, release, m};
 }
+
+/* Room for one more at the end of a list, which is cleared. */
+static void *grow(void *list, int *n, int *cap, size_t size)
+{
+    char **items = list;
+    if (*n == *cap) {
+        int more = *cap ? 2 * *cap : 64;
+        *items = mem_resize(*items, (size_t)*cap, (size_t)more, size);
+        *cap = more;
+    }
+    return *items + (size_t)(*n)++ * size;
+}
+
+/* Each takes a few bytes of file and some hundred of memory. */
+static int count_item(struct reader *r)
+{
+    return ++r->n_items > ITEMS_MAX ? err_set(r->e, "more than %d nodes, attributes and tensors", ITEMS_MAX) : 0;
+}
+
+/* Out of a message, unless all is over anyway. */
+static void leave(struct wire *w, int64_t outer, int failed)
+{
+    if (!failed)
+        wire_leave(w, outer);
+}
+
+void onnx_keep(struct wire *w, const struct wire_field *f, uint64_t numbers, struct wire_bytes *rest)
+{
+    if (f->number < 64 && numbers >> f->number & 1)
+        wire_copy(w, f, rest);
+    else
+        wire_skip(w, f);
+}
+
+/* --- nodes -------------------------------------------------------------------------------------------------------- */
 
 static const char *take_string(struct onnx_model *m, const ProtobufCBinaryData *b)
 {
-    char *s = arena_new(&m->arena, b->len + 1, 1);
+    char *s = allocate(m, b->len + 1);
     if (b->len)
         memcpy(s, b->data, b->len);
     return s;
 }
 
-static int read_attr(struct onnx_model *m, const Onnx__AttributeProto *p, struct attr *a, struct err *e)
+/* has_tensor: it has one, of whatever type. */
+static void take_attr(struct onnx_model *m, const Onnx__AttributeProto *p, bool has_tensor, struct attr *a)
 {
     *a = (struct attr){.name = p->name, .type = p->type, .i = p->i, .f = p->f, .s = take_string(m, &p->s)};
     /* Files of before IR 2 do not say which it is. */
@@ -164,7 +115,7 @@ static int read_attr(struct onnx_model *m, const Onnx__AttributeProto *p, struct
         a->type = p->n_ints      ? ATTR_INTS
                   : p->n_floats  ? ATTR_FLOATS
                   : p->n_strings ? ATTR_STRINGS
-                  : p->t         ? ATTR_TENSOR
+                  : has_tensor   ? ATTR_TENSOR
                   : p->s.len     ? ATTR_STRING
                   : p->f != 0    ? ATTR_FLOAT
                                  : ATTR_INT;
@@ -181,34 +132,100 @@ static int read_attr(struct onnx_model *m, const Onnx__AttributeProto *p, struct
             all[i] = take_string(m, &p->strings[i]);
         a->strings = all;
     } else if (a->type == ATTR_GRAPH) {
-        a->graph = &p->g;
-    } else if (a->type == ATTR_TENSOR && p->t) {
-        struct onnx_tensor t;
-        if (take_tensor(m, p->t, &t, e))
-            return -1;
-        if (onnx_dtype(t.onnx_type) != DTYPE_NONE) /* else whoever asks for it finds nothing */
-            return onnx_tensor_read(&t, &m->arena, &a->t, e);
+        struct onnx_subgraph *g = allocate(m, sizeof *g);
+        *g = (struct onnx_subgraph){p->g.data, p->g.len};
+        a->graph = g;
+        m->has_subgraphs = true;
     }
-    return 0;
 }
 
-static int read_node(struct onnx_model *m, const Onnx__NodeProto *p, struct onnx_node *n, struct err *e)
+/* The AttributeProto that w has entered. *tensor: the one in it, or NULL. */
+static int read_attr(struct reader *r, struct attr *a, struct onnx_tensor **tensor)
 {
-    *n = (struct onnx_node){.name = p->name, .op_type = p->op_type, .domain = p->domain};
-    n->n_in = (int)p->n_input;
-    n->n_out = (int)p->n_output;
-    n->n_attr = (int)p->n_attribute;
-    n->in = (const char *const *)p->input;
-    n->out = (const char *const *)p->output;
-    struct attr *attr = arena_new(&m->arena, p->n_attribute, sizeof *attr);
-    n->attr = attr;
-    for (int i = 0; i < n->n_attr; i++)
-        if (read_attr(m, p->attribute[i], &attr[i], e))
-            return err_wrap(e, "node \"%s\"", onnx_name_show(&m->arena, p->name));
-    return 0;
+    ProtobufCAllocator allocator = onnx_allocator(r->m);
+    struct wire_bytes rest = {0};
+    struct wire_field f;
+    int rc = 0;
+    *tensor = NULL;
+    while (!rc && wire_next(r->w, &f)) {
+        if (f.number != 5) {
+            onnx_keep(r->w, &f, ATTR_FIELDS, &rest);
+            continue;
+        }
+        rc = *tensor ? err_set(r->e, "an attribute holds two tensors") : 0; /* protobuf would merge them */
+        struct onnx_tensor **slot =
+            grow(&r->m->tensors, &r->m->n_tensors, &r->cap_tensors, sizeof(struct onnx_tensor *));
+        *slot = *tensor = allocate(r->m, sizeof **tensor);
+        int64_t outer = wire_enter(r->w, &f);
+        rc = rc ? rc : onnx_tensor_read(r->m, r->w, *tensor, false, r->e);
+        leave(r->w, outer, rc);
+    }
+    Onnx__AttributeProto *p = rc || r->w->failed ? NULL : onnx__attribute_proto__unpack(&allocator, rest.n, rest.data);
+    if (p)
+        take_attr(r->m, p, *tensor, a);
+    else if (!rc)
+        rc = wire_fail(r->w);
+    if (p && a->type == ATTR_TENSOR && *tensor)
+        a->t = (*tensor)->value;
+    wire_bytes_done(&rest);
+    return rc;
 }
 
-static int read_value(struct onnx_model *m, const Onnx__ValueInfoProto *p, struct onnx_value *v, struct err *e)
+static void name_node(struct onnx_model *m, const struct wire_bytes *rest, struct err *e)
+{
+    ProtobufCAllocator allocator = onnx_allocator(m);
+    const Onnx__NodeProto *p = onnx__node_proto__unpack(&allocator, rest->n, rest->data);
+    err_wrap(e, "node \"%s\"", p ? onnx_name_show(&m->arena, p->name) : "");
+}
+
+/* The NodeProto that w has entered. */
+static int read_node(struct reader *r, struct onnx_node *n)
+{
+    struct onnx_model *m = r->m;
+    ProtobufCAllocator allocator = onnx_allocator(m);
+    struct wire_bytes rest = {0};
+    struct attr *attr = NULL;
+    struct onnx_tensor *tensor = NULL;
+    struct wire_field f;
+    int rc = 0, cap = 0, n_tensors = 0;
+    *n = (struct onnx_node){.name = "", .op_type = "", .domain = ""};
+    while (!rc && wire_next(r->w, &f)) {
+        if (f.number != 5) {
+            onnx_keep(r->w, &f, NODE_FIELDS, &rest);
+            continue;
+        }
+        int64_t outer = wire_enter(r->w, &f);
+        rc = count_item(r) || read_attr(r, grow(&attr, &n->n_attr, &cap, sizeof *attr), &tensor) ? -1 : 0;
+        leave(r->w, outer, rc);
+        n_tensors += tensor != NULL;
+        n->tensor = n_tensors == 1 ? tensor ? tensor : n->tensor : NULL;
+    }
+    Onnx__NodeProto *p = rc || r->w->failed ? NULL : onnx__node_proto__unpack(&allocator, rest.n, rest.data);
+    if (p) {
+        n->name = p->name;
+        n->op_type = p->op_type;
+        n->domain = p->domain;
+        n->n_in = (int)p->n_input;
+        n->n_out = (int)p->n_output;
+        n->in = (const char *const *)p->input;
+        n->out = (const char *const *)p->output;
+        struct attr *own = allocate(m, (size_t)n->n_attr * sizeof *attr + 1);
+        if (n->n_attr)
+            memcpy(own, attr, (size_t)n->n_attr * sizeof *attr);
+        n->attr = own;
+    } else if (rc && !r->w->failed) {
+        name_node(m, &rest, r->e);
+    } else {
+        rc = wire_fail(r->w);
+    }
+    mem_free(attr);
+    wire_bytes_done(&rest);
+    return rc;
+}
+
+/* --- declarations ------------------------------------------------------------------------------------------------- */
+
+static int take_value(struct onnx_model *m, const Onnx__ValueInfoProto *p, struct onnx_value *v, struct err *e)
 {
     *v = (struct onnx_value){.name = p->name, .rank = -1};
     if (!p->type || !p->type->tensor_type)
@@ -231,46 +248,60 @@ static int read_value(struct onnx_model *m, const Onnx__ValueInfoProto *p, struc
     return 0;
 }
 
-static int read_values(struct onnx_model *m, Onnx__ValueInfoProto **p, size_t n, struct onnx_value **out, int *n_out,
-                       struct err *e)
+static int read_value(struct reader *r, const struct wire_field *f, struct onnx_value *v)
 {
-    *out = arena_new(&m->arena, n, sizeof **out);
-    *n_out = (int)n;
-    for (size_t i = 0; i < n; i++)
-        if (read_value(m, p[i], &(*out)[i], e))
-            return -1;
-    return 0;
+    ProtobufCAllocator allocator = onnx_allocator(r->m);
+    struct wire_bytes bytes = {0};
+    *v = (struct onnx_value){.name = "", .rank = -1};
+    if (f->type != WIRE_LENGTH)
+        return wire_fail(r->w);
+    wire_append(r->w, f, &bytes);
+    Onnx__ValueInfoProto *p = r->w->failed ? NULL : onnx__value_info_proto__unpack(&allocator, bytes.n, bytes.data);
+    wire_bytes_done(&bytes);
+    return p ? take_value(r->m, p, v, r->e) : wire_fail(r->w);
 }
 
-static int read_graph(struct onnx_model *m, const Onnx__GraphProto *g, struct err *e)
+/* --- graph and model ---------------------------------------------------------------------------------------------- */
+
+/* The GraphProto that w has entered. What a file says in two parts is one graph, as protobuf merges them. */
+static int read_graph(struct reader *r)
 {
-    if (g->n_sparse_initializer)
-        return err_set(e, "sparse initializers are not supported");
-    m->initializers = arena_new(&m->arena, g->n_initializer, sizeof *m->initializers);
-    m->n_initializers = (int)g->n_initializer;
-    for (size_t i = 0; i < g->n_initializer; i++)
-        if (take_tensor(m, g->initializer[i], &m->initializers[i], e))
-            return -1;
-    m->nodes = arena_new(&m->arena, g->n_node, sizeof *m->nodes);
-    m->n_nodes = (int)g->n_node;
-    for (size_t i = 0; i < g->n_node; i++)
-        if (read_node(m, g->node[i], &m->nodes[i], e))
-            return -1;
-    if (read_values(m, g->input, g->n_input, &m->inputs, &m->n_inputs, e) ||
-        read_values(m, g->output, g->n_output, &m->outputs, &m->n_outputs, e))
-        return -1;
-    return read_values(m, g->value_info, g->n_value_info, &m->values, &m->n_values, e);
+    struct onnx_model *m = r->m;
+    struct wire_field f;
+    int rc = 0;
+    while (!rc && wire_next(r->w, &f)) {
+        bool node = f.number == 1, tensor = f.number == 5;
+        int64_t outer = node || tensor ? wire_enter(r->w, &f) : 0;
+        if (count_item(r))
+            rc = -1;
+        else if (node)
+            rc = read_node(r, grow(&m->nodes, &m->n_nodes, &r->cap_nodes, sizeof *m->nodes));
+        else if (tensor)
+            rc = onnx_tensor_read(
+                m, r->w, grow(&m->initializers, &m->n_initializers, &r->cap_initializers, sizeof *m->initializers),
+                true, r->e);
+        else if (f.number == 11)
+            rc = read_value(r, &f, grow(&m->inputs, &m->n_inputs, &r->cap_inputs, sizeof *m->inputs));
+        else if (f.number == 12)
+            rc = read_value(r, &f, grow(&m->outputs, &m->n_outputs, &r->cap_outputs, sizeof *m->outputs));
+        else if (f.number == 13)
+            rc = read_value(r, &f, grow(&m->values, &m->n_values, &r->cap_values, sizeof *m->values));
+        else if (f.number == 15)
+            rc = err_set(r->e, "sparse initializers are not supported");
+        else
+            wire_skip(r->w, &f);
+        if (node || tensor)
+            leave(r->w, outer, rc);
+    }
+    return rc || r->w->failed ? -1 : 0;
 }
 
-int onnx_read(struct onnx_model *m, const char *file, const char *folder, const void *bytes, size_t n, struct err *e)
+static int take_model(struct onnx_model *m, const struct wire_bytes *rest, struct wire *w)
 {
-    *m = (struct onnx_model){.folder = folder};
-    if (n > INT_MAX)
-        return err_set(e, "%s: larger than 2 GiB", file);
-    Onnx__ModelProto *p = onnx__model_proto__unpack(NULL, n, bytes);
+    ProtobufCAllocator allocator = onnx_allocator(m);
+    Onnx__ModelProto *p = onnx__model_proto__unpack(&allocator, rest->n, rest->data);
     if (!p)
-        return err_set(e, "%s: not an ONNX file, or cut short", file);
-    m->proto = p;
+        return wire_fail(w);
     m->ir_version = p->ir_version;
     m->producer = p->producer_name;
     m->opsets = arena_new(&m->arena, p->n_opset_import + 1, sizeof *m->opsets);
@@ -281,186 +312,93 @@ int onnx_read(struct onnx_model *m, const char *file, const char *folder, const 
         if (!*domain)
             m->opset = p->opset_import[i]->version;
     }
-    if (!p->graph || !p->graph->n_node)
-        return err_set(e, "%s: not an ONNX model: it holds no graph", file);
-    if (read_graph(m, p->graph, e))
-        return err_wrap(e, "%s", file);
     return 0;
+}
+
+/* The file that w has opened, which is closed at the end. */
+static int read_model(struct onnx_model *m, struct wire *w, struct err *e)
+{
+    struct reader r = {.m = m, .w = w, .e = e};
+    struct wire_bytes rest = {0};
+    struct wire_field f;
+    int rc = 0;
+    while (!rc && wire_next(w, &f)) {
+        if (f.number != 7) {
+            onnx_keep(w, &f, MODEL_FIELDS, &rest);
+            continue;
+        }
+        int64_t outer = wire_enter(w, &f);
+        rc = read_graph(&r);
+        leave(w, outer, rc);
+    }
+    if (!rc && !w->failed)
+        rc = take_model(m, &rest, w);
+    wire_bytes_done(&rest);
+    if (!rc && !w->failed && !m->n_nodes)
+        rc = err_set(e, "not an ONNX model: it holds no graph");
+    if (rc && !w->failed)
+        err_wrap(e, "%s", w->name);
+    w->failed |= rc != 0;
+    return wire_close(w, m->fingerprint);
+}
+
+int onnx_read_file(struct onnx_model *m, const char *path, const char *folder, struct err *e)
+{
+    struct wire w;
+    *m = (struct onnx_model){.folder = folder, .producer = ""};
+    return wire_open_file(&w, path, e) ? -1 : read_model(m, &w, e);
+}
+
+int onnx_read(struct onnx_model *m, const char *file, const char *folder, const void *bytes, size_t n, struct err *e)
+{
+    struct wire w;
+    *m = (struct onnx_model){.folder = folder, .producer = ""};
+    wire_open_bytes(&w, file, bytes, n, e);
+    if (read_model(m, &w, e))
+        return -1;
+    hash_fingerprint(bytes, n, m->fingerprint);
+    return 0;
+}
+
+int onnx_read_subgraph(struct onnx_model *m, const char *file, const char *folder, const struct onnx_subgraph *g,
+                       struct err *e)
+{
+    struct wire w;
+    *m = (struct onnx_model){.folder = folder, .producer = ""};
+    wire_open_bytes(&w, file, g->bytes, g->n, e);
+    struct reader r = {.m = m, .w = &w, .e = e};
+    if (read_graph(&r) && !w.failed)
+        return err_wrap(e, "%s", file);
+    return wire_close(&w, NULL);
 }
 
 void onnx_done(struct onnx_model *m)
 {
-    if (m->proto)
-        onnx__model_proto__free_unpacked(m->proto, NULL);
-    if (m->tensor)
-        onnx__tensor_proto__free_unpacked(m->tensor, NULL);
+    for (int i = 0; i < m->n_initializers; i++)
+        mem_free(m->initializers[i].value.data);
+    for (int i = 0; i < m->n_tensors; i++)
+        mem_free(m->tensors[i]->value.data);
+    mem_free(m->nodes);
+    mem_free(m->initializers);
+    mem_free(m->inputs);
+    mem_free(m->outputs);
+    mem_free(m->values);
+    mem_free(m->tensors);
     arena_done(&m->arena);
     *m = (struct onnx_model){0};
-}
-
-/* IEEE half precision, any value including subnormals. */
-static float half_to_float(uint16_t h)
-{
-    int exponent = (h >> 10) & 31, fraction = h & 1023;
-    float v;
-    if (exponent == 31)
-        v = fraction ? NAN : INFINITY;
-    else if (exponent == 0)
-        v = ldexpf((float)fraction, -24);
-    else
-        v = ldexpf((float)(fraction + 1024), exponent - 25);
-    return h & 0x8000 ? -v : v;
-}
-
-/* Little-endian bytes to the memory of a number, whatever this machine is. */
-static void load(const uint8_t *p, size_t size, void *out)
-{
-    uint64_t v = 0;
-    for (size_t i = size; i-- > 0;)
-        v = v << 8 | p[i];
-    uint8_t b = (uint8_t)v;
-    uint16_t h = (uint16_t)v;
-    uint32_t w = (uint32_t)v;
-    memcpy(out, size == 1 ? (void *)&b : size == 2 ? (void *)&h : size == 4 ? (void *)&w : (void *)&v, size);
-}
-
-static float widen(int onnx_type, uint16_t half)
-{
-    if (onnx_type == ONNX_FLOAT16)
-        return half_to_float(half);
-    uint32_t bits = (uint32_t)half << 16;
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
-/* How many values the list has that the specification gives the type to, when raw_data is empty. */
-static size_t typed_count(const Onnx__TensorProto *p, int type)
-{
-    switch (dtype_of_onnx(type)) {
-    case DTYPE_F32:
-        return p->n_float_data;
-    case DTYPE_F64:
-        return p->n_double_data;
-    case DTYPE_I64:
-        return p->n_int64_data;
-    case DTYPE_U32:
-    case DTYPE_U64:
-        return p->n_uint64_data;
-    default:
-        return p->n_int32_data;
-    }
-}
-
-static void typed_value(const Onnx__TensorProto *p, int type, int64_t i, enum dtype to, void *out)
-{
-    switch (dtype_of_onnx(type)) {
-    case DTYPE_F32:
-        *(float *)out = p->float_data[i];
-        break;
-    case DTYPE_F64:
-        *(double *)out = p->double_data[i];
-        break;
-    case DTYPE_I64:
-        *(int64_t *)out = p->int64_data[i];
-        break;
-    case DTYPE_U32:
-        *(uint32_t *)out = (uint32_t)p->uint64_data[i];
-        break;
-    case DTYPE_U64:
-        *(uint64_t *)out = p->uint64_data[i];
-        break;
-    case DTYPE_NONE:
-        *(float *)out = widen(type, (uint16_t)p->int32_data[i]);
-        break;
-    default: /* narrow integers and bool */
-        if (dtype_size(to) == 1)
-            *(uint8_t *)out = (uint8_t)p->int32_data[i];
-        else if (dtype_size(to) == 2)
-            *(uint16_t *)out = (uint16_t)p->int32_data[i];
-        else
-            *(int32_t *)out = p->int32_data[i];
-    }
-}
-
-/* The bytes are numbers of this machine as they are: ONNX's are little-endian. */
-static bool is_native(const uint8_t *p, size_t size)
-{
-    static const union {
-        uint16_t word;
-        uint8_t first;
-    } probe = {1};
-    return probe.first == 1 && (uintptr_t)p % size == 0;
-}
-
-/* Two 4-bit values a byte, the first in its lower half. */
-static int read_nibbles(const struct onnx_tensor *t, struct arena *a, struct array *out, struct err *e)
-{
-    const Onnx__TensorProto *p = t->proto;
-    int64_t count = shape_count(&out->shape);
-    size_t packed = ((size_t)count + 1) / 2, have = t->raw_n ? t->raw_n : p->n_int32_data;
-    if (have != packed)
-        return err_set(e, "its data has %zu bytes, its shape asks for %zu", have, packed);
-    uint8_t *to = out->data = arena_new(a, (size_t)count + 1, 1);
-    for (int64_t i = 0; i < count; i++) {
-        uint8_t pair = t->raw_n ? t->raw[i / 2] : (uint8_t)p->int32_data[i / 2];
-        to[i] = i % 2 ? pair >> 4 : pair & 15;
-        if (out->type == DTYPE_I4 && to[i] > 7)
-            to[i] |= 0xf0;
-    }
-    return 0;
-}
-
-int onnx_tensor_read(const struct onnx_tensor *t, struct arena *a, struct array *out, struct err *e)
-{
-    const Onnx__TensorProto *p = t->proto;
-    enum dtype type = onnx_dtype(t->onnx_type);
-    int64_t count = shape_count(&t->shape);
-    if (type == DTYPE_NONE)
-        return err_set(e, "its data type %d is not supported", t->onnx_type);
-    *out = (struct array){.type = type, .shape = t->shape};
-    if (dtype_is_nibble(type))
-        return read_nibbles(t, a, out, e);
-    bool halves = is_half(t->onnx_type), raw = t->raw_n > 0;
-    size_t size = dtype_size(type), stored = halves ? 2 : size;
-    if (raw && t->raw_n != (size_t)count * stored)
-        return err_set(e, "its data has %zu bytes, its shape asks for %zu", t->raw_n, (size_t)count * stored);
-    if (!raw && typed_count(p, t->onnx_type) != (size_t)count)
-        return err_set(e, "its data has %zu values, its shape asks for %lld", typed_count(p, t->onnx_type),
-                       (long long)count);
-    if (raw && is_native(t->raw, size) && !halves && type != DTYPE_BOOL) { /* large weights are not copied here */
-        out->data = (void *)t->raw;
-        return 0;
-    }
-    out->data = arena_new(a, (size_t)count + 1, size);
-    for (int64_t i = 0; i < count; i++) {
-        char *to = (char *)out->data + (size_t)i * size;
-        uint16_t half;
-        if (!raw) {
-            typed_value(p, t->onnx_type, i, type, to);
-        } else if (halves) {
-            load(t->raw + (size_t)i * 2, 2, &half);
-            *(float *)(void *)to = widen(t->onnx_type, half);
-        } else {
-            load(t->raw + (size_t)i * size, size, to);
-        }
-        if (type == DTYPE_BOOL)
-            *to = *to != 0;
-    }
-    return 0;
 }
 
 int onnx_read_tensor(struct onnx_model *m, const void *bytes, size_t n, struct array *out, const char **name,
                      struct err *e)
 {
-    *m = (struct onnx_model){0};
-    Onnx__TensorProto *p = onnx__tensor_proto__unpack(NULL, n, bytes);
-    if (!p)
-        return err_set(e, "not a tensor, or cut short");
-    m->tensor = p;
-    struct onnx_tensor t;
-    if (take_tensor(m, p, &t, e))
+    struct wire w;
+    *m = (struct onnx_model){.producer = ""};
+    wire_open_bytes(&w, "tensor", bytes, n, e);
+    struct reader r = {.m = m};
+    struct onnx_tensor *t = grow(&m->initializers, &m->n_initializers, &r.cap_initializers, sizeof *t);
+    if (onnx_tensor_read(m, &w, t, true, e))
         return -1;
-    *name = t.name;
-    return onnx_tensor_read(&t, &m->arena, out, e);
+    *name = t->name;
+    *out = t->value;
+    return wire_close(&w, NULL);
 }

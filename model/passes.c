@@ -19,6 +19,11 @@ void passes_absorb(struct build *b, struct node *first, struct node *last)
     last->op = OP_COUNT;
 }
 
+bool passes_is_convolution(const struct node *n)
+{
+    return n->op == OP_CONV || n->op == OP_CONV_TRANSPOSE;
+}
+
 bool passes_is_clamped(const struct node *n)
 {
     return n->act_lo != -INFINITY || n->act_hi != INFINITY;
@@ -53,7 +58,7 @@ static float clamp(float v, float lo, float hi)
 static void fuse_clip(struct build *b, const int *uses, struct node *n)
 {
     struct node *p = passes_sole_producer(b, uses, n, 0);
-    if (!p || (p->op != OP_CONV && p->op != OP_GEMM && p->op != OP_ADD && p->op != OP_CLIP))
+    if (!p || (!passes_is_convolution(p) && p->op != OP_GEMM && p->op != OP_ADD && p->op != OP_CLIP))
         return;
     p->act_lo = clamp(p->act_lo, n->act_lo, n->act_hi);
     p->act_hi = clamp(p->act_hi, n->act_lo, n->act_hi);
@@ -149,6 +154,7 @@ int passes_run(struct build *b)
     if (passes_layout(b))
         return -1;
     build_drop_dead(b);
+    build_count_users(b);
     int *uses = build_count_uses(b), rc = 0, n_nodes = b->n_nodes;
     for (int i = 0; !rc && i < n_nodes; i++)
         rc = sweep_node(b, uses, &b->nodes[i]);

@@ -214,7 +214,7 @@ static bool can_join(const struct layout *l, const struct node *n, int base)
     if (p < 0 || (n->op != OP_CLIP && n->op != OP_ADD && n->op != OP_MUL && n->op != OP_BATCHNORM))
         return false;
     enum op op = l->b->nodes[p].op;
-    return op == OP_CONV || op == OP_GEMM || op == OP_ADD || op == OP_CLIP;
+    return passes_is_convolution(&l->b->nodes[p]) || op == OP_GEMM || op == OP_ADD || op == OP_CLIP;
 }
 
 /* The frame with the fewest moved elements; the node's own is what others must beat, or equal where that helps. */
@@ -360,6 +360,9 @@ static int turn_columns(struct layout *l, struct node *n)
         for (int64_t o = 0; o < ws.d[0]; o++)
             ((float *)to)[o * ws.d[1] + at] = from[o * ws.d[1] + j];
     }
+    b->holds[n->in[1]].users--;
+    b->holds[w].users++;
+    build_release(b, n->in[1]);
     n->in[1] = w;
     build_pass_names(b, n, x.passed);
     x = view_of(&l->v, x.base);

@@ -51,7 +51,7 @@ static bool line_of_node(const struct build *b, const struct node *n, int channe
 
 static int channel_axis_of(const struct node *layer)
 {
-    return layer->op == OP_CONV ? 2 : 0; /* from the end: [1][c][h][w], [..][n] */
+    return passes_is_convolution(layer) ? 2 : 0; /* from the end: [1][c][h][w], [..][n] */
 }
 
 static double scale_at(const struct line *l, int64_t c)
@@ -75,34 +75,31 @@ static float *new_per_channel(struct build *b, struct node *n, int k, int64_t ch
                            &shape, &data);
     if (t < 0)
         return NULL;
+    if (n->in[k] >= 0)
+        b->holds[n->in[k]].users--;
+    b->holds[t].users++;
     n->in[k] = t;
     return data;
 }
 
-/* A copy of the weights, to be changed. */
-static float *new_weights(struct build *b, struct node *layer)
+/* The weights, to be changed: a copy where others read them too. */
+static float *writable_weights(struct build *b, struct node *layer)
 {
     const struct onnx_node as = {.op_type = layer->op_type};
     const struct source s = {.node = &as, .name = layer->name};
-    const struct shape shape = b->tensors[layer->in[1]].shape;
     void *data;
-    int t = build_constant(b, &s, b->tensors[layer->in[1]].name, DTYPE_F32, &shape, &data);
-    if (t < 0)
-        return NULL;
-    layer->in[1] = t;
-    return data;
+    return build_writable(b, &s, layer, 1, &data) < 0 ? NULL : data;
 }
 
 static int scale_weights(struct build *b, struct node *layer, const struct line *l)
 {
-    const struct shape shape = b->tensors[layer->in[1]].shape;
-    const float *from = build_floats(b, layer->in[1]);
-    int64_t channels = shape.d[0], k = shape_count(&shape) / channels;
-    float *to = new_weights(b, layer);
-    for (int64_t c = 0; to && c < channels; c++)
+    float *w = writable_weights(b, layer);
+    const struct shape *shape = &b->tensors[layer->in[1]].shape;
+    int64_t channels = shape->d[0], k = shape_count(shape) / channels;
+    for (int64_t c = 0; w && c < channels; c++)
         for (int64_t i = 0; i < k; i++)
-            to[c * k + i] = from[c * k + i] * l->scale[c * l->scale_step];
-    return to ? 0 : -1;
+            w[c * k + i] *= l->scale[c * l->scale_step];
+    return w ? 0 : -1;
 }
 
 static int scale_bias(struct build *b, struct node *layer, const struct line *l)
@@ -113,6 +110,24 @@ static int scale_bias(struct build *b, struct node *layer, const struct line *l)
     for (int64_t c = 0; to && c < channels; c++)
         to[c] = (float)((old ? old[c] : 0) * scale_at(l, c) + shift_at(l, c));
     return to ? 0 : -1;
+}
+
+/* Two factors or two addends that are numbers: one, in the place of the first. */
+static int merge_numbers(struct build *b, struct node *first, struct node *last)
+{
+    const struct source s = {.name = first->name};
+    const struct shape scalar = {0};
+    float x = *build_floats(b, first->in[1]), y = *build_floats(b, last->in[1]);
+    void *data;
+    int t = build_constant(b, &s, b->tensors[first->in[1]].name, DTYPE_F32, &scalar, &data);
+    if (t < 0)
+        return -1;
+    *(float *)data = first->op == OP_MUL ? x * y : x + y;
+    b->holds[first->in[1]].users--;
+    b->holds[t].users++;
+    first->in[1] = t;
+    passes_absorb(b, first, last);
+    return 0;
 }
 
 /* Both lines as one batch-norm, in the place of the first. */
@@ -144,7 +159,7 @@ int passes_fold_line(struct build *b, const int *uses, struct node *n)
     struct line l, f;
     if (!p || passes_is_clamped(p))
         return 0;
-    if (p->op == OP_CONV || p->op == OP_GEMM) {
+    if (passes_is_convolution(p) || p->op == OP_GEMM) {
         if (!line_of_node(b, n, channel_axis_of(p), &l))
             return 0;
         if ((l.scale && scale_weights(b, p, &l)) || ((l.shift || p->in[2] >= 0) && scale_bias(b, p, &l)))
@@ -156,8 +171,8 @@ int passes_fold_line(struct build *b, const int *uses, struct node *n)
     if (axis < 0 || passes_is_clamped(n) || !line_of_node(b, p, axis, &f) || !line_of_node(b, n, axis, &l))
         return 0;
     bool numbers = !f.scale_step && !f.shift_step && !l.scale_step && !l.shift_step;
-    if (numbers && p->op != n->op) /* an Add takes a clamp later, a batch-norm does not */
-        return 0;
+    if (numbers) /* an Add takes a clamp later, a batch-norm does not */
+        return p->op == n->op ? merge_numbers(b, p, n) : 0;
     return merge_lines(b, p, n, &f, &l);
 }
 
@@ -188,16 +203,16 @@ int passes_fold_input_line(struct build *b, const int *uses, struct node *n)
     bool shifts = has_shift(&l, channels);
     if (shifts && is_padded(n))
         return 0;
-    const float *from = build_floats(b, n->in[1]), *old = build_floats(b, n->in[2]);
-    float *to = new_weights(b, n), *bias = to && shifts ? new_per_channel(b, n, 2, ws.d[0], "bias") : NULL;
-    if (!to || (shifts && !bias))
+    const float *old = build_floats(b, n->in[2]);
+    float *w = writable_weights(b, n), *bias = w && shifts ? new_per_channel(b, n, 2, ws.d[0], "bias") : NULL;
+    if (!w || (shifts && !bias))
         return -1;
     for (int64_t o = 0; o < ws.d[0]; o++) {
         double sum = old ? (double)old[o] : 0;
         for (int64_t i = 0; i < k; i++) {
             int64_t c = o / per_group * ws.d[1] + i / taps;
-            to[o * k + i] = (float)(from[o * k + i] * scale_at(&l, c));
-            sum += from[o * k + i] * shift_at(&l, c);
+            sum += w[o * k + i] * shift_at(&l, c);
+            w[o * k + i] = (float)(w[o * k + i] * scale_at(&l, c));
         }
         if (bias)
             bias[o] = (float)sum;

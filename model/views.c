@@ -136,12 +136,8 @@ static int make_constant(struct views *v, const struct view *x, const struct sha
     struct build *b = v->b;
     const struct tensor base = b->tensors[x->base];
     const struct source s = {.name = base.name};
-    if (view_in_order(x)) {
-        int t = build_tensor(b, &s, base.name, base.type, shape);
-        if (t >= 0)
-            b->tensors[t].data = base.data;
-        return t;
-    }
+    if (view_in_order(x))
+        return build_alias(b, &s, base.name, x->base, shape);
     void *to;
     int t = build_constant(b, &s, base.name, base.type, shape, &to);
     if (t < 0)

@@ -72,13 +72,27 @@ void session_refit(const struct session *s, struct tables *t)
     t->fit = analyze_fit(s->points, s->n_points, fmax(1, fp32 - 100 / fmax(classes, 1)));
 }
 
+/* The file is not all that the graph depends on. 0 where it is. */
+static uint64_t inputs_hash(const struct graph_options *o)
+{
+    uint64_t h = 0;
+    for (int i = 0; i < o->n_inputs; i++) {
+        const struct graph_input *in = &o->inputs[i];
+        h = hash_u64(in->name, strlen(in->name) + 1, h);
+        h = hash_u64(in->shape.d, (size_t)(in->shape.n > 0 ? in->shape.n : 0) * sizeof *in->shape.d, h);
+        h = in->numbers ? hash_u64(in->numbers, strlen(in->numbers), h) : h;
+    }
+    return h;
+}
+
 static void load_cached(struct session *s)
 {
+    uint64_t inputs = inputs_hash(&s->options.graph);
     s->loss_key = (struct cache_key){"loss", s->graph->fingerprint, 0};
-    s->cost_key = (struct cache_key){"cost", s->graph->fingerprint, host_hash()};
+    s->cost_key = (struct cache_key){"cost", s->graph->fingerprint, host_hash() ^ inputs};
     s->points_key = (struct cache_key){"points", s->graph->fingerprint, 0};
     if (s->dataset) {
-        s->loss_key.settings = part_hash(s->dataset, &s->dataset->calibrate, s->calibration_images, 0);
+        s->loss_key.settings = part_hash(s->dataset, &s->dataset->calibrate, s->calibration_images, inputs);
         s->points_key.settings =
             part_hash(s->dataset, &s->dataset->evaluate, s->dataset->evaluate.n, s->loss_key.settings);
     }

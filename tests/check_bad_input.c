@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "tests/hostile.h"
 #include "tests/process.h"
 
 Suite *check_bad_input_suite(void);
@@ -82,6 +83,29 @@ START_TEST(models_that_are_none)
     expect_of_all(&r, "$D/missing.onnx", 3, "missing.onnx");
     expect_of_all(&r, "$D", 3, r.dir);
     expect_of_all(&r, "/dev/null", 3, "/dev/null");
+    room_close(&r);
+}
+END_TEST
+
+/* What asks for more time, memory or stack than a file should get: through the program. What opens stays small. */
+START_TEST(hostile_models)
+{
+    const struct hostile_case *c = &hostile_cases[_i];
+    struct room r;
+    if (room_open(&r))
+        return;
+    size_t n;
+    uint8_t *bytes = c->make(&n);
+    room_write(&r, "hostile.onnx", bytes, n);
+    mem_free(bytes);
+    if (c->said) {
+        expect(&r, NULL, "inspect $D/hostile.onnx", 3, c->said);
+    } else {
+        struct process p = process_run(&r, NULL, "inspect $D/hostile.onnx");
+        ck_assert_msg(p.status == 0, "%s: %d: %s", c->name, p.status, p.err);
+        ck_assert_msg(p.peak_kib < 1300 * 1024, "%s: %ld KiB", c->name, p.peak_kib);
+        process_done(&p);
+    }
     room_close(&r);
 }
 END_TEST
@@ -239,6 +263,7 @@ Suite *check_bad_input_suite(void)
     tcase_set_timeout(t, 180);
     tcase_add_test(t, truncated_models);
     tcase_add_test(t, models_that_are_none);
+    tcase_add_loop_test(t, hostile_models, 0, hostile_cases_count);
     tcase_add_test(t, broken_profiles);
     tcase_add_test(t, places_are_named);
     tcase_add_test(t, missing_datasets);

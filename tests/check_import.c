@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "model/graph.h"
 #include "tests/graph_eval.h"
+#include "tests/hostile.h"
 #include "tests/import_cases.h"
 #include "tests/onnx_make.h"
 
@@ -233,7 +234,7 @@ START_TEST(test_external_data)
                 {"w.bin", "12", "24", "ends at byte 36 of a file of 32"},
                 {"w.bin", "8", "20", "20 bytes, its shape asks for 24"},
                 {"w.bin", "-8", "24", "where its data is"},
-                {"w.bin", "9223372036854775807", "24", "ends at byte"},
+                {"w.bin", "9223372036854775807", "24", "where its data is"},
                 {"../w.bin", "8", "24", "outside of the model's folder"},
                 {"link.bin", "8", "24", "outside of the model's folder"},
                 {"/etc/passwd", "8", "24", "where its data is"},
@@ -369,6 +370,25 @@ START_TEST(test_random_bytes)
 }
 END_TEST
 
+/* What asks for too much. */
+START_TEST(test_hostile)
+{
+    const struct hostile_case *c = &hostile_cases[_i];
+    size_t n;
+    struct err e = {""};
+    uint8_t *bytes = c->make(&n);
+    struct graph *g = graph_parse("test.onnx", bytes, n, &e);
+    ck_assert_msg(!g == (c->said != NULL), "%s: %s", c->name, e.text);
+    ck_assert_msg(!c->said || strstr(e.text, c->said), "%s: \"%s\" does not say \"%s\"", c->name, e.text, c->said);
+    for (const char *s = e.text; *s; s++)
+        ck_assert_msg(*s >= 0x20 && *s <= 0x7e, "%s: %s", c->name, e.text);
+    if (g)
+        check_invariants(g);
+    graph_free(g);
+    mem_free(bytes);
+}
+END_TEST
+
 /* A chain of 200,000 nodes, listed backwards: nothing may recurse along it. */
 START_TEST(test_long_chain)
 {
@@ -457,6 +477,7 @@ Suite *check_import_suite(void)
     tcase_add_test(t, test_broken_models);
     tcase_add_test(t, test_cut_short);
     tcase_add_test(t, test_random_bytes);
+    tcase_add_loop_test(t, test_hostile, 0, hostile_cases_count);
     tcase_add_test(t, test_long_chain);
     tcase_add_test(t, test_data_types);
     tcase_add_test(t, test_file);

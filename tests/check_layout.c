@@ -127,6 +127,10 @@ static const struct layout_case {
      "perm=[0,3,1,2]\n"
      "Relu(u)->v\nAdd(v,u)->y\nout y",
      "transpose reshape transpose clip add"},
+    {"ConvTranspose takes a batch-norm, a bias over the last axis and a clamp",
+     NHWC "const w 2,3,2,2\nConvTranspose(x1,w)->c strides=[2,2]\nconst k 3\nconst v 3 = 1,2,3\n"
+     "BatchNormalization(c,k,k,k,v)->n\n" BACK("n", "t") "Add(t,k)->u\nRelu(u)->y\nout y",
+     "transpose convtranspose transpose"},
     {"what nobody reads",
      "in x 1,3\nconst w 3,2\nconst w2 2,2\nMatMul(x,w)->t\nRelu(t)->y\nMatMul(t,w2)->u\nExp(u)->v\nout y", "gemm"},
     {"normalised input without padding",
@@ -152,7 +156,7 @@ static const struct layout_case {
     {"sums of numbers are one",
      "in x 1,2,4,4\nconst k 1 = 2\nconst f 1 = 3\nRelu(x)->r\nAdd(r,k)->a\nAdd(a,f)->b\n"
      "MaxPool(b)->y kernel_shape=[2,2]\nout y",
-     "clip batchnorm maxpool"},
+     "clip add maxpool"},
     {"Relu6 of Min and Max",
      "in x 1,2,4,4\nconst w 3,2,1,1\nConv(x,w)->c\nconst z 1 = 0\nconst s 1 = 6\nMax(c,z)->m\n"
      "Min(s,m)->y\nout y",
@@ -177,6 +181,8 @@ static const struct layout_case {
 static const char *const op_names[OP_COUNT] = {
     [OP_CONV] = "conv",
     [OP_GEMM] = "gemm",
+    [OP_CONV_TRANSPOSE] = "convtranspose",
+    [OP_MATMUL] = "matmul",
     [OP_ADD] = "add",
     [OP_MUL] = "mul",
     [OP_BATCHNORM] = "batchnorm",

@@ -13,14 +13,17 @@
     X(isa)        \
     X(vec)        \
     X(kernels)    \
+    X(matmul)     \
     X(ops)        \
     X(opsets)     \
     X(import)     \
+    X(control)    \
     X(passes)     \
     X(layout)     \
     X(dataset)    \
     X(quant)      \
     X(engine)     \
+    X(layers)     \
     X(profile)    \
     X(solve)      \
     X(estimate)   \

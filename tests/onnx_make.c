@@ -8,10 +8,20 @@
 
 enum { MOST = 64 };
 
+struct block { /* a sub-graph by name */
+    const char *name;
+    Onnx__GraphProto *graph;
+};
+
 struct maker {
     struct arena *a;
     Onnx__ModelProto *model;
-    Onnx__GraphProto *graph;
+    Onnx__GraphProto *graph;   /* where lines go */
+    struct block blocks[MOST]; /* those that are open come last */
+    int n_blocks;
+    Onnx__GraphProto *outer[MOST];
+    size_t lines; /* of the text: more than nodes */
+    int depth;
 };
 
 float onnx_make_value(int64_t i)
@@ -53,10 +63,14 @@ static Onnx__TypeProto *make_type(struct arena *a, const char *dims)
     onnx__type_proto__tensor__init(t);
     type->tensor_type = t;
     t->elem_type = 1;
+    if (*dims == ':')
+        t->elem_type = (int)strtol(cut(a, &dims, " ") + 1, NULL, 10);
     if (!*dims)
         return type;
     t->shape = arena_new(a, 1, sizeof *t->shape);
     onnx__tensor_shape_proto__init(t->shape);
+    if (strcmp(dims, "scalar") == 0)
+        return type;
     t->shape->dim = arena_new(a, MOST, sizeof *t->shape->dim);
     while (*dims) {
         Onnx__TensorShapeProto__Dimension *d = arena_new(a, 1, sizeof *d);
@@ -77,35 +91,43 @@ static void add_value(struct maker *m, Onnx__ValueInfoProto **list, size_t *n, c
 {
     Onnx__ValueInfoProto *v = arena_new(m->a, 1, sizeof *v);
     onnx__value_info_proto__init(v);
-    v->name = cut(m->a, &line, " ");
+    size_t length = strcspn(line, ": ");
+    v->name = copy_n(m->a, line, length);
+    line += length + (line[length] == ' ');
     v->type = make_type(m->a, line);
     assert(*n < MOST);
     list[(*n)++] = v;
 }
 
-static void add_tensor(struct maker *m, const char *line, int floats)
+static void add_tensor(struct maker *m, const char *line, int type)
 {
+    int floats = type == 1;
     Onnx__TensorProto *t = arena_new(m->a, 1, sizeof *t);
     onnx__tensor_proto__init(t);
     t->name = cut(m->a, &line, " ");
-    t->dims = parse_ints(m->a, cut(m->a, &line, " "), &t->n_dims);
-    t->data_type = floats ? 1 : 7;
+    char *dims = cut(m->a, &line, " ");
+    if (strcmp(dims, "scalar") != 0)
+        t->dims = parse_ints(m->a, dims, &t->n_dims);
+    t->data_type = type;
     size_t count = 1;
     for (size_t i = 0; i < t->n_dims; i++)
         count *= (size_t)t->dims[i];
     if (*line == '=')
         line += 1 + strspn(line + 1, " ");
     t->float_data = floats ? arena_new(m->a, count, sizeof(float)) : NULL;
-    t->int64_data = floats ? NULL : arena_new(m->a, count, sizeof(int64_t));
+    t->int64_data = type == 7 ? arena_new(m->a, count, sizeof(int64_t)) : NULL;
+    t->int32_data = type == 9 ? arena_new(m->a, count, sizeof(int32_t)) : NULL;
     int pattern = !*line;
     for (size_t i = 0; i < count; i++) {
         const char *value = pattern ? "" : cut(m->a, &line, ",");
         if (floats)
             t->float_data[i] = pattern ? onnx_make_value((int64_t)i) : strtof(value, NULL);
-        else
+        else if (type == 7)
             t->int64_data[i] = strtoll(value, NULL, 10);
+        else
+            t->int32_data[i] = (int32_t)strtol(value, NULL, 10);
     }
-    *(floats ? &t->n_float_data : &t->n_int64_data) = count;
+    *(floats ? &t->n_float_data : type == 7 ? &t->n_int64_data : &t->n_int32_data) = count;
     assert(m->graph->n_initializer < MOST);
     m->graph->initializer[m->graph->n_initializer++] = t;
 }
@@ -122,6 +144,20 @@ static Onnx__TensorProto *take_tensor(struct maker *m, const char *name)
         }
     assert(!"a tensor attribute must name a const or ints line above it");
     return NULL;
+}
+
+/* The bytes of the sub-graph of that name. */
+static ProtobufCBinaryData take_block(struct maker *m, const char *name)
+{
+    for (int i = 0; i < m->n_blocks; i++)
+        if (strcmp(m->blocks[i].name, name) == 0) {
+            size_t n = onnx__graph_proto__get_packed_size(m->blocks[i].graph);
+            uint8_t *bytes = arena_new(m->a, n + 1, 1);
+            onnx__graph_proto__pack(m->blocks[i].graph, bytes);
+            return (ProtobufCBinaryData){n, bytes};
+        }
+    assert(!"a graph attribute must name a graph above it");
+    return (ProtobufCBinaryData){0, NULL};
 }
 
 static void add_attr(struct maker *m, Onnx__NodeProto *n, const char *text)
@@ -142,6 +178,10 @@ static void add_attr(struct maker *m, Onnx__NodeProto *n, const char *text)
         text++;
         a->type = 7;
         a->ints = parse_ints(m->a, cut(m->a, &text, "]"), &a->n_ints);
+    } else if (*text == '{') {
+        text++;
+        a->type = 5;
+        a->g = take_block(m, cut(m->a, &text, "}"));
     } else if (isalpha((unsigned char)*text)) {
         a->type = 4;
         a->t = take_tensor(m, text);
@@ -184,10 +224,35 @@ static void add_node(struct maker *m, const char *line)
     m->graph->node[m->graph->n_node++] = n;
 }
 
+/* With room for that many nodes. */
+static Onnx__GraphProto *new_graph(struct arena *a, size_t nodes)
+{
+    Onnx__GraphProto *g = arena_new(a, 1, sizeof *g);
+    onnx__graph_proto__init(g);
+    g->input = arena_new(a, MOST, sizeof *g->input);
+    g->output = arena_new(a, MOST, sizeof *g->output);
+    g->value_info = arena_new(a, MOST, sizeof *g->value_info);
+    g->initializer = arena_new(a, MOST, sizeof *g->initializer);
+    g->node = arena_new(a, nodes, sizeof *g->node);
+    return g;
+}
+
+static void open_graph(struct maker *m, const char *name)
+{
+    assert(m->n_blocks < MOST && m->depth < MOST);
+    m->outer[m->depth++] = m->graph;
+    m->graph = new_graph(m->a, m->lines);
+    m->blocks[m->n_blocks++] = (struct block){arena_strdup(m->a, name), m->graph};
+}
+
 static void add_line(struct maker *m, const char *line)
 {
     Onnx__GraphProto *g = m->graph;
-    if (strncmp(line, "opset ", 6) == 0)
+    if (strncmp(line, "graph ", 6) == 0)
+        open_graph(m, line + 6);
+    else if (strcmp(line, "end") == 0)
+        m->graph = m->outer[--m->depth];
+    else if (strncmp(line, "opset ", 6) == 0)
         m->model->opset_import[0]->version = strtoll(line + 6, NULL, 10);
     else if (strncmp(line, "in ", 3) == 0)
         add_value(m, g->input, &g->n_input, line + 3);
@@ -198,16 +263,21 @@ static void add_line(struct maker *m, const char *line)
     else if (strncmp(line, "const ", 6) == 0)
         add_tensor(m, line + 6, 1);
     else if (strncmp(line, "ints ", 5) == 0)
-        add_tensor(m, line + 5, 0);
+        add_tensor(m, line + 5, 7);
+    else if (strncmp(line, "bools ", 6) == 0)
+        add_tensor(m, line + 6, 9);
     else if (*line)
         add_node(m, line);
 }
 
 Onnx__ModelProto *onnx_make_model(const char *text, struct arena *a)
 {
-    struct maker m = {.a = a, .model = arena_new(a, 1, sizeof *m.model), .graph = arena_new(a, 1, sizeof *m.graph)};
+    size_t lines = 1;
+    for (const char *c = text; *c; c++)
+        lines += *c == '\n';
+    struct maker m = {
+        .a = a, .lines = lines, .model = arena_new(a, 1, sizeof *m.model), .graph = new_graph(a, lines)};
     onnx__model_proto__init(m.model);
-    onnx__graph_proto__init(m.graph);
     m.model->graph = m.graph;
     m.model->ir_version = 8;
     m.model->producer_name = arena_strdup(a, "test");
@@ -216,16 +286,9 @@ Onnx__ModelProto *onnx_make_model(const char *text, struct arena *a)
     m.model->opset_import[0] = arena_new(a, 1, sizeof **m.model->opset_import);
     onnx__operator_set_id_proto__init(m.model->opset_import[0]);
     m.model->opset_import[0]->version = 13;
-    m.graph->input = arena_new(a, MOST, sizeof *m.graph->input);
-    m.graph->output = arena_new(a, MOST, sizeof *m.graph->output);
-    m.graph->value_info = arena_new(a, MOST, sizeof *m.graph->value_info);
-    m.graph->initializer = arena_new(a, MOST, sizeof *m.graph->initializer);
-    size_t lines = 1;
-    for (const char *c = text; *c; c++)
-        lines += *c == '\n';
-    m.graph->node = arena_new(a, lines, sizeof *m.graph->node);
     while (*text)
         add_line(&m, cut(a, &text, "\n"));
+    assert(m.depth == 0);
     return m.model;
 }
 

@@ -3,15 +3,20 @@
  * ONNX models for tests, written as text, one item a line:
  *
  *   opset 13                              the default; ahead of the rest
- *   in x N,3,4,4                          graph input, a letter is a symbol
+ *   in x N,3,4,4                          graph input, a letter is a symbol; "scalar" for no dimension
+ *   in x:7 2,3                            of another element type than float: TensorProto's number
  *   out y 1,2                             graph output; the shape may be left out
  *   value t 1,2                           a shape declared in value_info
  *   const w 2,3 = 1,2,3,4,5,6             float initializer; without values: onnx_make_value(0), (1), ...
  *   ints s 2 = 1,-1                       int64 initializer
+ *   bools c 1 = 1                         bool initializer
+ *   graph T                               lines up to "end" are a sub-graph
+ *   end
  *   Conv(x,w,)->y name='c' group=1 pads=[1,1,1,1] alpha=0.5 value=w2
  *
  * In a node line an empty name is an input left out; an attribute is a string in quotes, [ints], a number with a point
- * (float), a whole number (int), or the name of a const or ints line, which then is no initializer (tensor).
+ * (float), a whole number (int), {T} (sub-graph), or the name of a const or ints line, which then is no initializer
+ * (tensor).
  */
 #ifndef BITFADER_TESTS_ONNX_MAKE_H
 #define BITFADER_TESTS_ONNX_MAKE_H

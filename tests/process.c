@@ -180,7 +180,9 @@ struct process process_run(const struct room *r, const struct process_options *o
     close(out[1]);
     close(err[1]);
     hear(&p, o, pid, out[0], err[0]);
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    struct rusage used;
+    ck_assert_int_eq(wait4(pid, &status, 0, &used), pid);
+    p.peak_kib = used.ru_maxrss;
     p.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     ck_assert_int_ne(p.status, 127);
     for (int i = 0; i < n; i++)

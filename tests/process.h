@@ -34,6 +34,7 @@ struct process {
     int status; /* exit status; 128 + n when signal n ended it */
     char *out, *err;
     size_t out_n, err_n;
+    long peak_kib; /* of memory; what the test itself had before it started the program counts too */
 };
 
 /* Words are split at blanks, without quoting; "$M" in them is the model, "$D" the directory. Ends the test when it
