@@ -28,13 +28,13 @@ struct tensor {
  */
 enum op {
     OP_CONV = 1, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
-    OP_GEMM, /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
-                bias [n] or -1; also MatMul with a constant */
+    OP_GEMM,     /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
+                    bias [n] or -1; also MatMul with a constant */
     OP_CONV_TRANSPOSE, /* in: x, w [cout][cin/groups][kh][kw] (exchanged at import), bias or -1. Output (y, x) gets tap
                           (i, j) of the input at (y + pad_top - i * dilation) / stride where that is whole */
     OP_MATMUL,         /* in: a [..][m][k], b [..][k][n], neither constant; leading dimensions broadcast */
-    OP_ADD,  /* broadcasting; clamped to act_lo..act_hi */
-    OP_MUL,  /* broadcasting */
+    OP_ADD,            /* broadcasting; clamped to act_lo..act_hi */
+    OP_MUL,            /* broadcasting */
     OP_BATCHNORM,  /* in: x, scale, shift (constants per channel: y = x * scale + shift): only where it cannot be folded
                     */
     OP_CLIP,       /* act_lo..act_hi: Relu, Clip; only where it cannot be fused */
@@ -95,8 +95,8 @@ struct layer {
     /* Its other names, NULL after the last: the ONNX name where it differs, those of nodes that were fused into it, the
      * tensor that it makes. Others may have the same. */
     const char *const *aliases;
-    const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "TConv" (transposed), "Gemm", "MatMul" (of two
-                         activations), "LSTM", "GRU", "RNN" */
+    const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "TConv" (transposed), "Gemm", "MatMul" (of
+                         two activations), "LSTM", "GRU", "RNN" */
     int64_t params;   /* weights and biases */
     int64_t macs;     /* multiply-accumulates for one image */
     int cout, k;      /* output channels; weights per output channel, of all matrices; MatMul: n and k */

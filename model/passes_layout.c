@@ -214,7 +214,8 @@ static bool can_join(const struct layout *l, const struct node *n, int base)
     if (p < 0 || (n->op != OP_CLIP && n->op != OP_ADD && n->op != OP_MUL && n->op != OP_BATCHNORM))
         return false;
     enum op op = l->b->nodes[p].op;
-    return passes_is_convolution(&l->b->nodes[p]) || op == OP_GEMM || op == OP_ADD || op == OP_CLIP;
+    return passes_is_convolution(&l->b->nodes[p]) || op == OP_GEMM || op == OP_ADD || op == OP_CLIP || op == OP_MUL ||
+           op == OP_BATCHNORM;
 }
 
 /* The frame with the fewest moved elements; the node's own is what others must beat, or equal where that helps. */

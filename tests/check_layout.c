@@ -129,7 +129,7 @@ static const struct layout_case {
      "transpose reshape transpose clip add"},
     {"ConvTranspose takes a batch-norm, a bias over the last axis and a clamp",
      NHWC "const w 2,3,2,2\nConvTranspose(x1,w)->c strides=[2,2]\nconst k 3\nconst v 3 = 1,2,3\n"
-     "BatchNormalization(c,k,k,k,v)->n\n" BACK("n", "t") "Add(t,k)->u\nRelu(u)->y\nout y",
+          "BatchNormalization(c,k,k,k,v)->n\n" BACK("n", "t") "Add(t,k)->u\nRelu(u)->y\nout y",
      "transpose convtranspose transpose"},
     {"what nobody reads",
      "in x 1,3\nconst w 3,2\nconst w2 2,2\nMatMul(x,w)->t\nRelu(t)->y\nMatMul(t,w2)->u\nExp(u)->v\nout y", "gemm"},

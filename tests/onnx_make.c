@@ -275,8 +275,7 @@ Onnx__ModelProto *onnx_make_model(const char *text, struct arena *a)
     size_t lines = 1;
     for (const char *c = text; *c; c++)
         lines += *c == '\n';
-    struct maker m = {
-        .a = a, .lines = lines, .model = arena_new(a, 1, sizeof *m.model), .graph = new_graph(a, lines)};
+    struct maker m = {.a = a, .lines = lines, .model = arena_new(a, 1, sizeof *m.model), .graph = new_graph(a, lines)};
     onnx__model_proto__init(m.model);
     m.model->graph = m.graph;
     m.model->ir_version = 8;
