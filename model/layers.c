@@ -83,6 +83,30 @@ static void name_layers(struct graph *g)
     names_done(&shorts);
 }
 
+/* name, unless the layer has it already. */
+static void add_alias(const struct layer *l, const char **list, int *n, const char *name)
+{
+    bool known = !*name || !strcmp(l->name, name);
+    for (int i = 0; i < *n; i++)
+        known |= !strcmp(list[i], name);
+    if (!known)
+        list[(*n)++] = name;
+}
+
+static void find_aliases(struct graph *g, struct layer *l)
+{
+    const struct node *n = &g->nodes[l->node];
+    int count = 2, k = 0;
+    for (const struct node_name *f = n->fused; f; f = f->next)
+        count++;
+    const char **list = arena_new(&g->arena, (size_t)count + 1, sizeof *list);
+    add_alias(l, list, &k, n->name);
+    for (const struct node_name *f = n->fused; f; f = f->next)
+        add_alias(l, list, &k, f->name);
+    add_alias(l, list, &k, g->tensors[n->out[0]].name);
+    l->aliases = list;
+}
+
 /* The tensor whose values this one holds: through what only moves or picks elements. */
 static int source_tensor(const struct graph *g, int t)
 {
@@ -179,25 +203,29 @@ int layers_find(struct graph *g, struct err *e)
             if (size_layer(g, i, &g->layers[g->n_layers++]))
                 return err_set(e, "%s: node \"%s\" is too large", g->file, g->nodes[i].name);
     name_layers(g);
+    for (int i = 0; i < g->n_layers; i++)
+        find_aliases(g, &g->layers[i]);
     group_layers(g);
     return 0;
 }
 
 int graph_layer_find(const struct graph *g, const char *name)
 {
+    int found = LAYER_NONE;
     for (int i = 0; i < g->n_layers; i++)
         if (strcmp(g->layers[i].name, name) == 0)
             return i;
     for (int i = 0; i < g->n_layers; i++)
-        if (strcmp(g->nodes[g->layers[i].node].name, name) == 0)
-            return i;
-    return -1;
+        for (const char *const *a = g->layers[i].aliases; *a; a++)
+            if (strcmp(*a, name) == 0)
+                found = found == LAYER_NONE ? i : LAYER_AMBIGUOUS;
+    return found;
 }
 
 const char *graph_layer_nearest(const struct graph *g, const char *name)
 {
     const char *best = NULL;
-    int least = INT_MAX;
+    int least = INT_MAX, shortest;
     for (int i = 0; i < g->n_layers; i++) {
         int d = text_distance(g->layers[i].name, name);
         if (d < least) {
@@ -205,5 +233,14 @@ const char *graph_layer_nearest(const struct graph *g, const char *name)
             best = g->layers[i].name;
         }
     }
+    shortest = least / 2; /* far: twice as many letters off */
+    for (int i = 0; i < g->n_layers; i++)
+        for (const char *const *a = g->layers[i].aliases; *a; a++) {
+            int d = text_distance(*a, name);
+            if (d < shortest) {
+                shortest = d;
+                best = *a;
+            }
+        }
     return best;
 }

@@ -19,7 +19,9 @@ static const struct lower_row rows[] = {
     {"HardSwish", lower_hard_swish},
     {"LeakyRelu", lower_leaky_relu},
     {"MatMul", lower_matmul},
+    {"Max", lower_max},
     {"MaxPool", lower_max_pool},
+    {"Min", lower_min},
     {"Mul", lower_mul},
     {"Pad", lower_pad},
     {"ReduceMean", lower_reduce_mean},
@@ -28,6 +30,7 @@ static const struct lower_row rows[] = {
     {"Slice", lower_slice},
     {"Softmax", lower_softmax},
     {"Sub", lower_sub},
+    {"Sum", lower_sum},
     {"Transpose", lower_transpose},
 };
 

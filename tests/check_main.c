@@ -15,9 +15,11 @@
     X(kernels)    \
     X(matmul)     \
     X(ops)        \
+    X(opsets)     \
     X(import)     \
     X(control)    \
     X(passes)     \
+    X(layout)     \
     X(dataset)    \
     X(quant)      \
     X(engine)     \
