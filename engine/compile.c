@@ -248,20 +248,16 @@ int compile_row_codes(struct compiler *c, int tensor, int bits, struct err *e)
     return v < 0 || !compile_is_permuted(s) ? v : compile_permute(c, v, s, true);
 }
 
-/* Operators that run on codes; those whose codes pass through unchanged keep their input's quantizer. */
-static bool op_on_codes(const struct compiler *c, const struct node *n)
+bool plan_op_has_codes(enum op op)
 {
-    switch (n->op) {
-    case OP_ADD: {
-        const struct tensor *a = &c->g->tensors[n->in[0]], *b = &c->g->tensors[n->in[1]];
-        return !a->data && !b->data && a->shape.n == b->shape.n &&
-               !memcmp(a->shape.d, b->shape.d, sizeof *a->shape.d * (size_t)a->shape.n);
-    }
-    case OP_AVERAGE_POOL: /* a divisor for each number of taps exists unless padding counts and is cut off */
-        return !n->window.count_include_pad ||
-               (n->window.pad_top | n->window.pad_left | n->window.pad_bottom | n->window.pad_right) == 0;
+    switch (op) {
+    case OP_CONV:
+    case OP_CONV_TRANSPOSE:
+    case OP_GEMM:
+    case OP_MATMUL:
+    case OP_ADD:
+    case OP_AVERAGE_POOL:
     case OP_PAD:
-        return n->value == 0;
     case OP_CLIP:
     case OP_LEAKY_RELU:
     case OP_SIGMOID:
@@ -275,6 +271,26 @@ static bool op_on_codes(const struct compiler *c, const struct node *n)
         return true;
     default:
         return false;
+    }
+}
+
+/* Operators that run on codes, where the node is a case for it; those whose codes pass through unchanged keep their
+ * input's quantizer. */
+static bool op_on_codes(const struct compiler *c, const struct node *n)
+{
+    switch (n->op) {
+    case OP_ADD: {
+        const struct tensor *a = &c->g->tensors[n->in[0]], *b = &c->g->tensors[n->in[1]];
+        return !a->data && !b->data && a->shape.n == b->shape.n &&
+               !memcmp(a->shape.d, b->shape.d, sizeof *a->shape.d * (size_t)a->shape.n);
+    }
+    case OP_AVERAGE_POOL: /* a divisor for each number of taps exists unless padding counts and is cut off */
+        return !n->window.count_include_pad ||
+               (n->window.pad_top | n->window.pad_left | n->window.pad_bottom | n->window.pad_right) == 0;
+    case OP_PAD:
+        return n->value == 0;
+    default:
+        return plan_op_has_codes(n->op);
     }
 }
 

@@ -64,6 +64,9 @@ const struct plan_layer *plan_layers(const struct plan *p); /* [n_layers] */
 int64_t plan_bytes(const struct plan *p);                   /* of all layers */
 size_t plan_arena_bytes(const struct plan *p);              /* activations */
 
+/* Whether the engine can run nodes of that kind on codes. For the list of operators. */
+bool plan_op_has_codes(enum op op);
+
 /* Steps, for reports: what runs in which order. */
 int plan_step_count(const struct plan *p);
 struct plan_step_info {

@@ -27,14 +27,14 @@ struct tensor {
 /* Operators as the engine sees them. Rows of op_table (model/ops.c) give ONNX name, arity, import and shape functions.
  */
 enum op {
-    OP_CONV, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
-    OP_GEMM, /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
-                bias [n] or -1; also MatMul with a constant */
+    OP_CONV = 1, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
+    OP_GEMM,     /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
+                    bias [n] or -1; also MatMul with a constant */
     OP_CONV_TRANSPOSE, /* in: x, w [cout][cin/groups][kh][kw] (exchanged at import), bias or -1. Output (y, x) gets tap
                           (i, j) of the input at (y + pad_top - i * dilation) / stride where that is whole */
     OP_MATMUL,         /* in: a [..][m][k], b [..][k][n], neither constant; leading dimensions broadcast */
-    OP_ADD,  /* broadcasting; clamped to act_lo..act_hi */
-    OP_MUL,  /* broadcasting */
+    OP_ADD,            /* broadcasting; clamped to act_lo..act_hi */
+    OP_MUL,            /* broadcasting */
     OP_BATCHNORM,  /* in: x, scale, shift (constants per channel: y = x * scale + shift): only where it cannot be folded
                     */
     OP_CLIP,       /* act_lo..act_hi: Relu, Clip; only where it cannot be fused */
@@ -73,8 +73,8 @@ struct node {
     int *in, *out;
     struct window window;
     int groups;
-    float act_lo, act_hi; /* clamp of the output, -INFINITY..INFINITY when none */
-    const char *act_name; /* name of the node that was fused as clamp, or NULL */
+    float act_lo, act_hi;          /* clamp of the output, -INFINITY..INFINITY when none */
+    const char *act_name;          /* name of the node that was fused as clamp, or NULL */
     const struct node_name *fused; /* ONNX nodes that went into this one, in the order of the file */
     bool helper;                   /* one of several that an ONNX node became: the name is made up */
     float alpha;
@@ -95,8 +95,8 @@ struct layer {
     /* Its other names, NULL after the last: the ONNX name where it differs, those of nodes that were fused into it, the
      * tensor that it makes. Others may have the same. */
     const char *const *aliases;
-    const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "TConv" (transposed), "Gemm", "MatMul" (of two
-                         activations), "LSTM", "GRU", "RNN" */
+    const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "TConv" (transposed), "Gemm", "MatMul" (of
+                         two activations), "LSTM", "GRU", "RNN" */
     int64_t params;   /* weights and biases */
     int64_t macs;     /* multiply-accumulates for one image */
     int cout, k;      /* output channels; weights per output channel, of all matrices; MatMul: n and k */

@@ -13,6 +13,7 @@
 struct lower_row {
     const char *name;
     int (*lower)(struct build *b, const struct source *s);
+    enum op becomes; /* the node that does the work */
 };
 
 /* NULL when the engine has nothing of its own for it. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Transposes and Reshapes that are not done yet. While passes_layout.c walks the nodes, a tensor may be a view: the axes
- * of a base tensor in another order, axes of 1 added or dropped, and all of it reshaped. views_make appends the nodes
- * that a view takes, once for each base, order and shape; a view that came back to its base takes none.
+ * Transposes and Reshapes that are not done yet. While passes_layout.c walks the nodes, a tensor may be a view: the
+ * axes of a base tensor in another order, axes of 1 added or dropped, and all of it reshaped. views_make appends the
+ * nodes that a view takes, once for each base, order and shape; a view that came back to its base takes none.
  *
  * Invariants: a base is no view. Axes of base that map does not name have a size of 1, and so have those where map is
  * -1. Only float tensors are views.
@@ -14,16 +14,16 @@
 
 struct view {
     int base;
-    struct shape mid;         /* of the axes in their new order; the tensor's own shape has the same elements */
-    int map[SHAPE_MAX];       /* axis of mid: which axis of base, -1 for an axis of 1 that base does not have */
-    const char *name, *type;  /* of the last node of the file on the way, for the nodes that it takes */
+    struct shape mid;           /* of the axes in their new order; the tensor's own shape has the same elements */
+    int map[SHAPE_MAX];         /* axis of mid: which axis of base, -1 for an axis of 1 that base does not have */
+    const char *name, *type;    /* of the last node of the file on the way, for the nodes that it takes */
     struct passed_name *passed; /* names of all nodes on the way, the last one first */
 };
 
 struct views {
     struct build *b;
-    struct view *of;  /* [cap] by tensor; base is -1 where the tensor is no view */
-    int *first;       /* [cap] by base: its first made view in made, -1 when none */
+    struct view *of; /* [cap] by tensor; base is -1 where the tensor is no view */
+    int *first;      /* [cap] by base: its first made view in made, -1 when none */
     struct made_view *made;
     int n_made, cap_made, cap;
 };

@@ -41,8 +41,8 @@ enum dtype {
     DTYPE_U16,
     DTYPE_U32,
     DTYPE_U64,
-    DTYPE_I4, /* four bits, here in a byte each: -8..7 */
-    DTYPE_U4, /* 0..15 */
+    DTYPE_I4,   /* four bits, here in a byte each: -8..7 */
+    DTYPE_U4,   /* 0..15 */
     DTYPE_BOOL, /* one byte, 0 or 1 */
     DTYPE_COUNT
 };

@@ -233,8 +233,8 @@ ACCUMULATE(Sum, x + y, to[i])
 ACCUMULATE(Mean, x + y, to[i] / (T)c->n_in)
 
 enum { MANY = 1 << 20 };
-#define NUMBERS(op)                                  \
-    {                                                \
+#define NUMBERS(op)                                               \
+    {                                                             \
 #op, "", 2, 2, 1, OP_ELEMENTWISE, infer_numbers, run_##op \
     }
 #define WHOLE(op)                                     \

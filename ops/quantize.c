@@ -7,7 +7,7 @@
 
 #include "ops/op.h"
 
-struct scales { /* how scale and zero point lie on an array */
+struct scales {         /* how scale and zero point lie on an array */
     int64_t n, inner;   /* outer x n x inner, one for each of n */
     int64_t block, row; /* blocked: one for each `block` places of the axis, of which a row of blocks has `row` */
 };

@@ -28,7 +28,8 @@ static int read_axes(struct op_call *c, unsigned *mask, struct err *e)
 static int infer_reduce(struct op_call *c, struct err *e)
 {
     unsigned mask;
-    bool truths = c->in[0].type == DTYPE_BOOL && (!strcmp(c->row->name, "ReduceMax") || !strcmp(c->row->name, "ReduceMin"));
+    bool truths =
+        c->in[0].type == DTYPE_BOOL && (!strcmp(c->row->name, "ReduceMax") || !strcmp(c->row->name, "ReduceMin"));
     int rc = !truths && op_check_number(c, 0, e) ? -1 : read_axes(c, &mask, e);
     if (rc)
         return rc;

@@ -69,8 +69,7 @@ static int read_modes(const struct op_call *c, struct resize *r, struct err *e)
     r->outside = op_attr_float(c, "extrapolation_value", 0);
     r->exclude = op_attr_int(c, "exclude_outside", 0);
     r->antialias = op_attr_int(c, "antialias", 0) && r->mode != NEAREST;
-    r->aspect =
-        (enum aspect)find_name(aspect_names, ASPECTS, op_attr_string(c, "keep_aspect_ratio_policy", "stretch"));
+    r->aspect = (enum aspect)find_name(aspect_names, ASPECTS, op_attr_string(c, "keep_aspect_ratio_policy", "stretch"));
     if (r->mode == MODES || r->place == PLACES || r->nearest == NEARESTS || r->aspect == ASPECTS)
         return err_set(e, "its mode is not supported");
     return 0;

@@ -60,7 +60,8 @@ const char *layer_no_match(const struct profile_model *m, const char *expression
     if (layer_find(m, expression) == LAYER_SHARED)
         return arena_printf(a, "%s is a name of %s; write the one that is meant", expression,
                             layer_sharers(m, expression, a));
-    return arena_printf(a, "%s matches none of the %d layers (nearest name %s)", expression, m->n_layers, layer_nearest(m, expression));
+    return arena_printf(a, "%s matches none of the %d layers (nearest name %s)", expression, m->n_layers,
+                        layer_nearest(m, expression));
 }
 
 const char *layer_nearest(const struct profile_model *m, const char *name)

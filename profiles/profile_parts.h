@@ -12,9 +12,9 @@
 /* What every struct profile really is: rules speak of kinds, so that a text with rules can only be resolved with them.
  */
 struct profile_record {
-    struct profile p;   /* first: a struct profile pointer is a pointer to its record */
-    char **kinds;       /* [n_layers], entries may be NULL */
-    const char **names; /* [n_layers] the names of p.layers, as an array */
+    struct profile p;            /* first: a struct profile pointer is a pointer to its record */
+    char **kinds;                /* [n_layers], entries may be NULL */
+    const char **names;          /* [n_layers] the names of p.layers, as an array */
     const char *const **aliases; /* [n_layers] copies, each list in one piece of memory */
 };
 

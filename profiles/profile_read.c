@@ -146,7 +146,8 @@ static int read_rules(struct loader *l, const struct yaml_node *root)
     return 0;
 }
 
-/* The layer that a key names. seen [n_layers]: the keys of this section so far; a second one for a layer is an error. */
+/* The layer that a key names. seen [n_layers]: the keys of this section so far; a second one for a layer is an error.
+ */
 static int find_layer(struct loader *l, const struct yaml_node **seen, const struct yaml_node *n)
 {
     int i = layer_find(l->m, n->key);

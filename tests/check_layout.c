@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The layout pass and the folding of lines, on hand-made models in the style of the exporters: which nodes are left, and
- * that the imported graph gives what the file's own nodes give one by one (tests/interpret.c), in the slow evaluator
- * and in a running fp32 plan.
+ * The layout pass and the folding of lines, on hand-made models in the style of the exporters: which nodes are left,
+ * and that the imported graph gives what the file's own nodes give one by one (tests/interpret.c), in the slow
+ * evaluator and in a running fp32 plan.
  */
 #include <check.h>
 #include <math.h>
@@ -19,52 +19,53 @@
 
 Suite *check_layout_suite(void);
 
-#define NHWC        "in x 1,4,3,2\nTranspose(x)->x1 perm=[0,3,1,2]\n"
-#define CONV_1      "const w 5,2,3,3\nconst b 5\nConv(x1,w,b)->c1 name='conv' pads=[1,1,1,1]\n"
-#define BACK(t, to) "Transpose(" t ")->" to " perm=[0,2,3,1]\n"
+#define NHWC         "in x 1,4,3,2\nTranspose(x)->x1 perm=[0,3,1,2]\n"
+#define CONV_1       "const w 5,2,3,3\nconst b 5\nConv(x1,w,b)->c1 name='conv' pads=[1,1,1,1]\n"
+#define BACK(t, to)  "Transpose(" t ")->" to " perm=[0,2,3,1]\n"
 #define FORTH(t, to) "Transpose(" t ")->" to " perm=[0,3,1,2]\n"
-#define CONV_2      "const w2 3,5,1,1\nConv(c2,w2)->c3 name='conv2'\n"
+#define CONV_2       "const w2 3,5,1,1\nConv(c2,w2)->c3 name='conv2'\n"
 
 static const struct layout_case {
     const char *what, *model;
     const char *left; /* operators of the engine that are left, in order */
 } cases[] = {
     {"a pair vanishes", NHWC CONV_1 BACK("c1", "t") FORTH("t", "c2") CONV_2 "out c3", "transpose conv conv"},
-    {"three are one", "in x 1,4,3,2\nTranspose(x)->a perm=[0,3,1,2]\nTranspose(a)->d perm=[0,2,3,1]\n"
-                      "Transpose(d)->y perm=[0,2,1,3]\nout y",
+    {"three are one",
+     "in x 1,4,3,2\nTranspose(x)->a perm=[0,3,1,2]\nTranspose(a)->d perm=[0,2,3,1]\n"
+     "Transpose(d)->y perm=[0,2,1,3]\nout y",
      "transpose"},
     {"Relu between them goes into the convolution",
      NHWC CONV_1 BACK("c1", "t") "Relu(t)->r\n" FORTH("r", "c2") CONV_2 "out c3", "transpose conv conv"},
     {"a chain of activations",
      NHWC CONV_1 BACK("c1", "t") "LeakyRelu(t)->r alpha=0.1\nSigmoid(r)->s\nHardSwish(s)->h\nTanh(h)->z\nElu(z)->u\n"
-     "Clip(u)->v min=-0.5 max=0.75\n" FORTH("v", "c2") CONV_2 "out c3",
+                                 "Clip(u)->v min=-0.5 max=0.75\n" FORTH("v", "c2") CONV_2 "out c3",
      "transpose conv leaky sigmoid hardswish call call clip conv"},
     {"bias and scale over the last axis go into the convolution",
      NHWC CONV_1 BACK("c1", "t") "const k 5\nconst m 1,1,1,5\nMul(t,k)->u\nAdd(u,m)->v\nRelu(v)->r\n" FORTH("r", "c2")
-     CONV_2 "out c3",
+         CONV_2 "out c3",
      "transpose conv conv"},
     {"a constant of the whole image is turned",
      NHWC CONV_1 BACK("c1", "t") "const k 1,4,3,5\nMul(t,k)->u\n" FORTH("u", "c2") CONV_2 "out c3",
      "transpose conv mul conv"},
     {"a residual addition of two that are turned alike",
-     NHWC CONV_1 BACK("c1", "t") "const v 5,2,1,1\nConv(x1,v)->d\n" BACK("d", "u") "Add(t,u)->s\nRelu(s)->r\n"
-     FORTH("r", "c2") CONV_2 "out c3",
+     NHWC CONV_1 BACK("c1", "t") "const v 5,2,1,1\nConv(x1,v)->d\n" BACK("d", "u") "Add(t,u)->s\nRelu(s)->r\n" FORTH(
+         "r", "c2") CONV_2 "out c3",
      "transpose conv conv add conv"},
     {"an addition of the input, which was turned already",
-     "in x 1,4,3,2\nTranspose(x)->x1 perm=[0,3,1,2]\nconst w 2,2,3,3\nConv(x1,w)->c pads=[1,1,1,1]\n" BACK("c", "t")
-     "Add(t,x)->s\n" FORTH("s", "u") "const w2 3,2,1,1\nConv(u,w2)->y\nout y",
+     "in x 1,4,3,2\nTranspose(x)->x1 perm=[0,3,1,2]\nconst w 2,2,3,3\nConv(x1,w)->c pads=[1,1,1,1]\n" BACK(
+         "c", "t") "Add(t,x)->s\n" FORTH("s", "u") "const w2 3,2,1,1\nConv(u,w2)->y\nout y",
      "transpose conv add conv"},
     {"squeeze and excite",
-     NHWC CONV_1 BACK("c1", "t") "ReduceMean(t)->m axes=[1,2] keepdims=1\n" FORTH("m", "m1")
-     "const p 5,5,1,1\nConv(m1,p)->q\n" BACK("q", "q1") "Sigmoid(q1)->g\nMul(t,g)->s\n" FORTH("s", "c2") CONV_2
-     "out c3",
+     NHWC CONV_1 BACK("c1", "t") "ReduceMean(t)->m axes=[1,2] keepdims=1\n" FORTH(
+         "m", "m1") "const p 5,5,1,1\nConv(m1,p)->q\n" BACK("q", "q1") "Sigmoid(q1)->g\nMul(t,g)->s\n" FORTH("s", "c2")
+         CONV_2 "out c3",
      "transpose conv globalavg conv sigmoid mul conv"},
     {"two arrays through calls",
      NHWC CONV_1 BACK("c1", "t") "Abs(t)->a\nMax(t,a)->m\nconst k 5\nPRelu(m,k)->p\n" FORTH("p", "c2") CONV_2 "out c3",
      "transpose conv call call call conv"},
     {"Concat over the last axis",
-     NHWC CONV_1 BACK("c1", "t") "const v 3,2,1,1\nConv(x1,v)->d\n" BACK("d", "u") "Concat(t,u)->s axis=3\n"
-     FORTH("s", "c2") "const q 2,8,1,1\nConv(c2,q)->y\nout y",
+     NHWC CONV_1 BACK("c1", "t") "const v 3,2,1,1\nConv(x1,v)->d\n" BACK("d", "u") "Concat(t,u)->s axis=3\n" FORTH(
+         "s", "c2") "const q 2,8,1,1\nConv(c2,q)->y\nout y",
      "transpose conv conv concat conv"},
     {"Concat of a single one, Pad of nothing, a pool of one, a factor of one, a sum with zero",
      "in x 1,2,3,3\nConcat(x)->a axis=1\nPad(a)->b pads=[0,0,0,0,0,0,0,0]\nAveragePool(b)->c kernel_shape=[1,1]\n"
@@ -73,15 +74,16 @@ static const struct layout_case {
      "MaxPool(m)->n kernel_shape=[1,1]\nReshape(n,s)->o\nconst w 2,2,1,1\nConv(o,w)->y\nout y",
      "conv"},
     {"ZeroPadding2D goes into the convolution",
-     NHWC CONV_1 BACK("c1", "t") "Pad(t)->p pads=[0,1,2,0,0,0,1,0]\n" FORTH("p", "c2")
-     "const w2 3,5,2,2\nConv(c2,w2)->c3 name='conv2'\nout c3",
+     NHWC CONV_1 BACK("c1", "t") "Pad(t)->p pads=[0,1,2,0,0,0,1,0]\n" FORTH(
+         "p", "c2") "const w2 3,5,2,2\nConv(c2,w2)->c3 name='conv2'\nout c3",
      "transpose conv conv"},
     {"Slice and Softmax over the last axis",
      NHWC CONV_1 BACK("c1", "t") "ints f 2 = 1,0\nints e 2 = 3,4\nints a 2 = 1,3\nints q 2 = 1,2\nSlice(t,f,e,a,q)->s\n"
-     "Softmax(s)->r axis=3\n" FORTH("r", "c2") "const w2 3,2,1,1\nConv(c2,w2)->y\nout y",
+                                 "Softmax(s)->r axis=3\n" FORTH("r", "c2") "const w2 3,2,1,1\nConv(c2,w2)->y\nout y",
      "transpose conv slice softmax conv"},
-    {"batch-norm after a pair", NHWC CONV_1 BACK("c1", "t") FORTH("t", "u")
-                                "const k 5\nconst v 5 = 1,2,3,4,5\nBatchNormalization(u,k,k,k,v)->c2\n" CONV_2 "out c3",
+    {"batch-norm after a pair",
+     NHWC CONV_1 BACK("c1", "t")
+         FORTH("t", "u") "const k 5\nconst v 5 = 1,2,3,4,5\nBatchNormalization(u,k,k,k,v)->c2\n" CONV_2 "out c3",
      "transpose conv conv"},
     {"before Flatten and Gemm it moves columns",
      NHWC CONV_1 BACK("c1", "t") "Flatten(t)->f\nconst g 60,4\nconst h 4\nGemm(f,g,h)->y\nout y",
@@ -90,8 +92,9 @@ static const struct layout_case {
      NHWC CONV_1 BACK("c1", "t") "ints s 2 = 1,-1\nReshape(t,s)->f\nRelu(f)->r\nconst g 4,60\nGemm(r,g)->y transB=1\n"
                                  "out y",
      "transpose conv reshape gemm"},
-    {"global mean over 1 and 2", NHWC CONV_1 BACK("c1", "t") "ReduceMean(t)->m axes=[1,2] keepdims=0\nconst g 5,4\n"
-                                                              "MatMul(m,g)->y\nout y",
+    {"global mean over 1 and 2",
+     NHWC CONV_1 BACK("c1", "t") "ReduceMean(t)->m axes=[1,2] keepdims=0\nconst g 5,4\n"
+                                 "MatMul(m,g)->y\nout y",
      "transpose conv globalavg reshape gemm"},
     {"an image of one channel is only reshaped",
      "in x 1,4,3,1\nTranspose(x)->t perm=[0,3,1,2]\nconst w 2,1,3,3\nConv(t,w)->y\nout y", "reshape conv"},
@@ -103,13 +106,16 @@ static const struct layout_case {
      "in x 1,12\nints a 3 = 1,3,4\nReshape(x,a)->r\nUnsqueeze(r,q)->t\nints q 1 = 3\nFlatten(t)->f\nconst g 12,4\n"
      "MatMul(f,g)->y\nout y",
      "gemm"},
-    {"a bias after a squeeze", "in x 1,3,2,2\nconst w 4,3,2,2\nConv(x,w)->c\nSqueeze(c,q)->s\nints q 2 = 2,3\nconst k 4\n"
-                               "Add(s,k)->t\nRelu(t)->y\nout y",
+    {"a bias after a squeeze",
+     "in x 1,3,2,2\nconst w 4,3,2,2\nConv(x,w)->c\nSqueeze(c,q)->s\nints q 2 = 2,3\nconst k 4\n"
+     "Add(s,k)->t\nRelu(t)->y\nout y",
      "conv reshape"},
     {"readers that do not agree: one Transpose stays",
-     NHWC CONV_1 BACK("c1", "t") "Relu(t)->y\n" FORTH("y", "c2") CONV_2 "out y\nout c3", "transpose conv conv transpose"},
+     NHWC CONV_1 BACK("c1", "t") "Relu(t)->y\n" FORTH("y", "c2") CONV_2 "out y\nout c3",
+     "transpose conv conv transpose"},
     {"the output is what a pair leaves",
-     "in x 1,2,3,3\nRelu(x)->r\nTranspose(r)->t perm=[0,2,3,1]\nTranspose(t)->y perm=[0,3,1,2]\nout y\nout r", "clip reshape"},
+     "in x 1,2,3,3\nRelu(x)->r\nTranspose(r)->t perm=[0,2,3,1]\nTranspose(t)->y perm=[0,3,1,2]\nout y\nout r",
+     "clip reshape"},
     {"the output is the input", "in x 1,2,3,3\nTranspose(x)->t perm=[0,2,3,1]\nTranspose(t)->y perm=[0,3,1,2]\nout y",
      "reshape"},
     {"two outputs of one pair",
@@ -117,11 +123,12 @@ static const struct layout_case {
      "Transpose(t)->z perm=[0,3,1,2]\nout y\nout z\nout t",
      "clip reshape transpose"},
     {"a reshape that splits axes stops a Transpose",
-     "in x 1,4,3,2\nTranspose(x)->t perm=[0,3,1,2]\nints s 4 = 1,4,3,2\nReshape(t,s)->r\nTranspose(r)->u perm=[0,3,1,2]\n"
+     "in x 1,4,3,2\nTranspose(x)->t perm=[0,3,1,2]\nints s 4 = 1,4,3,2\nReshape(t,s)->r\nTranspose(r)->u "
+     "perm=[0,3,1,2]\n"
      "Relu(u)->v\nAdd(v,u)->y\nout y",
      "transpose reshape transpose clip add"},
-    {"what nobody reads", "in x 1,3\nconst w 3,2\nconst w2 2,2\nMatMul(x,w)->t\nRelu(t)->y\nMatMul(t,w2)->u\nExp(u)->v\nout y",
-     "gemm"},
+    {"what nobody reads",
+     "in x 1,3\nconst w 3,2\nconst w2 2,2\nMatMul(x,w)->t\nRelu(t)->y\nMatMul(t,w2)->u\nExp(u)->v\nout y", "gemm"},
     {"normalised input without padding",
      "in x 1,2,4,4\nconst m 2,1,1 = .5,.25\nconst k 2,1,1 = 2,4\nSub(x,m)->a\nDiv(a,k)->b\nconst w 3,2,2,2\n"
      "Conv(b,w)->y\nout y",
@@ -130,29 +137,37 @@ static const struct layout_case {
      "in x 1,2,4,4\nconst m 2,1,1 = .5,.25\nconst k 2,1,1 = 2,4\nSub(x,m)->a\nDiv(a,k)->b\nconst w 3,2,3,3\n"
      "Conv(b,w)->y pads=[1,1,1,1]\nout y",
      "batchnorm conv"},
-    {"with padding factors alone go in", "in x 1,4,4,4\nconst k 4,1,1\nconst f 1 = 0.5\nMul(x,k)->a\nMul(a,f)->b\n"
-                                         "const w 4,2,3,3\nConv(b,w)->y pads=[1,1,1,1] group=2\nout y",
+    {"with padding factors alone go in",
+     "in x 1,4,4,4\nconst k 4,1,1\nconst f 1 = 0.5\nMul(x,k)->a\nMul(a,f)->b\n"
+     "const w 4,2,3,3\nConv(b,w)->y pads=[1,1,1,1] group=2\nout y",
      "conv"},
-    {"batch-norm before a product", "in x 1,6\nconst k 6\nconst v 6 = 1,2,3,4,5,6\nBatchNormalization(x,k,k,k,v)->n\n"
-                                    "const w 6,4\nconst b 4\nGemm(n,w,b)->y\nout y",
+    {"batch-norm before a product",
+     "in x 1,6\nconst k 6\nconst v 6 = 1,2,3,4,5,6\nBatchNormalization(x,k,k,k,v)->n\n"
+     "const w 6,4\nconst b 4\nGemm(n,w,b)->y\nout y",
      "gemm"},
-    {"pre-activation", "in x 1,2,4,4\nconst k 2\nconst v 2 = 1,2\nBatchNormalization(x,k,k,k,v)->n\nRelu(n)->r\n"
-                       "const w 3,2,1,1\nConv(r,w)->y\nout y",
+    {"pre-activation",
+     "in x 1,2,4,4\nconst k 2\nconst v 2 = 1,2\nBatchNormalization(x,k,k,k,v)->n\nRelu(n)->r\n"
+     "const w 3,2,1,1\nConv(r,w)->y\nout y",
      "batchnorm clip conv"},
-    {"sums of numbers are one", "in x 1,2,4,4\nconst k 1 = 2\nconst f 1 = 3\nRelu(x)->r\nAdd(r,k)->a\nAdd(a,f)->b\n"
-                                "MaxPool(b)->y kernel_shape=[2,2]\nout y",
+    {"sums of numbers are one",
+     "in x 1,2,4,4\nconst k 1 = 2\nconst f 1 = 3\nRelu(x)->r\nAdd(r,k)->a\nAdd(a,f)->b\n"
+     "MaxPool(b)->y kernel_shape=[2,2]\nout y",
      "clip batchnorm maxpool"},
-    {"Relu6 of Min and Max", "in x 1,2,4,4\nconst w 3,2,1,1\nConv(x,w)->c\nconst z 1 = 0\nconst s 1 = 6\nMax(c,z)->m\n"
-                             "Min(s,m)->y\nout y",
+    {"Relu6 of Min and Max",
+     "in x 1,2,4,4\nconst w 3,2,1,1\nConv(x,w)->c\nconst z 1 = 0\nconst s 1 = 6\nMax(c,z)->m\n"
+     "Min(s,m)->y\nout y",
      "conv"},
-    {"x * HardSigmoid(x)", "in x 1,2,4,4\nconst w 3,2,1,1\nConv(x,w)->c\nHardSigmoid(c)->h alpha=0.16666667 beta=0.5\n"
-                           "Mul(c,h)->y\nout y",
+    {"x * HardSigmoid(x)",
+     "in x 1,2,4,4\nconst w 3,2,1,1\nConv(x,w)->c\nHardSigmoid(c)->h alpha=0.16666667 beta=0.5\n"
+     "Mul(c,h)->y\nout y",
      "conv hardswish"},
-    {"x * Relu6(x + 3) / 6", "in x 1,2,4,4\nconst w 3,2,1,1\nConv(x,w)->c\nconst k 1 = 3\nconst s 1 = 6\nAdd(c,k)->a\n"
-                             "Clip(a)->r min=0.0 max=6.0\nMul(c,r)->m\nDiv(m,s)->y\nout y",
+    {"x * Relu6(x + 3) / 6",
+     "in x 1,2,4,4\nconst w 3,2,1,1\nConv(x,w)->c\nconst k 1 = 3\nconst s 1 = 6\nAdd(c,k)->a\n"
+     "Clip(a)->r min=0.0 max=6.0\nMul(c,r)->m\nDiv(m,s)->y\nout y",
      "conv hardswish"},
-    {"x * (Relu6(x + 3) / 6)", "in x 1,2,4,4\nconst w 3,2,1,1\nConv(x,w)->c\nconst k 1 = 3\nconst s 1 = 6\nAdd(c,k)->a\n"
-                               "Clip(a)->r min=0.0 max=6.0\nDiv(r,s)->d\nMul(d,c)->y\nout y",
+    {"x * (Relu6(x + 3) / 6)",
+     "in x 1,2,4,4\nconst w 3,2,1,1\nConv(x,w)->c\nconst k 1 = 3\nconst s 1 = 6\nAdd(c,k)->a\n"
+     "Clip(a)->r min=0.0 max=6.0\nDiv(r,s)->d\nMul(d,c)->y\nout y",
      "conv hardswish"},
     {"a HardSigmoid of another slope is none",
      "in x 1,2,4,4\nconst w 3,2,1,1\nConv(x,w)->c\nHardSigmoid(c)->h alpha=0.2 beta=0.5\nMul(c,h)->y\nout y",
@@ -215,8 +230,8 @@ static void assert_same(const struct array *want, const float *got, const char *
 {
     const float *w = want->data;
     for (int64_t i = 0; i < shape_count(&want->shape); i++)
-        ck_assert_msg(fabsf(got[i] - w[i]) <= 2e-5f * fmaxf(1, fabsf(w[i])), "%s, %s: value %d is %g, not %g", what, how,
-                      (int)i, (double)got[i], (double)w[i]);
+        ck_assert_msg(fabsf(got[i] - w[i]) <= 2e-5f * fmaxf(1, fabsf(w[i])), "%s, %s: value %d is %g, not %g", what,
+                      how, (int)i, (double)got[i], (double)w[i]);
 }
 
 static void check_plan(const struct graph *g, const float *x, const struct array *want, struct arena *a,
@@ -352,8 +367,8 @@ START_TEST(test_no_copies)
     struct err e = {""};
     size_t n;
     unsigned char *bytes = onnx_make_bytes(
-        onnx_make_model(NHWC CONV_1 BACK("c1", "t") "Relu(t)->r\n" FORTH("r", "c2") CONV_2 BACK("c3", "y") "out y", &a), &a,
-        &n);
+        onnx_make_model(NHWC CONV_1 BACK("c1", "t") "Relu(t)->r\n" FORTH("r", "c2") CONV_2 BACK("c3", "y") "out y", &a),
+        &a, &n);
     struct graph *g = graph_parse("test.onnx", bytes, n, &e);
     ck_assert_msg(g != NULL, "%s", e.text);
     struct image_source src = {source_image, NULL, 16};

@@ -266,7 +266,8 @@ START_TEST(test_dead)
     ck_assert_str_eq(g->unread[1], "v");
     ck_assert_int_eq(g->n_nodes, 1);
     for (int i = 0; i < g->n_tensors; i++)
-        ck_assert(strcmp(g->tensors[i].name, "q") && strcmp(g->tensors[i].name, "k") && strcmp(g->tensors[i].name, "z"));
+        ck_assert(strcmp(g->tensors[i].name, "q") && strcmp(g->tensors[i].name, "k") &&
+                  strcmp(g->tensors[i].name, "z"));
     graph_free(g);
     g = import_text("in x 1,3\nconst w 3\nNeg(w)->y\nout y", &a);
     ck_assert_int_eq(g->n_inputs, 1);
@@ -310,10 +311,22 @@ START_TEST(test_fused_names)
         const char *name;
         int layer;
     } wanted[] = {
-        {"a.conv", 0},       {"/a/conv/Conv", 0}, {"/a/Pad", 0},  {"/a/Transpose", 1}, {"/a/scale/Mul", 0},
-        {"/a/scale/Add", 0}, {"/a/relu/Relu", 0}, {"same", 1},    {"same_2", 2},       {"/b/Transpose", 1},
-        {"h", 2},            {"e", 1},            {"twin", LAYER_AMBIGUOUS},           {"c", LAYER_NONE},
-        {"/in/Transpose", LAYER_NONE},            {"k", LAYER_NONE},
+        {"a.conv", 0},
+        {"/a/conv/Conv", 0},
+        {"/a/Pad", 0},
+        {"/a/Transpose", 1},
+        {"/a/scale/Mul", 0},
+        {"/a/scale/Add", 0},
+        {"/a/relu/Relu", 0},
+        {"same", 1},
+        {"same_2", 2},
+        {"/b/Transpose", 1},
+        {"h", 2},
+        {"e", 1},
+        {"twin", LAYER_AMBIGUOUS},
+        {"c", LAYER_NONE},
+        {"/in/Transpose", LAYER_NONE},
+        {"k", LAYER_NONE},
     };
     struct arena a = {0};
     struct graph *g = import_text(text, &a);

@@ -421,7 +421,8 @@ static const struct {
     {HEAD "layers: {shared: {w: 4}}\n", "p.yaml:3:10: shared is a name of conv1 and dw1; write the one that is meant"},
     {HEAD "rules:\n  - {match: shared, w: 4}\n", "p.yaml:4:13: shared is a name of conv1 and dw1; write the one"},
     {HEAD "layers: {/layer1/layer1.0/bn1/BatchNormalisation: {w: 4}}\n",
-     "p.yaml:3:10: layer /layer1/layer1.0/bn1/BatchNormalisation is not in net.onnx (7 layers; nearest name /layer1/layer1.0/bn1/BatchNormalization)"},
+     "p.yaml:3:10: layer /layer1/layer1.0/bn1/BatchNormalisation is not in net.onnx (7 layers; nearest name "
+     "/layer1/layer1.0/bn1/BatchNormalization)"},
     {HEAD "layers:\n  conv1: {w: 12}\n", "p.yaml:4:14: w must be 1..8 bits, or 0 or fp32 for float, not 12"},
     {HEAD "layers:\n  conv1: {a: -1}\n", "p.yaml:4:14: a must be 1..8 bits"},
     {HEAD "layers:\n  conv1: {a: }\n", "p.yaml:4:14: a must be 1..8 bits, or 0 or fp32 for float, not empty"},
