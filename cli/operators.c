@@ -27,9 +27,7 @@ static int compare_rows(const void *a, const void *b)
 static const char *way_of(const struct op_row *r)
 {
     const struct lower_row *own = *r->domain ? NULL : lower_find(r->name);
-    bool layer = own && (own->becomes == OP_CONV || own->becomes == OP_CONV_TRANSPOSE || own->becomes == OP_GEMM ||
-                         own->becomes == OP_MATMUL);
-    if (layer || layers_is_recurrent(r))
+    if (layers_are_made_of(own ? own->becomes : OP_CALL, r))
         return "layer";
     if (own)
         return plan_op_has_codes(own->becomes) ? "codes" : "float";
@@ -44,8 +42,8 @@ static const char head[] =
     "What `bitfader help operators` prints; a test holds this page against it. ONNX opsets 1 to 21. Every operator is\n"
     "computed while importing where its inputs are known by then. Otherwise it runs as\n"
     "\n"
-    "- *layer*: kernels on codes and in float; takes a precision. Weights must be constant, but for MatMul of two\n"
-    "  activations; other cases of the operator are calls.\n"
+    "- *layer*: kernels on codes and in float, with constant weights or as a product of two activations; takes a\n"
+    "  precision. Other cases of the operator are calls.\n"
     "- *codes*: kernels on codes and in float; no precision of its own. Clamps (Relu, Clip, Min, Max), constant "
     "factors and\n"
     "  addends, BatchNormalization and Pad go into the layers beside them where they can.\n"

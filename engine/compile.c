@@ -252,8 +252,8 @@ bool plan_op_has_codes(enum op op)
 {
     switch (op) {
     case OP_CONV:
-    case OP_GEMM:
     case OP_CONV_TRANSPOSE:
+    case OP_GEMM:
     case OP_MATMUL:
     case OP_ADD:
     case OP_AVERAGE_POOL:

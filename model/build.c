@@ -158,6 +158,11 @@ struct node *build_append(struct build *b, const struct node *n)
         b->nodes = mem_resize(b->nodes, (size_t)b->cap_nodes, (size_t)cap, sizeof *b->nodes);
         b->cap_nodes = cap;
     }
+    for (int k = 0; k < n->n_in; k++)
+        if (n->in[k] >= 0) {
+            assert(!b->holds[n->in[k]].released);
+            b->holds[n->in[k]].users++;
+        }
     for (int k = 0; k < n->n_out; k++)
         b->tensors[n->out[k]].producer = b->n_nodes;
     b->nodes[b->n_nodes] = *n;
@@ -195,11 +200,6 @@ static struct node *append_node(struct build *b, const struct source *s, const c
 {
     int *operands = arena_new(&b->arena, (size_t)n_in + (size_t)n_out, sizeof *operands);
     memcpy(operands, in, (size_t)n_in * sizeof *in);
-    for (int k = 0; k < n_in; k++)
-        if (in[k] >= 0) {
-            assert(!b->holds[in[k]].released);
-            b->holds[in[k]].users++;
-        }
     for (int k = 0; k < n_out; k++)
         operands[n_in + k] = first_out + k;
     const struct node n = {.name = name,

@@ -99,6 +99,10 @@ int build_alias(struct build *b, const struct source *s, const char *name, int x
 /* Operand k of a node as a constant that may be changed, shape included, through *data: the operand itself where nobody
  * else reads it, else a copy that takes its place. */
 int build_writable(struct build *b, const struct source *s, struct node *n, int k, void **data);
+/* Tensor t takes the place of operand k, which is freed where nobody else reads it. */
+void build_replace(struct build *b, struct node *n, int k, int t);
+/* Counts users anew after nodes were removed, and frees the constants that have none. */
+void build_recount(struct build *b);
 /* A node of the file has read tensor t and its own nodes are built: a constant that nobody needs any more is freed. */
 void build_release(struct build *b, int t);
 /* Back to where there were that many of each. */
@@ -140,8 +144,6 @@ void build_pass_names(struct build *b, struct node *into, struct passed_name *pa
 
 /* Removes nodes that lead to no output. */
 void build_drop_dead(struct build *b);
-/* Sets holds[].users anew, after operands were exchanged. */
-void build_count_users(struct build *b);
 
 /* "1x3x32x32", "scalar". */
 const char *shape_show(struct arena *a, const struct shape *s);

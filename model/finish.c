@@ -35,16 +35,6 @@ void build_drop_dead(struct build *b)
     mem_free(mark_needed(b));
 }
 
-void build_count_users(struct build *b)
-{
-    for (int i = 0; i < b->n_tensors; i++)
-        b->holds[i].users = 0;
-    for (int i = 0; i < b->n_nodes; i++)
-        for (int k = 0; b->nodes[i].op != OP_COUNT && k < b->nodes[i].n_in; k++)
-            if (b->nodes[i].in[k] >= 0)
-                b->holds[b->nodes[i].in[k]].users++;
-}
-
 static const void *copy_bytes(struct arena *a, const void *from, size_t n)
 {
     void *to = arena_new(a, n + 1, 1);

@@ -141,28 +141,22 @@ static const char *kind_of_node(const struct graph *g, const struct node *n)
     return n->window.kh == 1 && n->window.kw == 1 && n->groups == 1 ? "PWConv" : "Conv";
 }
 
-bool layers_is_recurrent(const struct op_row *row)
+bool layers_are_made_of(enum op op, const struct op_row *row)
 {
-    static const char *const names[] = {"LSTM", "GRU", "RNN"};
-    bool named = false;
-    for (int i = 0; !*row->domain && i < 3; i++)
-        named |= !strcmp(row->name, names[i]);
-    return named;
+    static const char *const recurrent[] = {"LSTM", "GRU", "RNN"};
+    for (int i = 0; op == OP_CALL && !*row->domain && i < 3; i++)
+        if (!strcmp(row->name, recurrent[i]))
+            return true;
+    return op == OP_CONV || op == OP_CONV_TRANSPOSE || op == OP_GEMM || op == OP_MATMUL;
 }
 
-/* LSTM, GRU and RNN (x, W, R, B, ...) with constant weights. */
-static bool is_recurrent(const struct graph *g, const struct node *n)
-{
-    bool named = n->op == OP_CALL && layers_is_recurrent(n->row);
-    for (int k = 0; named && k < 4 && k < n->n_in; k++)
-        named = k == 0 ? !g->tensors[n->in[0]].data : n->in[k] < 0 ? k == 3 : g->tensors[n->in[k]].data != NULL;
-    return named;
-}
-
+/* A recurrent operator (x, W, R, B, ...) is a layer where its weights are constant, the others always are. */
 static bool is_layer(const struct graph *g, const struct node *n)
 {
-    return n->op == OP_CONV || n->op == OP_CONV_TRANSPOSE || n->op == OP_GEMM || n->op == OP_MATMUL ||
-           is_recurrent(g, n);
+    bool is = layers_are_made_of(n->op, n->row);
+    for (int k = 0; is && n->op == OP_CALL && k < 4 && k < n->n_in; k++)
+        is = k == 0 ? !g->tensors[n->in[0]].data : n->in[k] < 0 ? k == 3 : g->tensors[n->in[k]].data != NULL;
+    return is;
 }
 
 /* Multiply-accumulates are outputs times k, but where an input value is what is spread (transposed convolution) or

@@ -154,7 +154,7 @@ int passes_run(struct build *b)
     if (passes_layout(b))
         return -1;
     build_drop_dead(b);
-    build_count_users(b);
+    build_recount(b);
     int *uses = build_count_uses(b), rc = 0, n_nodes = b->n_nodes;
     for (int i = 0; !rc && i < n_nodes; i++)
         rc = sweep_node(b, uses, &b->nodes[i]);

@@ -26,6 +26,6 @@ struct node *passes_sole_producer(struct build *b, const int *uses, const struct
 /* first takes over the output of last, which is removed. */
 void passes_absorb(struct build *b, struct node *first, struct node *last);
 bool passes_is_clamped(const struct node *n);
-bool passes_is_convolution(const struct node *n); /* transposed ones too */
+bool passes_is_convolution(const struct node *n); /* or a transposed one */
 
 #endif

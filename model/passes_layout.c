@@ -361,10 +361,7 @@ static int turn_columns(struct layout *l, struct node *n)
         for (int64_t o = 0; o < ws.d[0]; o++)
             ((float *)to)[o * ws.d[1] + at] = from[o * ws.d[1] + j];
     }
-    b->holds[n->in[1]].users--;
-    b->holds[w].users++;
-    build_release(b, n->in[1]);
-    n->in[1] = w;
+    build_replace(b, n, 1, w);
     build_pass_names(b, n, x.passed);
     x = view_of(&l->v, x.base);
     n->in[0] = views_make(&l->v, &x, &row, -1);

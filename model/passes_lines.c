@@ -64,26 +64,22 @@ static double shift_at(const struct line *l, int64_t c)
     return l->shift ? (double)l->shift[c * l->shift_step] : 0;
 }
 
-/* A new constant [channels] in the place of operand k. */
-static float *new_per_channel(struct build *b, struct node *n, int k, int64_t channels, const char *suffix)
+/* A new constant [channels], to take the place of operand k. Its tensor, or -1. */
+static int new_per_channel(struct build *b, const struct node *n, int k, int64_t channels, const char *suffix,
+                           float **data)
 {
     const struct onnx_node as = {.op_type = n->op_type};
     const struct source s = {.node = &as, .name = n->name};
     const struct shape shape = {1, {channels}};
-    void *data;
+    void *to = NULL;
     int t = build_constant(b, &s, n->in[k] >= 0 ? b->tensors[n->in[k]].name : build_name(b, &s, suffix), DTYPE_F32,
-                           &shape, &data);
-    if (t < 0)
-        return NULL;
-    if (n->in[k] >= 0)
-        b->holds[n->in[k]].users--;
-    b->holds[t].users++;
-    n->in[k] = t;
-    return data;
+                           &shape, &to);
+    *data = to;
+    return t;
 }
 
-/* The weights, to be changed: a copy where others read them too. */
-static float *writable_weights(struct build *b, struct node *layer)
+/* The weights, to be changed. */
+static float *own_weights(struct build *b, struct node *layer)
 {
     const struct onnx_node as = {.op_type = layer->op_type};
     const struct source s = {.node = &as, .name = layer->name};
@@ -93,7 +89,7 @@ static float *writable_weights(struct build *b, struct node *layer)
 
 static int scale_weights(struct build *b, struct node *layer, const struct line *l)
 {
-    float *w = writable_weights(b, layer);
+    float *w = own_weights(b, layer);
     const struct shape *shape = &b->tensors[layer->in[1]].shape;
     int64_t channels = shape->d[0], k = shape_count(shape) / channels;
     for (int64_t c = 0; w && c < channels; c++)
@@ -106,10 +102,14 @@ static int scale_bias(struct build *b, struct node *layer, const struct line *l)
 {
     int64_t channels = b->tensors[layer->in[1]].shape.d[0];
     const float *old = build_floats(b, layer->in[2]);
-    float *to = new_per_channel(b, layer, 2, channels, "bias");
-    for (int64_t c = 0; to && c < channels; c++)
+    float *to;
+    int t = new_per_channel(b, layer, 2, channels, "bias", &to);
+    if (t < 0)
+        return -1;
+    for (int64_t c = 0; c < channels; c++)
         to[c] = (float)((old ? old[c] : 0) * scale_at(l, c) + shift_at(l, c));
-    return to ? 0 : -1;
+    build_replace(b, layer, 2, t);
+    return 0;
 }
 
 /* Two factors or two addends that are numbers: one, in the place of the first. */
@@ -123,9 +123,7 @@ static int merge_numbers(struct build *b, struct node *first, struct node *last)
     if (t < 0)
         return -1;
     *(float *)data = first->op == OP_MUL ? x * y : x + y;
-    b->holds[first->in[1]].users--;
-    b->holds[t].users++;
-    first->in[1] = t;
+    build_replace(b, first, 1, t);
     passes_absorb(b, first, last);
     return 0;
 }
@@ -143,14 +141,19 @@ static int merge_lines(struct build *b, struct node *first, struct node *last, c
     first->out = in + 3;
     first->n_in = 3;
     first->op = OP_BATCHNORM;
-    float *scale = new_per_channel(b, first, 1, channels, "scale");
-    float *shift = scale ? new_per_channel(b, first, 2, channels, "shift") : NULL;
-    for (int64_t c = 0; shift && c < channels; c++) {
+    float *scale, *shift;
+    int scales = new_per_channel(b, first, 1, channels, "scale", &scale);
+    int shifts = scales < 0 ? -1 : new_per_channel(b, first, 2, channels, "shift", &shift);
+    if (shifts < 0)
+        return -1;
+    for (int64_t c = 0; c < channels; c++) {
         scale[c] = (float)(scale_at(f, c) * scale_at(l, c));
         shift[c] = (float)(shift_at(f, c) * scale_at(l, c) + shift_at(l, c));
     }
+    build_replace(b, first, 1, scales);
+    build_replace(b, first, 2, shifts);
     passes_absorb(b, first, last);
-    return shift ? 0 : -1;
+    return 0;
 }
 
 int passes_fold_line(struct build *b, const int *uses, struct node *n)
@@ -204,19 +207,22 @@ int passes_fold_input_line(struct build *b, const int *uses, struct node *n)
     if (shifts && is_padded(n))
         return 0;
     const float *old = build_floats(b, n->in[2]);
-    float *w = writable_weights(b, n), *bias = w && shifts ? new_per_channel(b, n, 2, ws.d[0], "bias") : NULL;
-    if (!w || (shifts && !bias))
+    float *w = own_weights(b, n), *bias = NULL;
+    int biases = w && shifts ? new_per_channel(b, n, 2, ws.d[0], "bias", &bias) : -1;
+    if (!w || (shifts && biases < 0))
         return -1;
     for (int64_t o = 0; o < ws.d[0]; o++) {
         double sum = old ? (double)old[o] : 0;
         for (int64_t i = 0; i < k; i++) {
             int64_t c = o / per_group * ws.d[1] + i / taps;
-            sum += w[o * k + i] * shift_at(&l, c);
+            sum += (double)w[o * k + i] * shift_at(&l, c);
             w[o * k + i] = (float)(w[o * k + i] * scale_at(&l, c));
         }
         if (bias)
             bias[o] = (float)sum;
     }
+    if (bias)
+        build_replace(b, n, 2, biases);
     n->in[0] = p->in[0];
     build_fuse_names(b, n, p);
     p->op = OP_COUNT;

@@ -20,8 +20,8 @@ struct maker {
     struct block blocks[MOST]; /* those that are open come last */
     int n_blocks;
     Onnx__GraphProto *outer[MOST];
-    size_t lines; /* of the text: more than nodes */
     int depth;
+    size_t lines; /* at least as many as nodes */
 };
 
 float onnx_make_value(int64_t i)
@@ -224,8 +224,7 @@ static void add_node(struct maker *m, const char *line)
     m->graph->node[m->graph->n_node++] = n;
 }
 
-/* With room for that many nodes. */
-static Onnx__GraphProto *new_graph(struct arena *a, size_t nodes)
+static Onnx__GraphProto *new_graph(struct arena *a, size_t n_nodes)
 {
     Onnx__GraphProto *g = arena_new(a, 1, sizeof *g);
     onnx__graph_proto__init(g);
@@ -233,7 +232,7 @@ static Onnx__GraphProto *new_graph(struct arena *a, size_t nodes)
     g->output = arena_new(a, MOST, sizeof *g->output);
     g->value_info = arena_new(a, MOST, sizeof *g->value_info);
     g->initializer = arena_new(a, MOST, sizeof *g->initializer);
-    g->node = arena_new(a, nodes, sizeof *g->node);
+    g->node = arena_new(a, n_nodes, sizeof *g->node);
     return g;
 }
 
@@ -275,7 +274,7 @@ Onnx__ModelProto *onnx_make_model(const char *text, struct arena *a)
     size_t lines = 1;
     for (const char *c = text; *c; c++)
         lines += *c == '\n';
-    struct maker m = {.a = a, .lines = lines, .model = arena_new(a, 1, sizeof *m.model), .graph = new_graph(a, lines)};
+    struct maker m = {.a = a, .model = arena_new(a, 1, sizeof *m.model), .graph = new_graph(a, lines), .lines = lines};
     onnx__model_proto__init(m.model);
     m.model->graph = m.graph;
     m.model->ir_version = 8;
