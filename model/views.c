@@ -178,9 +178,9 @@ static int add_mover(struct views *v, const struct view *x, int in, const int *p
     operands[0] = in;
     operands[1] = as;
     struct node n = {.name = x->name ? x->name : b->tensors[as].name,
-                     .op_type = x->type ? x->type
-                                : perm  ? "Transpose"
-                                        : "Reshape",
+                     .op_type = perm      ? "Transpose"
+                                : x->type ? x->type
+                                          : "Reshape",
                      .op = perm ? OP_TRANSPOSE : OP_RESHAPE,
                      .helper = !x->name,
                      .n_in = 1,
