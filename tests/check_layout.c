@@ -131,6 +131,11 @@ static const struct layout_case {
      NHWC "const w 2,3,2,2\nConvTranspose(x1,w)->c strides=[2,2]\nconst k 3\nconst v 3 = 1,2,3\n"
           "BatchNormalization(c,k,k,k,v)->n\n" BACK("n", "t") "Add(t,k)->u\nRelu(u)->y\nout y",
      "transpose convtranspose transpose"},
+    {"two orders of one tensor in the same shape",
+     "in x 1,3,3,3\nTranspose(x)->a perm=[0,3,1,2]\nTranspose(x)->b perm=[0,2,3,1]\nTranspose(x)->c perm=[0,3,1,2]\n"
+     "MaxPool(a)->p kernel_shape=[2,2]\nMaxPool(b)->q kernel_shape=[2,2]\nMaxPool(c)->r kernel_shape=[3,3]\nout p\n"
+     "out q\nout r",
+     "transpose maxpool transpose maxpool maxpool"},
     {"what nobody reads",
      "in x 1,3\nconst w 3,2\nconst w2 2,2\nMatMul(x,w)->t\nRelu(t)->y\nMatMul(t,w2)->u\nExp(u)->v\nout y", "gemm"},
     {"normalised input without padding",
