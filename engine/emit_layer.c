@@ -273,18 +273,63 @@ static int emit_integer(struct compiler *c, int node, struct err *e)
     return 0;
 }
 
-/* Float weights in the layout of the float kernel: [group][k][cout/groups] for products, [kh][kw][cout] depthwise. */
-static const float *float_weights(struct compiler *c, int layer, const struct conv_geom *g, const float *w,
-                                  bool depthwise)
+/* Float weights for OpenBLAS: [group][k][cout/groups]. */
+static const float *product_weights(struct compiler *c, int layer, const struct conv_geom *g, const float *w)
 {
     const struct layer *l = &c->g->layers[layer];
     float *out = arena_new(&c->plan->arena, (size_t)l->cout * (size_t)l->k, sizeof *out);
-    int n = depthwise ? l->cout : l->cout / g->groups;
+    int n = l->cout / g->groups;
     for (int o = 0; o < l->cout; o++)
         for (int i = 0; i < l->k; i++)
             out[((size_t)(o / n) * (size_t)l->k + (size_t)i) * (size_t)n + (size_t)(o % n)] =
                 w[(size_t)o * (size_t)l->k + (size_t)i];
     return out;
+}
+
+/* The Add that may run where a float layer stores its sums, and the value of its other operand; or -1. */
+static int fusable_float_add(const struct compiler *c, int node, int *other)
+{
+    const struct node *n = &c->g->nodes[node];
+    const struct forms *f = &c->forms[n->out[0]];
+    if (n->act_lo != -INFINITY || n->act_hi != INFINITY || f->consumers != 1 || f->only_reader < 0)
+        return -1;
+    int a = f->only_reader;
+    const struct node *add = &c->g->nodes[a];
+    if (add->op != OP_ADD || c->on_codes[a])
+        return -1;
+    int tensor = add->in[0] == n->out[0] ? add->in[1] : add->in[0];
+    *other = c->forms[tensor].as_float;
+    bool there = tensor != n->out[0] && *other >= 0 && !c->plan->values[*other].constant;
+    return there && shape_equal(&c->g->tensors[tensor].shape, &c->g->tensors[n->out[0]].shape) ? a : -1;
+}
+
+/* The kernel of a float layer, and its weights. OpenBLAS where this processor has no kernel but C. */
+static void settle_float_kernel(struct compiler *c, int layer, struct step *s, const float *w, const float *bias)
+{
+    const struct conv_geom *g = &s->geom;
+    const struct float_conv_kernel *k = float_conv_find(g);
+    bool depthwise = g->groups > 1 && g->groups == g->cin;
+    size_t scratch;
+    if (k->isa != ISA_C || depthwise) {
+        void *packed = arena_new(&c->plan->arena, k->packed_size(g), 1);
+        k->pack(g, w, bias, packed);
+        s->packed = packed;
+        s->float_conv = k;
+        s->run = step_conv_f32;
+        s->kernel = k->name;
+        scratch = k->scratch_size(g);
+    } else {
+        float *own = arena_new(&c->plan->arena, (size_t)g->cout, sizeof *own);
+        if (bias)
+            memcpy(own, bias, (size_t)g->cout * sizeof *own);
+        s->bias = own;
+        s->weights = product_weights(c, layer, g, w);
+        s->run = step_sgemm_f32;
+        s->kernel = "sgemm_openblas";
+        scratch = step_sgemm_scratch(g);
+    }
+    if (scratch > c->plan->scratch_bytes)
+        c->plan->scratch_bytes = scratch;
 }
 
 static int emit_float(struct compiler *c, int node, struct err *e)
@@ -302,29 +347,25 @@ static int emit_float(struct compiler *c, int node, struct err *e)
     } else if ((in = compile_float(c, n->in[0], e)) < 0) {
         return -1;
     }
-    struct conv_geom g = compile_geom(c, n);
-    bool depthwise = g.groups > 1 && g.groups == g.cin;
     float *w = layer_weights(c->g, layer);
     if (pl->applied.w_bits)
         scheme_dequantize(weight_cache_get(c->cache, c->g, layer, &pl->applied), w);
-    int out = compile_value(c, n->out[0], false, NULL);
-    pl->kernel = depthwise ? "dwconv_f32" : "sgemm_openblas";
-    struct step *s = compile_step(c, n->name, pl->kernel, in, -1, out);
+    int other = -1, add = fusable_float_add(c, node, &other);
+    const struct node *last = add >= 0 ? &c->g->nodes[add] : n;
+    int out = compile_value(c, last->out[0], false, NULL);
+    struct step *s = compile_step(c, n->name, NULL, in, add >= 0 ? other : -1, out);
     s->layer = layer;
-    s->run = depthwise ? step_dwconv_f32 : step_conv_f32;
-    s->geom = g;
-    s->lo = n->act_lo;
-    s->hi = n->act_hi;
-    s->weights = float_weights(c, layer, &g, w, depthwise);
+    s->geom = compile_geom(c, n);
+    s->sum = add >= 0 ? n->out[0] : -1;
+    s->lo = last->act_lo;
+    s->hi = last->act_hi;
+    settle_float_kernel(c, layer, s, w, layer_bias(c, n));
+    pl->kernel = s->kernel;
     mem_free(w);
-    float *bias = arena_new(&c->plan->arena, (size_t)g.cout, sizeof *bias);
-    if (layer_bias(c, n))
-        memcpy(bias, layer_bias(c, n), (size_t)g.cout * sizeof *bias);
-    s->bias = bias;
-    if (!depthwise && step_conv_f32_scratch(&g) > c->plan->scratch_bytes)
-        c->plan->scratch_bytes = step_conv_f32_scratch(&g);
-    c->forms[n->out[0]].as_float = out;
-    c->forms[n->out[0]].float_made = true;
+    c->forms[last->out[0]].as_float = out;
+    c->forms[last->out[0]].float_made = true;
+    if (add >= 0)
+        c->done[add] = true;
     return 0;
 }
 

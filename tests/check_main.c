@@ -13,6 +13,7 @@
     X(isa)        \
     X(vec)        \
     X(kernels)    \
+    X(float_conv) \
     X(ops)        \
     X(import)     \
     X(passes)     \
