@@ -7,6 +7,7 @@
 # make fuzz     the importer under libFuzzer for FUZZ_SECONDS (600), from ONNX's own cases
 # make docs     docs/operators.md, as the program prints it
 # make bench    kernels and networks, against OpenBLAS
+# make bench-ort  the same networks in ONNX Runtime, by turns (needs node and npm; fetches onnxruntime-node into B/ort)
 # make install  PREFIX=/usr/local, DESTDIR honoured
 # V=1 shows commands; SAN=address,undefined (or thread) builds with sanitizers into its own folder; B= moves the build.
 
@@ -30,7 +31,7 @@ DEPS_LINT := clang clang-format
 # --- sources ----------------------------------------------------------------------------------------------------------
 ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
 LIB_DIRS := base kernels ops model quant engine search profiles
-SIMD := $(if $(filter x86_64,$(ARCH)),,_avx2.c _avx512vnni.c)
+SIMD := $(if $(filter x86_64,$(ARCH)),,_avx2.c _fma.c _avx512.c _avx512vnni.c)
 drop = $(foreach f,$(1),$(if $(filter $(addprefix %,$(SIMD)),$(f)),,$(f)))
 LIB_SRC := $(call drop,$(wildcard $(addsuffix /*.c,$(LIB_DIRS))))
 APP_SRC := $(wildcard ui/*.c) $(filter-out cli/main.c,$(wildcard cli/*.c))
@@ -50,9 +51,11 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointe
 BASE_FLAGS = -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -pthread -I. -I$(B) $(WARN) $(if $(WERROR),-Werror) \
         $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 LIBS = $(PKG_LIBS) -lm -pthread $(if $(SAN),-fsanitize=$(SAN))
-isa_flags = $(if $(filter %_avx2.c,$(1)),-mavx2,$(if $(filter %_avx512vnni.c,$(1)),-mavx2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni))
+AVX512 := -mavx2 -mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq
+isa_flags = $(if $(filter %_avx2.c,$(1)),-mavx2,$(if $(filter %_fma.c,$(1)),-mavx2 -mfma,$(if \
+        $(filter %_avx512.c,$(1)),$(AVX512),$(if $(filter %_avx512vnni.c,$(1)),$(AVX512) -mavx512vnni))))
 
-.PHONY: all demo check conformance fuzz lint docs bench install deps deps-check deps-lint clean
+.PHONY: all demo check conformance fuzz lint docs bench bench-ort install deps deps-check deps-lint clean
 .DELETE_ON_ERROR:
 all: $(B)/bitfader
 
@@ -142,6 +145,19 @@ docs: all
 bench: deps
 	@$(MAKE) --no-print-directory $(B)/bench_all
 	$(Q)env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(B)/bench_all
+
+# Our plans and ONNX Runtime's sessions take turns in one run. MODELS=: other files.
+TEST_DATA = $(or $(BITFADER_TEST_DATA),../shared/data)
+MODELS ?= $(wildcard zoo/*.onnx $(addprefix $(TEST_DATA)/,cifar10/*.onnx mlperf_tiny/*.onnx mnist/*.onnx other/*.onnx))
+bench-ort: deps
+	@$(MAKE) --no-print-directory $(B)/bench_all
+	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+	    echo "bench-ort: skipped: node and npm are not installed"; exit 0; fi; \
+	if [ ! -d $(B)/ort/node_modules/onnxruntime-node ]; then \
+	    mkdir -p $(B)/ort && echo '{"private":true}' >$(B)/ort/package.json && \
+	    (cd $(B)/ort && ONNXRUNTIME_NODE_INSTALL=skip npm install --silent --no-audit --no-fund onnxruntime-node) || \
+	    { echo "bench-ort: skipped: npm could not install onnxruntime-node"; exit 0; }; fi; \
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE node bench/ort.mjs $(B)/bench_all $(B)/ort $(MODELS)
 
 install: all
 	install -D -m 755 $(B)/bitfader $(DESTDIR)$(PREFIX)/bin/bitfader

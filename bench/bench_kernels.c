@@ -2,7 +2,7 @@
  *
  * Speed of the convolution kernels, one thread, on the layers of small networks: everything a call does (reading the
  * image, unpacking weights, requantization) against the bare matrix product of the same size in OpenBLAS (or, for
- * depthwise layers, against the float kernel), in the same run. Each figure is the best of many.
+ * depthwise layers, against the float kernel), in the same run; the float kernels too. Each figure is the best of many.
  */
 #include <cblas.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "bench/bench.h"
+#include "kernels/float_conv.h"
 #include "kernels/kernels.h"
 
 enum { RUNS_MAX = 2000 };
@@ -51,6 +52,8 @@ struct job {
     int a_bits;
     struct conv_call call;
     float *a, *b, *c; /* float operands */
+    const struct float_conv_kernel *float_conv;
+    struct float_conv_call float_call;
 };
 
 static void job_kernel(const struct job *j)
@@ -58,9 +61,9 @@ static void job_kernel(const struct job *j)
     j->k->run(j->g, j->a_bits, &j->call);
 }
 
-static void job_float_depthwise(const struct job *j)
+static void job_float(const struct job *j)
 {
-    vec_kernels_best()->dwconv_f32(j->g, j->a, j->b, j->b, 0, 1e9f, j->c);
+    j->float_conv->run(j->g, &j->float_call);
 }
 
 static void gemm(const struct job *j, enum CBLAS_TRANSPOSE trans)
@@ -105,7 +108,23 @@ static double best_ns(void (*run)(const struct job *), const struct job *j)
     return best;
 }
 
-static double float_ns(const struct conv_geom *g)
+/* The float kernel that a plan would choose. */
+static double float_kernel_ns(const struct job *j)
+{
+    struct job own = *j;
+    const struct float_conv_kernel *k = own.float_conv = float_conv_find(j->g);
+    void *packed = mem_new(k->packed_size(j->g), 1), *scratch = mem_new(k->scratch_size(j->g) + 1, 1);
+    k->pack(j->g, j->b, NULL, packed);
+    own.float_call =
+        (struct float_conv_call){.in = j->a, .packed = packed, .scratch = scratch, .lo = 0, .hi = 1e9f, .out = j->c};
+    double ns = best_ns(job_float, &own);
+    mem_free(packed);
+    mem_free(scratch);
+    return ns;
+}
+
+/* Best times of the product in OpenBLAS (0 for depthwise layers) and of the float kernel. */
+static void float_ns(const struct conv_geom *g, double *product, double *kernel)
 {
     int k = g->kh * g->kw * (g->cin / g->groups), m = g->oh * g->ow;
     size_t na =
@@ -118,17 +137,15 @@ static double float_ns(const struct conv_geom *g)
         j.a[i] = (float)(i % 17);
     for (size_t i = 0; i < (size_t)k * (size_t)g->cout; i++)
         j.b[i] = (float)(i % 13) - 6;
-    double ns;
-    if (g->groups > 1) {
-        ns = best_ns(job_float_depthwise, &j);
-    } else {
+    *product = 0;
+    *kernel = float_kernel_ns(&j);
+    if (g->groups == 1) {
         double nn = best_ns(job_gemm_nn, &j), nt = best_ns(job_gemm_nt, &j);
-        ns = nn < nt ? nn : nt;
+        *product = nn < nt ? nn : nt;
     }
     mem_free(j.a);
     mem_free(j.b);
     mem_free(j.c);
-    return ns;
 }
 
 /* Weights with the bell shape that trained ones have, the largest at the end of the range. */
@@ -176,7 +193,7 @@ enum { WIDTHS = sizeof widths / sizeof *widths, KERNELS_MAX = 16, ROUNDS = 5 };
 
 /* Best times of one shape. */
 struct result {
-    double base, ns[WIDTHS][KERNELS_MAX]; /* 0: does not apply */
+    double product, kernel, ns[WIDTHS][KERNELS_MAX]; /* 0: does not apply */
 };
 
 static void keep_best(double *best, double ns)
@@ -199,7 +216,10 @@ static void bench_round(const struct conv_geom *g, uint8_t *codes, size_t n, str
     int8_t levels[256];
     struct rng r;
     rng_init(&r, 1);
-    keep_best(&result->base, float_ns(g));
+    double product, kernel;
+    float_ns(g, &product, &kernel);
+    keep_best(&result->product, product);
+    keep_best(&result->kernel, kernel);
     for (int i = 0; i < WIDTHS; i++) {
         int w_bits = widths[i][0], a_bits = widths[i][1];
         make_weights(&r, w_bits, n, levels, codes);
@@ -218,14 +238,17 @@ static void bench_shape(const struct bench_shape *s)
     struct result result = {0};
     for (int i = 0; i < ROUNDS; i++)
         bench_round(g, codes, n, &result);
-    printf("%-18s %-5s %-18s %9.2f us %7.1f GOPS\n", s->name, "fp32", g->groups > 1 ? "float depthwise" : "OpenBLAS",
-           result.base / 1e3, 2 * macs(g) / result.base);
+    double base = g->groups > 1 ? result.kernel : result.product;
+    if (g->groups == 1)
+        printf("%-18s %-5s %-18s %9.2f us %7.1f GOPS\n", s->name, "fp32", "OpenBLAS", base / 1e3, 2 * macs(g) / base);
+    printf("%-18s %-5s %-18s %9.2f us %7.1f GOPS  %5.2fx\n", s->name, "fp32", float_conv_find(g)->name,
+           result.kernel / 1e3, 2 * macs(g) / result.kernel, base / result.kernel);
     for (int i = 0; i < WIDTHS; i++)
         for (int k = 0; k < KERNELS_MAX; k++) {
             double ns = result.ns[i][k];
             if (ns > 0)
                 printf("%-18s w%da%d  %-18s %9.2f us %7.1f GOPS  %5.2fx\n", s->name, widths[i][0], widths[i][1],
-                       conv_kernels[k]->name, ns / 1e3, 2 * macs(g) / ns, result.base / ns);
+                       conv_kernels[k]->name, ns / 1e3, 2 * macs(g) / ns, base / ns);
         }
     mem_free(codes);
 }

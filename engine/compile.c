@@ -52,7 +52,8 @@ struct step *compile_step(struct compiler *c, const char *name, const char *kern
                        .out = out,
                        .lo = -INFINITY,
                        .hi = INFINITY,
-                       .fill = -1};
+                       .fill = -1,
+                       .sum = -1};
     p->n_steps++;
     compile_touch(c, in0);
     compile_touch(c, in1);

@@ -88,6 +88,7 @@ struct conv_job {
     const float *bias;                   /* [cout], or NULL */
     float lo, hi;
     int in, residual, out; /* values; residual -1: none */
+    int sum;               /* in float with a residual: the graph tensor without it */
 };
 /* Appends the step. The name of the kernel. */
 const char *emit_conv_codes(struct compiler *c, const struct conv_job *j);

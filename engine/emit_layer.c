@@ -210,11 +210,10 @@ static int emit_integer(struct compiler *c, int node, struct err *e)
     return 0;
 }
 
-/* Float weights [cout][k] in the layout of the float kernel: [group][k][cout/groups] for products, [kh][kw][cout]
- * depthwise. */
-static const float *float_weights(struct compiler *c, const struct conv_geom *g, const float *w, bool depthwise)
+/* Float weights [cout][k] for OpenBLAS: [group][k][cout/groups]. */
+static const float *product_weights(struct compiler *c, const struct conv_geom *g, const float *w)
 {
-    int k = g->kh * g->kw * (g->cin / g->groups), n = depthwise ? g->cout : g->cout / g->groups;
+    int k = g->kh * g->kw * (g->cin / g->groups), n = g->cout / g->groups;
     float *out = arena_new(&c->plan->arena, (size_t)g->cout * (size_t)k, sizeof *out);
     for (int o = 0; o < g->cout; o++)
         for (int i = 0; i < k; i++)
@@ -223,23 +222,52 @@ static const float *float_weights(struct compiler *c, const struct conv_geom *g,
     return out;
 }
 
+/* The Add that may run where a float layer stores its sums, and the value of its other operand; or -1. */
+static int fusable_float_add(const struct compiler *c, int node, int *other)
+{
+    const struct node *n = &c->g->nodes[node];
+    const struct forms *f = &c->forms[n->out[0]];
+    if (n->act_lo != -INFINITY || n->act_hi != INFINITY || f->consumers != 1 || f->only_reader < 0)
+        return -1;
+    int a = f->only_reader;
+    const struct node *add = &c->g->nodes[a];
+    if (add->op != OP_ADD || c->on_codes[a])
+        return -1;
+    int tensor = add->in[0] == n->out[0] ? add->in[1] : add->in[0];
+    *other = c->forms[tensor].as_float;
+    bool there = tensor != n->out[0] && *other >= 0 && !c->plan->values[*other].constant;
+    return there && shape_equal(&c->g->tensors[tensor].shape, &c->g->tensors[n->out[0]].shape) ? a : -1;
+}
+
+/* OpenBLAS where this processor has no kernel but C. */
 const char *emit_conv_float(struct compiler *c, const struct conv_job *j, const float *w)
 {
     const struct conv_geom *g = &j->geom;
+    const struct float_conv_kernel *k = float_conv_find(g);
     bool depthwise = g->groups > 1 && g->groups == g->cin;
-    struct step *s = compile_step(c, j->name, depthwise ? "dwconv_f32" : "sgemm_openblas", j->in, -1, j->out);
+    struct step *s = compile_step(c, j->name, "sgemm_openblas", j->in, j->residual, j->out);
     s->layer = j->layer;
-    s->run = depthwise ? step_dwconv_f32 : step_conv_f32;
     s->geom = *g;
+    s->sum = j->residual >= 0 ? j->sum : -1;
     s->lo = j->lo;
     s->hi = j->hi;
-    s->weights = float_weights(c, g, w, depthwise);
+    if (k->isa != ISA_C || depthwise) {
+        void *packed = arena_new(&c->plan->arena, k->packed_size(g), 1);
+        k->pack(g, w, j->bias, packed);
+        s->packed = packed;
+        s->float_conv = k;
+        s->run = step_conv_f32;
+        s->kernel = k->name;
+        compile_scratch(c, k->scratch_size(g));
+        return s->kernel;
+    }
     float *bias = arena_new(&c->plan->arena, (size_t)g->cout, sizeof *bias);
     if (j->bias)
         memcpy(bias, j->bias, (size_t)g->cout * sizeof *bias);
     s->bias = bias;
-    if (!depthwise)
-        compile_scratch(c, step_conv_f32_scratch(g));
+    s->weights = product_weights(c, g, w);
+    s->run = step_sgemm_f32;
+    compile_scratch(c, step_sgemm_scratch(g));
     return s->kernel;
 }
 
@@ -272,20 +300,25 @@ static int emit_float(struct compiler *c, int node, struct err *e)
     int in = emit_rounded(c, n->in[0], pl->applied.a_bits, n->name, e);
     if (in < 0)
         return -1;
+    int other = -1, add = fusable_float_add(c, node, &other);
+    const struct node *last = add >= 0 ? &c->g->nodes[add] : n;
     const struct conv_job job = {.name = n->name,
                                  .layer = layer,
                                  .geom = compile_geom(c, n),
                                  .bias = layer_bias(c, n),
-                                 .lo = n->act_lo,
-                                 .hi = n->act_hi,
+                                 .lo = last->act_lo,
+                                 .hi = last->act_hi,
                                  .in = in,
-                                 .residual = -1,
-                                 .out = compile_value(c, n->out[0], false, NULL)};
+                                 .residual = add >= 0 ? other : -1,
+                                 .sum = n->out[0],
+                                 .out = compile_value(c, last->out[0], false, NULL)};
     float *w = emit_float_weights(c, layer, 0);
     pl->kernel = emit_conv_float(c, &job, w);
     mem_free(w);
-    c->forms[n->out[0]].as_float = job.out;
-    c->forms[n->out[0]].float_made = true;
+    c->forms[last->out[0]].as_float = job.out;
+    c->forms[last->out[0]].float_made = true;
+    if (add >= 0)
+        c->done[add] = true;
     return 0;
 }
 

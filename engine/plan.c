@@ -228,7 +228,13 @@ void plan_run_observed(struct plan_context *x, const float *input, float *output
     see(ctx, p->values[p->input_value].tensor, input, (size_t)plan_input_count(p));
     for (int i = 0; i < p->n_steps; i++) {
         const struct step *s = &p->steps[i];
-        s->run(s, &x->state);
+        if (s->sum >= 0) {
+            step_layer_alone(s, &x->state);
+            see(ctx, s->sum, value_at(&x->state, s->out), (size_t)p->values[s->out].count);
+            step_layer_add(s, &x->state);
+        } else {
+            s->run(s, &x->state);
+        }
         const int *made;
         int n = call_outputs(s, &made);
         if (s->in[0] >= 0 && p->values[s->in[0]].tensor == p->values[s->out].tensor && !p->values[s->in[0]].codes)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "engine/plan.h"
+#include "kernels/float_conv.h"
 #include "kernels/kernels.h"
 #include "quant/range.h"
 
@@ -65,10 +66,12 @@ struct step {
     struct requant rq;
     int pad_code;
     const float *scale, *bias; /* [cout]: float output of an integer layer; bias of a float layer */
-    const float *weights;      /* float layers: sgemm [k][cout], depthwise [kh][kw][cout] */
-    float lo, hi;              /* float clamp */
-    const uint8_t *table;      /* 256 entries */
-    int32_t ma, mb, mc;        /* add_u8 */
+    const struct float_conv_kernel *float_conv;
+    const float *weights; /* float layers by OpenBLAS: [group][k][cout/groups] */
+    int sum;              /* float layer that adds in[1]: the graph tensor that it would be without, or -1 */
+    float lo, hi;         /* float clamp */
+    const uint8_t *table; /* 256 entries */
+    int32_t ma, mb, mc;   /* add_u8 */
     int shift, qlo, qhi;
     const int32_t *pool_m;
     const int64_t *pool_b;
@@ -106,9 +109,13 @@ static inline void *value_at(const struct run_state *r, int v)
 
 /* Execution, one function a kind of step. */
 void step_conv_u8(const struct step *s, const struct run_state *r);
-void step_conv_f32(const struct step *s, const struct run_state *r);
-size_t step_conv_f32_scratch(const struct conv_geom *g); /* bytes */
-void step_dwconv_f32(const struct step *s, const struct run_state *r);
+void step_conv_f32(const struct step *s, const struct run_state *r);  /* s->float_conv */
+void step_sgemm_f32(const struct step *s, const struct run_state *r); /* OpenBLAS */
+size_t step_sgemm_scratch(const struct conv_geom *g);                 /* bytes */
+/* A float layer with s->sum in two parts, for who wants to see that tensor: the layer alone into the output's memory,
+ * and what is added to it. */
+void step_layer_alone(const struct step *s, const struct run_state *r);
+void step_layer_add(const struct step *s, const struct run_state *r);
 void step_quantize(const struct step *s, const struct run_state *r);
 void step_dequantize(const struct step *s, const struct run_state *r);
 void step_lut_u8(const struct step *s, const struct run_state *r);

@@ -21,14 +21,15 @@ static int rows_at_once(const struct conv_geom *g)
     return rows < 16 ? 16 : rows;
 }
 
-size_t step_conv_f32_scratch(const struct conv_geom *g)
+size_t step_sgemm_scratch(const struct conv_geom *g)
 {
     size_t k = (size_t)g->kh * (size_t)g->kw * (size_t)(g->cin / g->groups);
     int pixels = g->oh * g->ow, rows = rows_at_once(g);
     return (size_t)(rows < pixels ? rows : pixels) * k * sizeof(float);
 }
 
-void step_conv_f32(const struct step *s, const struct run_state *r)
+/* The layer without what is added to it. */
+static void sgemm_alone(const struct step *s, const struct run_state *r, float lo, float hi)
 {
     const struct conv_geom *g = &s->geom;
     const float *in = value_at(r, s->in[0]);
@@ -53,18 +54,54 @@ void step_conv_f32(const struct step *s, const struct run_state *r)
                 cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1, a, k, w, n, 0, c, g->cout);
         }
     }
-    r->vec->bias_clamp_f32((size_t)pixels, (size_t)g->cout, s->bias, s->lo, s->hi, out);
+    r->vec->bias_clamp_f32((size_t)pixels, (size_t)g->cout, s->bias, lo, hi, out);
+}
+
+void step_sgemm_f32(const struct step *s, const struct run_state *r)
+{
+    if (s->sum >= 0) {
+        step_layer_alone(s, r);
+        step_layer_add(s, r);
+    } else {
+        sgemm_alone(s, r, s->lo, s->hi);
+    }
+}
+
+static void conv_f32(const struct step *s, const struct run_state *r, const float *add, float lo, float hi)
+{
+    struct float_conv_call call = {.in = value_at(r, s->in[0]),
+                                   .packed = s->packed,
+                                   .scratch = r->scratch,
+                                   .add = add,
+                                   .lo = lo,
+                                   .hi = hi,
+                                   .out = value_at(r, s->out)};
+    s->float_conv->run(&s->geom, &call);
+}
+
+void step_conv_f32(const struct step *s, const struct run_state *r)
+{
+    conv_f32(s, r, s->sum >= 0 ? value_at(r, s->in[1]) : NULL, s->lo, s->hi);
+}
+
+void step_layer_alone(const struct step *s, const struct run_state *r)
+{
+    if (s->float_conv)
+        conv_f32(s, r, NULL, -INFINITY, INFINITY);
+    else
+        sgemm_alone(s, r, -INFINITY, INFINITY);
+}
+
+void step_layer_add(const struct step *s, const struct run_state *r)
+{
+    float *out = value_at(r, s->out);
+    r->vec->add_f32((size_t)r->plan->values[s->out].count, out, value_at(r, s->in[1]), s->lo, s->hi, out);
 }
 
 void step_add_f32(const struct step *s, const struct run_state *r)
 {
     r->vec->add_f32((size_t)r->plan->values[s->out].count, value_at(r, s->in[0]), value_at(r, s->in[1]), s->lo, s->hi,
                     value_at(r, s->out));
-}
-
-void step_dwconv_f32(const struct step *s, const struct run_state *r)
-{
-    r->vec->dwconv_f32(&s->geom, value_at(r, s->in[0]), s->weights, s->bias, s->lo, s->hi, value_at(r, s->out));
 }
 
 void step_binary_f32(const struct step *s, const struct run_state *r)

@@ -31,6 +31,27 @@ static inline simde__m512i _mm512_cvtepi8_epi32(simde__m128i a)
         y[i] = x[i];
     return simde_mm512_loadu_si512(y);
 }
+
+#ifndef __AVX512F__
+typedef simde__mmask16 __mmask16;
+#endif
+
+static inline simde__m512 _mm512_maskz_loadu_ps(__mmask16 mask, const float *p)
+{
+    float x[16];
+    for (int i = 0; i < 16; i++)
+        x[i] = mask >> i & 1 ? p[i] : 0;
+    return simde_mm512_loadu_ps(x);
+}
+
+static inline void _mm512_mask_storeu_ps(float *p, __mmask16 mask, simde__m512 a)
+{
+    float x[16];
+    simde_mm512_storeu_ps(x, a);
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1)
+            p[i] = x[i];
+}
 #else
 #include <immintrin.h>
 #endif

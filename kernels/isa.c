@@ -20,7 +20,7 @@ bool isa_supported(enum isa isa)
 #if defined(__x86_64__)
     /* The compiler's run-time asks XGETBV whether the operating system saves the wide registers. */
     __builtin_cpu_init();
-    bool avx2 = __builtin_cpu_supports("avx2");
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (isa == ISA_AVX2)
         return avx2;
     if (isa == ISA_AVX512VNNI)

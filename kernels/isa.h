@@ -11,8 +11,8 @@
 #include "base/err.h"
 
 enum isa {
-    ISA_C, /* portable C: the specification */
-    ISA_AVX2,
+    ISA_C,          /* portable C: the specification */
+    ISA_AVX2,       /* AVX2 and FMA */
     ISA_AVX512VNNI, /* AVX-512 F, BW, VL and VNNI */
     ISA_COUNT
 };

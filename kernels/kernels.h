@@ -152,11 +152,6 @@ struct vec_kernels {
     /* x = (code - zero) * scale */
     void (*dequantize_u8)(size_t n, const uint8_t *in, float scale, float zero, float *out);
 
-    /* Depthwise convolution in float: weights [kh][kw][cout], out = clamp(acc + bias[c], lo, hi). Sums may differ in
-     * the last bits between instruction sets. groups == cin, cout a multiple of cin. */
-    void (*dwconv_f32)(const struct conv_geom *g, const float *in, const float *weights, const float *bias, float lo,
-                       float hi, float *out);
-
     /* Rows of a convolution's input matrix: for output pixels first..first+count-1 of group `group`, each row holds
      * [kh][kw][cin/groups] values, zero outside of the image. */
     void (*im2col_f32)(const struct conv_geom *g, int group, int first, int count, const float *in, float *rows);

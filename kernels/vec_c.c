@@ -85,25 +85,6 @@ static const float *tap_f32(const struct conv_geom *g, const float *in, int oy, 
     return in + ((size_t)y * (size_t)g->w + (size_t)x) * (size_t)g->cin;
 }
 
-static void dwconv_f32(const struct conv_geom *g, const float *in, const float *weights, const float *bias, float lo,
-                       float hi, float *out)
-{
-    int multiplier = g->cout / g->cin;
-    for (int oy = 0; oy < g->oh; oy++)
-        for (int ox = 0; ox < g->ow; ox++)
-            for (int c = 0; c < g->cout; c++) {
-                float acc = 0;
-                for (int ky = 0; ky < g->kh; ky++)
-                    for (int kx = 0; kx < g->kw; kx++) {
-                        const float *x = tap_f32(g, in, oy, ox, ky, kx);
-                        if (x)
-                            acc += x[c / multiplier] * weights[(ky * g->kw + kx) * g->cout + c];
-                    }
-                acc += bias[c];
-                *out++ = acc < lo ? lo : acc > hi ? hi : acc;
-            }
-}
-
 static void im2col_f32(const struct conv_geom *g, int group, int first, int count, const float *in, float *rows)
 {
     int cg = g->cin / g->groups;
@@ -136,6 +117,6 @@ static void add_f32(size_t n, const float *a, const float *b, float lo, float hi
 }
 
 const struct vec_kernels vec_c = {
-    "c",          ISA_C,         add_u8,     lut_u8,     maxpool_u8,     avgpool_u8,
-    quantize_f32, dequantize_u8, dwconv_f32, im2col_f32, bias_clamp_f32, add_f32,
+    "c",          ISA_C,         add_u8,     lut_u8,         maxpool_u8, avgpool_u8,
+    quantize_f32, dequantize_u8, im2col_f32, bias_clamp_f32, add_f32,
 };

@@ -7,8 +7,6 @@
 
 #include "kernels/kernels.h"
 
-void dwconv_f32_avx2(const struct conv_geom *g, const float *in, const float *weights, const float *bias, float lo,
-                     float hi, float *out);
 void im2col_f32_avx2(const struct conv_geom *g, int group, int first, int count, const float *in, float *rows);
 void bias_clamp_f32_avx2(size_t pixels, size_t channels, const float *bias, float lo, float hi, float *x);
 void add_f32_avx2(size_t n, const float *a, const float *b, float lo, float hi, float *out);

@@ -30,7 +30,7 @@ static bool cpuinfo_has(const char *flag)
 
 START_TEST(test_detection)
 {
-    bool avx2 = cpuinfo_has("avx2");
+    bool avx2 = cpuinfo_has("avx2") && cpuinfo_has("fma");
     bool vnni = avx2 && cpuinfo_has("avx512f") && cpuinfo_has("avx512bw") && cpuinfo_has("avx512vl") &&
                 cpuinfo_has("avx512dq") && cpuinfo_has("avx512_vnni");
     ck_assert(isa_supported(ISA_C));

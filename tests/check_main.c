@@ -14,6 +14,7 @@
     X(vec)        \
     X(kernels)    \
     X(matmul)     \
+    X(float_conv) \
     X(ops)        \
     X(opsets)     \
     X(import)     \

@@ -215,32 +215,6 @@ static void try_pools(const struct vec_kernels *v, struct rng *r)
 /* --- float ----------------------------------------------------------------------------------------------------------
  */
 
-static void try_depthwise(const struct vec_kernels *v, struct rng *r)
-{
-    struct conv_geom g;
-    random_geom(r, &g);
-    int multiplier = between(r, 0, 4) ? 1 : 2;
-    g.cout *= multiplier;
-    float *in = random_floats(r, in_size(&g)), *w = random_floats(r, (size_t)(g.kh * g.kw * g.cout));
-    float *bias = random_floats(r, (size_t)g.cout), *out = guard_new(out_size(&g) * sizeof *out);
-    v->dwconv_f32(&g, in, w, bias, -1.5f, 2.5f, out);
-    for (size_t i = 0; i < out_size(&g); i++) {
-        int c = (int)i % g.cout, pixel = (int)i / g.cout;
-        double acc = bias[c];
-        for (int ky = 0; ky < g.kh; ky++)
-            for (int kx = 0; kx < g.kw; kx++) {
-                int at = tap_at(&g, pixel / g.ow, pixel % g.ow, ky, kx);
-                acc += at < 0 ? 0 : (double)in[at + c / multiplier] * w[(ky * g.kw + kx) * g.cout + c];
-            }
-        acc = acc < -1.5 ? -1.5 : acc > 2.5 ? 2.5 : acc;
-        ck_assert_double_eq_tol(out[i], acc, 1e-4);
-    }
-    ck_assert(guard_intact(out));
-    void *all[] = {in, w, bias, out};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        guard_free(all[i]);
-}
-
 static void try_im2col(const struct vec_kernels *v, struct rng *r)
 {
     struct conv_geom g;
@@ -284,7 +258,7 @@ static void try_sums(const struct vec_kernels *v, struct rng *r)
  */
 
 static void (*const trials[])(const struct vec_kernels *v, struct rng *r) = {
-    try_add, try_lut, try_quantize, try_dequantize, try_pools, try_depthwise, try_im2col, try_sums,
+    try_add, try_lut, try_quantize, try_dequantize, try_pools, try_im2col, try_sums,
 };
 enum { TRIALS = sizeof trials / sizeof *trials };
 

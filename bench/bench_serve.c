@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One model's plan as a server on pipes, for comparisons that another program leads (ort.mjs): it says when to run, so
+ * that both sides take turns. `bench_all serve MODEL fp32|w8a8` prints "ready" when it can run,
+ * then answers "run N" with the nanoseconds of N runs, "steps" with the median of each step, and ends with its input.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "bench/bench.h"
+#include "engine/evaluate.h"
+
+enum { STEP_RUNS = 150, IMAGES = 16 };
+
+struct server {
+    struct graph *g;
+    struct calibration *c;
+    struct plan *plan;
+    struct plan_context *x;
+    void **in, **out; /* arrays of the graph's inputs and outputs */
+};
+
+/* The same values as ort.mjs feeds: a small generator that both can write down. */
+static void fill(float *x, int64_t n)
+{
+    uint32_t state = 1;
+    for (int64_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        x[i] = (float)(state >> 8) / 16777216.0f;
+    }
+}
+
+static void one_image(void *ctx, int i, float *out)
+{
+    const struct graph *g = ctx;
+    (void)i;
+    fill(out, shape_count(&g->tensors[g->inputs[0]].shape));
+}
+
+static void **arrays_new(const struct graph *g, const int *tensors, int n)
+{
+    void **all = mem_new((size_t)n + 1, sizeof *all);
+    for (int i = 0; i < n; i++) {
+        const struct tensor *t = &g->tensors[tensors[i]];
+        all[i] = mem_new((size_t)shape_count(&t->shape), dtype_size(t->type));
+        if (t->type == DTYPE_F32)
+            fill(all[i], shape_count(&t->shape));
+    }
+    return all;
+}
+
+static void arrays_free(void **all, int n)
+{
+    for (int i = 0; all && i < n; i++)
+        mem_free(all[i]);
+    mem_free(all);
+}
+
+static int server_init(struct server *s, const char *file, int w, int a, struct err *e)
+{
+    if (!(s->g = graph_load(file, e)))
+        return -1;
+    struct image_source src = {one_image, s->g, IMAGES};
+    if (w && !(s->c = evaluate_calibrate(s->g, &src, IMAGES, NULL, e)))
+        return -1;
+    if (!(s->plan = plan_compile_uniform(s->g, w, a, s->c, NULL, e)))
+        return -1;
+    s->x = plan_context_new(s->plan);
+    s->in = arrays_new(s->g, s->g->inputs, s->g->n_inputs);
+    s->out = arrays_new(s->g, s->g->outputs, s->g->n_outputs);
+    return 0;
+}
+
+static void server_done(struct server *s)
+{
+    if (s->g) {
+        arrays_free(s->in, s->g->n_inputs);
+        arrays_free(s->out, s->g->n_outputs);
+    }
+    plan_context_free(s->x);
+    plan_free(s->plan);
+    calibration_free(s->c);
+    graph_free(s->g);
+}
+
+static void answer_run(struct server *s, int n)
+{
+    for (int i = 0; i < n; i++) {
+        int64_t begin = clock_ns();
+        plan_run_arrays(s->x, (const void *const *)s->in, s->out);
+        printf("%lld ", (long long)(clock_ns() - begin));
+    }
+    printf("\n");
+}
+
+static void answer_steps(const struct server *s)
+{
+    int n = plan_step_count(s->plan);
+    double *ns = mem_new((size_t)n + 1, sizeof *ns);
+    evaluate_latency(s->plan, s->in[0], STEP_RUNS, ns);
+    for (int i = 0; i < n; i++) {
+        struct plan_step_info info = plan_step(s->plan, i);
+        printf("%10.2f us  %-20s %s\n", ns[i] / 1e3, info.kernel, info.name);
+    }
+    mem_free(ns);
+}
+
+int bench_serve(int argc, char **argv)
+{
+    struct err e = {""};
+    struct server s = {0};
+    char line[64];
+    bool quantized = argc == 2 && !strcmp(argv[1], "w8a8");
+    if (argc != 2 || (!quantized && strcmp(argv[1], "fp32") != 0)) {
+        fprintf(stderr, "bench: serve MODEL fp32|w8a8\n");
+        return -1;
+    }
+    int failed = server_init(&s, argv[0], quantized ? 8 : 0, quantized ? 8 : 0, &e);
+    if (failed)
+        fprintf(stderr, "bench: %s\n", e.text);
+    else
+        printf("ready\n");
+    while (!failed && !fflush(stdout) && fgets(line, sizeof line, stdin)) {
+        if (!strncmp(line, "run ", 4))
+            answer_run(&s, atoi(line + 4));
+        else if (!strncmp(line, "steps", 5))
+            answer_steps(&s);
+        else if (!strncmp(line, "first", 5))
+            printf("%.9g\n", (double)((float *)s.out[0])[0]);
+    }
+    server_done(&s);
+    return failed;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Convolution in float: tiles of up to 6 pixels by 16 channels, or 12 by 8, or 2 by 32 where rows are short.
+ */
+#include "kernels/float_panel.h"
+#include "kernels/float_rows.h"
+#include "kernels/intrin.h"
+#include "kernels/unroll.h"
+
+enum { LANES = 8, PIXELS_1 = 12, PIXELS_2 = 6, PIXELS_4 = 2 };
+
+static inline __m256i first_lanes(int n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline __attribute__((always_inline)) void store(int m, int nv, const struct float_tile *t,
+                                                        __m256 acc[PIXELS_1][4])
+{
+    __m256 lo = _mm256_set1_ps(t->lo), hi = _mm256_set1_ps(t->hi);
+    UNROLL
+    for (int j = 0; j < nv; j++) {
+        int n = t->channels - LANES * j;
+        __m256i mask = first_lanes(n);
+        UNROLL
+        for (int i = 0; i < m; i++) {
+            ptrdiff_t at = i * t->out_step + LANES * j;
+            __m256 x = acc[i][j];
+            if (t->add)
+                x = _mm256_add_ps(x, _mm256_maskload_ps(t->add + at, mask));
+            x = _mm256_min_ps(hi, _mm256_max_ps(lo, x));
+            if (n >= LANES)
+                _mm256_storeu_ps(t->out + at, x);
+            else
+                _mm256_maskstore_ps(t->out + at, mask, x);
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void tile(int m, int nv, const struct float_tile *t)
+{
+    __m256 acc[PIXELS_1][4];
+    const float *w = t->weights;
+    ptrdiff_t step = t->step;
+    UNROLL
+    for (int i = 0; i < m; i++)
+        UNROLL
+    for (int j = 0; j < nv; j++)
+        acc[i][j] = _mm256_load_ps(w + LANES * j);
+    w += LANES * nv;
+    for (int r = 0; r < t->n_runs; r++) {
+        const float *p = t->in + t->runs[r];
+        for (const float *end = p + t->run; p < end; p++, w += LANES * nv) {
+            __m256 v[4];
+            UNROLL
+            for (int j = 0; j < nv; j++)
+                v[j] = _mm256_load_ps(w + LANES * j);
+            UNROLL
+            for (int i = 0; i < m; i++) {
+                __m256 a = _mm256_broadcast_ss(p + i * step);
+                UNROLL
+                for (int j = 0; j < nv; j++)
+                    acc[i][j] = _mm256_fmadd_ps(a, v[j], acc[i][j]);
+            }
+        }
+    }
+    store(m, nv, t, acc);
+}
+
+#define CASE(m, nv)     \
+    case m:             \
+        tile(m, nv, t); \
+        break;
+
+static void tile_1(int m, const struct float_tile *t)
+{
+    switch (m) {
+        CASE(1, 1)
+        CASE(2, 1) CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1) CASE(8, 1) CASE(9, 1) CASE(10, 1) CASE(11, 1)
+            CASE(12, 1)
+    }
+}
+
+static void tile_2(int m, const struct float_tile *t)
+{
+    switch (m) {
+        CASE(1, 2) CASE(2, 2) CASE(3, 2) CASE(4, 2) CASE(5, 2) CASE(6, 2)
+    }
+}
+
+static void tile_4(int m, const struct float_tile *t)
+{
+    switch (m) {
+        CASE(1, 4) CASE(2, 4)
+    }
+}
+
+static void tile_m(int m, int nv, const struct float_tile *t)
+{
+    (nv == 1 ? tile_1 : nv == 2 ? tile_2 : tile_4)(m, t);
+}
+
+static const struct float_panel_kernel kernel = {
+    .lanes = LANES, .pixels = {0, PIXELS_1, PIXELS_2, 0, PIXELS_4}, .tile = tile_m};
+
+static bool can(const struct conv_geom *g)
+{
+    (void)g;
+    return true;
+}
+
+static size_t packed_size(const struct conv_geom *g)
+{
+    return float_panel_packed_size(&kernel, g);
+}
+
+static void pack(const struct conv_geom *g, const float *weights, const float *bias, void *packed)
+{
+    float_panel_pack(&kernel, g, weights, bias, packed);
+}
+
+static size_t scratch_size(const struct conv_geom *g)
+{
+    return float_panel_scratch_size(&kernel, g);
+}
+
+static void run(const struct conv_geom *g, const struct float_conv_call *call)
+{
+    float_panel_run(&kernel, g, call);
+}
+
+const struct float_conv_kernel conv_f32_fma = {
+    "conv_f32_fma", ISA_AVX2, can, packed_size, pack, scratch_size, run,
+};

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Depthwise convolution in float: up to 8 neighbouring pixels by 8 channels. Rows of three taps at stride 1 load every
+ * pixel once for all three.
+ */
+#include "kernels/float_depthwise.h"
+#include "kernels/float_rows.h"
+#include "kernels/intrin.h"
+#include "kernels/unroll.h"
+
+enum { LANES = 8, PIXELS = 8 };
+
+static inline __m256i first_lanes(int n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline __attribute__((always_inline)) __m256 load(const float *p, bool whole, __m256i mask)
+{
+    return whole ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, mask);
+}
+
+/* One kernel row of m pixels. */
+static inline __attribute__((always_inline)) void row(int m, bool slide, bool whole, __m256i mask,
+                                                      const struct depthwise_tile *t, const float *p, const float *w,
+                                                      __m256 acc[PIXELS])
+{
+    if (slide) {
+        __m256 w0 = _mm256_loadu_ps(w), w1 = _mm256_loadu_ps(w + t->tap), w2 = _mm256_loadu_ps(w + 2 * t->tap);
+        UNROLL
+        for (int i = 0; i < m + 2; i++) {
+            __m256 x = load(p + i * t->step, whole, mask);
+            if (i < m)
+                acc[i] = _mm256_fmadd_ps(x, w0, acc[i]);
+            if (i > 0 && i < m + 1)
+                acc[i - 1] = _mm256_fmadd_ps(x, w1, acc[i - 1]);
+            if (i > 1)
+                acc[i - 2] = _mm256_fmadd_ps(x, w2, acc[i - 2]);
+        }
+        return;
+    }
+    for (int kx = 0; kx < t->kw; kx++, p += t->across, w += t->tap) {
+        __m256 v = _mm256_loadu_ps(w);
+        UNROLL
+        for (int i = 0; i < m; i++)
+            acc[i] = _mm256_fmadd_ps(load(p + i * t->step, whole, mask), v, acc[i]);
+    }
+}
+
+static inline __attribute__((always_inline)) void tile(int m, bool slide, bool whole, const struct depthwise_tile *t)
+{
+    __m256i mask = first_lanes(t->channels);
+    __m256 acc[PIXELS], lo = _mm256_set1_ps(t->lo), hi = _mm256_set1_ps(t->hi), bias = _mm256_loadu_ps(t->bias);
+    UNROLL
+    for (int i = 0; i < m; i++)
+        acc[i] = bias;
+    const float *p = t->in, *w = t->weights;
+    for (int ky = 0; ky < t->kh; ky++, p += t->down, w += t->tap_row)
+        row(m, slide, whole, mask, t, p, w, acc);
+    UNROLL
+    for (int i = 0; i < m; i++) {
+        float *out = t->out + i * t->out_step;
+        __m256 x = acc[i];
+        if (t->add)
+            x = _mm256_add_ps(x, load(t->add + i * t->out_step, whole, mask));
+        x = _mm256_min_ps(hi, _mm256_max_ps(lo, x));
+        if (whole)
+            _mm256_storeu_ps(out, x);
+        else
+            _mm256_maskstore_ps(out, mask, x);
+    }
+}
+
+static void tile_slide(int m, const struct depthwise_tile *t)
+{
+    switch (m) {
+        DEPTHWISE_TILES(true, true)
+    }
+}
+
+static void tile_step(int m, const struct depthwise_tile *t)
+{
+    switch (m) {
+        DEPTHWISE_TILES(false, true)
+    }
+}
+
+static void tile_part(int m, const struct depthwise_tile *t)
+{
+    switch (m) {
+        DEPTHWISE_TILES(false, false)
+    }
+}
+
+static void tile_m(int m, const struct depthwise_tile *t)
+{
+    (t->channels < LANES ? tile_part : t->slide ? tile_slide : tile_step)(m, t);
+}
+
+static const struct depthwise_kernel kernel = {LANES, PIXELS, tile_m};
+
+static size_t packed_size(const struct conv_geom *g)
+{
+    return depthwise_packed_size(&kernel, g);
+}
+
+static void pack(const struct conv_geom *g, const float *weights, const float *bias, void *packed)
+{
+    depthwise_pack(&kernel, g, weights, bias, packed);
+}
+
+static void run(const struct conv_geom *g, const struct float_conv_call *call)
+{
+    depthwise_run(&kernel, g, call);
+}
+
+const struct float_conv_kernel dwconv_f32_fma = {
+    "dwconv_f32_fma", ISA_AVX2, depthwise_can, packed_size, pack, depthwise_scratch_size, run,
+};

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The shape of the SIMD depthwise convolutions in float: rows of output pixels, each a block of channels at a time, in
+ * tiles of pixels all of whose taps are inside of the image, and single pixels at its sides with the taps that are.
+ * Private to kernels/.
+ *
+ * Packed: bias [channels], then weights [kh][kw][channels], the channels rounded up to whole vectors.
+ */
+#ifndef BITFADER_KERNELS_FLOAT_DEPTHWISE_H
+#define BITFADER_KERNELS_FLOAT_DEPTHWISE_H
+
+#include "kernels/float_conv.h"
+
+struct depthwise_tile {
+    const float *in;         /* first tap of the first pixel */
+    ptrdiff_t step;          /* floats from pixel to pixel */
+    ptrdiff_t across, down;  /* from tap to tap, from one row of taps to the next */
+    int kw, kh;              /* taps that are inside of the image */
+    bool slide;              /* kw is 3 and across == step */
+    const float *weights;    /* of the first of these taps */
+    ptrdiff_t tap, tap_row;  /* floats from tap to tap, from row to row */
+    const float *bias, *add; /* add: NULL, or like out */
+    float lo, hi;
+    float *out;
+    ptrdiff_t out_step;
+    int channels; /* 1..lanes */
+};
+
+struct depthwise_kernel {
+    int lanes, pixels; /* pixels: largest m */
+    void (*tile)(int m, const struct depthwise_tile *t);
+};
+
+/* The switch of a kernel with tiles of up to 8 pixels. */
+#define DEPTHWISE_TILE(m, slide, whole) \
+    case m:                             \
+        tile(m, slide, whole, t);       \
+        break;
+#define DEPTHWISE_TILES(slide, whole) \
+    DEPTHWISE_TILE(1, slide, whole)   \
+    DEPTHWISE_TILE(2, slide, whole)   \
+    DEPTHWISE_TILE(3, slide, whole)   \
+    DEPTHWISE_TILE(4, slide, whole)   \
+    DEPTHWISE_TILE(5, slide, whole)   \
+    DEPTHWISE_TILE(6, slide, whole)   \
+    DEPTHWISE_TILE(7, slide, whole)   \
+    DEPTHWISE_TILE(8, slide, whole)
+
+/* The bodies of a row's functions. */
+bool depthwise_can(const struct conv_geom *g);
+size_t depthwise_packed_size(const struct depthwise_kernel *k, const struct conv_geom *g);
+void depthwise_pack(const struct depthwise_kernel *k, const struct conv_geom *g, const float *weights,
+                    const float *bias, void *packed);
+size_t depthwise_scratch_size(const struct conv_geom *g);
+void depthwise_run(const struct depthwise_kernel *k, const struct conv_geom *g, const struct float_conv_call *call);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The shape of the SIMD convolutions in float: a matrix product that reads its left side from the image. Private to
+ * kernels/.
+ *
+ * Image. The taps of a pixel are visited in runs of neighbouring values (a kernel row if the channels are contiguous,
+ * else one tap). Where taps leave the image, it is first copied into scratch with zeros around it. A 1x1 convolution
+ * that visits every pixel takes the image as long rows, whatever its width.
+ *
+ * Blocks. `nv` vectors of output channels make a block: its bias [nv][lanes], then its weights [taps][nv][lanes].
+ * Blocks are as wide as the layer's rows let a tile be; what is left over gets narrower ones.
+ *
+ * Tiles. m neighbouring pixels of a row times one block: what the registers hold.
+ *
+ * Order. Blocks are the inner loop over chunks of rows that fit the first level cache with their taps.
+ */
+#ifndef BITFADER_KERNELS_FLOAT_PANEL_H
+#define BITFADER_KERNELS_FLOAT_PANEL_H
+
+#include "kernels/float_conv.h"
+
+struct float_tile {
+    const float *in;      /* first tap of the first pixel */
+    ptrdiff_t step;       /* floats from pixel to pixel */
+    const int32_t *runs;  /* [n_runs] offsets in floats */
+    int n_runs, run;      /* values of a run */
+    const float *weights; /* of a block, its bias first */
+    const float *add;     /* NULL, or like out */
+    float lo, hi;
+    float *out;
+    ptrdiff_t out_step; /* floats from pixel to pixel */
+    int channels;       /* of the block that exist: 1..nv*lanes */
+};
+
+struct float_panel_kernel {
+    int lanes;
+    int pixels[5]; /* largest m for blocks of [nv] vectors; 0: there are none */
+    void (*tile)(int m, int nv, const struct float_tile *t);
+};
+
+/* The bodies of a row's functions. */
+size_t float_panel_packed_size(const struct float_panel_kernel *k, const struct conv_geom *g);
+void float_panel_pack(const struct float_panel_kernel *k, const struct conv_geom *g, const float *weights,
+                      const float *bias, void *packed);
+size_t float_panel_scratch_size(const struct float_panel_kernel *k, const struct conv_geom *g);
+void float_panel_run(const struct float_panel_kernel *k, const struct conv_geom *g, const struct float_conv_call *call);
+
+#endif

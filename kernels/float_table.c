@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of convolutions in float. A name is conv or dwconv (depthwise), f32, and the instruction set.
+ */
+#include "kernels/float_rows.h"
+
+const struct float_conv_kernel *const float_conv_kernels[] = {
+    &conv_f32_c,
+#if defined(__x86_64__)
+    &conv_f32_fma, &dwconv_f32_fma, &conv_f32_avx512, &dwconv_f32_avx512,
+#endif
+};
+const int float_conv_kernel_count = sizeof float_conv_kernels / sizeof *float_conv_kernels;
+
+const struct float_conv_kernel *float_conv_find(const struct conv_geom *g)
+{
+    const struct float_conv_kernel *best = float_conv_kernels[0];
+    for (int i = 1; i < float_conv_kernel_count; i++)
+        if (isa_enabled(float_conv_kernels[i]->isa) && float_conv_kernels[i]->can(g))
+            best = float_conv_kernels[i];
+    return best;
+}
