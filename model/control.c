@@ -195,7 +195,8 @@ static int add_nodes(struct build *b, const struct source *s, const struct onnx_
         n->in = rename_list(b, scope, n->in, n->n_in);
         n->out = rename_list(b, scope, n->out, n->n_out);
         n->name = *n->name ? arena_printf(&b->arena, "%s%s", prefix, n->name)
-                           : arena_printf(&b->arena, "%s%s_%d", *prefix ? prefix : s->name, n->op_type, i);
+                           : arena_printf(&b->arena, "%s%s%s_%d", *prefix ? prefix : s->name, *prefix ? "" : "/",
+                                          n->op_type, i);
     }
     return import_nodes(b, nodes, m->n_nodes, &none);
 }

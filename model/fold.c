@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const double WORK_LIMIT = 8589934592.0;        /* multiplications in all: seconds */
+static const double WORK_LIMIT = 4294967296.0;        /* multiplications in all: seconds */
 static const double ELEMENT = 8;                      /* of them, for an element moved or computed by itself */
 static const int64_t BYTES_FREE = (int64_t)512 << 20; /* of constants, and FACTOR times what the file itself holds */
 enum { ELEMENTS_MAX = 1 << 26, FACTOR = 8 };          /* elements of one array */

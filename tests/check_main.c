@@ -15,7 +15,9 @@
     X(kernels)    \
     X(ops)        \
     X(import)     \
+    X(wire)       \
     X(control)    \
+    X(constants)  \
     X(passes)     \
     X(dataset)    \
     X(quant)      \
