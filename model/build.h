@@ -102,8 +102,6 @@ int build_writable(struct build *b, const struct source *s, struct node *n, int 
 void build_release(struct build *b, int t);
 /* Back to where there were that many of each. */
 void build_rollback(struct build *b, int n_nodes, int n_tensors);
-/* Tensor t is gone, with what it held. */
-void build_drop_data(struct build *b, int t);
 /* The file's name is this tensor from here on. */
 void build_name_tensor(struct build *b, const char *name, int tensor);
 /* An OP_CALL with a tensor for each output of the call, bound to the ONNX node's names. */

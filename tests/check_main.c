@@ -16,6 +16,7 @@
     X(ops)        \
     X(import)     \
     X(wire)       \
+    X(inputs)     \
     X(control)    \
     X(constants)  \
     X(passes)     \

@@ -71,15 +71,18 @@ static void put_model(struct back *b, size_t from)
     put_field(b, 8, from);
 }
 
-/* Input x of one element and output y of some. */
-static void put_io(struct back *b)
+/* Input x of one element in so many dimensions, and output y of some. */
+static void put_io(struct back *b, int rank)
 {
     for (int out = 0; out < 2; out++) {
         size_t from = b->at;
+        for (int i = 0; !out && i < rank; i++) {
+            size_t dimension = b->at;
+            put_number(b, 1, 1);
+            put_field(b, 1, dimension);
+        }
         if (!out)
-            put_number(b, 1, 1); /* the dimension */
-        put_field(b, 1, from);
-        put_field(b, 2, from); /* the shape */
+            put_field(b, 2, from); /* the shape */
         put_number(b, 1, 1);
         put_field(b, 1, from); /* the tensor type */
         put_field(b, 2, from);
@@ -124,7 +127,7 @@ static uint8_t *nest(int depth, int known, size_t *n)
         put_number(&b, 2, 9);
         put_field(&b, 5, c);
     }
-    put_io(&b);
+    put_io(&b, 1);
     put_model(&b, whole);
     return back_take(&b, n);
 }
@@ -161,7 +164,7 @@ static uint8_t *wide(const char *op, size_t *n)
     for (int i = 0; i < INPUTS; i++)
         put_string(&b, 1, "x");
     put_field(&b, 1, whole);
-    put_io(&b);
+    put_io(&b, 1);
 
     put_model(&b, whole);
     return back_take(&b, n);
@@ -193,7 +196,37 @@ static uint8_t *chain(size_t *n)
         put_string(&b, 1, i ? name : "x");
         put_field(&b, 1, node);
     }
-    put_io(&b);
+    put_io(&b, 1);
+    put_model(&b, whole);
+    return back_take(&b, n);
+}
+
+/* Layers one after the other that all have one name. */
+static uint8_t *namesakes(size_t *n)
+{
+    enum { NODES = 20000 };
+    struct back b = back_new(NODES * 64 + 4096);
+    size_t whole = b.at, w;
+    char name[16];
+    for (int i = NODES; i-- > 0;) {
+        size_t node = b.at;
+        put_string(&b, 4, "MatMul");
+        put_string(&b, 3, "layer");
+        snprintf(name, sizeof name, "t%d", i + 1);
+        put_string(&b, 2, i + 1 == NODES ? "y" : name);
+        put_string(&b, 1, "w");
+        snprintf(name, sizeof name, "t%d", i);
+        put_string(&b, 1, i ? name : "x");
+        put_field(&b, 1, node);
+    }
+    w = b.at;
+    put_string(&b, 9, "\x01\x01\x01\x01");
+    put_string(&b, 8, "w");
+    put_number(&b, 2, 1);
+    put_number(&b, 1, 1);
+    put_number(&b, 1, 1);
+    put_field(&b, 5, w);
+    put_io(&b, 2);
     put_model(&b, whole);
     return back_take(&b, n);
 }
@@ -263,7 +296,7 @@ static uint8_t *two_graphs(size_t *n)
     put_field(&b, 1, whole);
     put_field(&b, 7, whole);
     whole = b.at;
-    put_io(&b);
+    put_io(&b, 1);
     put_model(&b, whole);
     return back_take(&b, n);
 }
@@ -389,6 +422,7 @@ const struct hostile_case hostile_cases[] = {
     {"a million inputs too many", wide_relu, "1000000 inputs"},
     {"a million inputs", wide_concat, NULL},
     {"100,000 nodes", chain, NULL},
+    {"20,000 layers of one name", namesakes, NULL},
     {"raw data of 2 GB in a few bytes", claim_raw, "cut short"},
     {"floats of 4 EiB", claim_floats, "cut short"},
     {"a name of 16 EiB", claim_name, "cut short"},
