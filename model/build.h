@@ -43,7 +43,7 @@ struct build {
     struct names bound;   /* tensor names of the file that have a tensor by now */
     struct names readers; /* how often each name is read by nodes of the file and outputs of the model */
     int64_t const_bytes;  /* of all blocks */
-    int64_t file_bytes;   /* of the file's initializers */
+    int64_t file_bytes;   /* of the tensors that the file holds */
     double fold_work;     /* done by now, see fold.h */
     struct scope *scope;  /* control.c: the sub-graph that is imported, NULL outside */
     struct control *control;

@@ -151,7 +151,10 @@ static struct onnx_model *open_subgraph(struct build *b, const struct source *s,
         c->cap = cap;
     }
     struct onnx_model *m = c->all[c->n++] = mem_new(1, sizeof *m);
-    return onnx_read_subgraph(m, b->file, b->model.folder, g, b->e) ? NULL : m;
+    if (onnx_read_subgraph(m, b->file, b->model.folder, g, b->e))
+        return NULL;
+    b->file_bytes += control_repeats(b) ? 0 : m->tensor_bytes;
+    return m;
 }
 
 /* The initializers, under names of the scope. */
