@@ -415,6 +415,49 @@ static uint8_t *far_range(size_t *n)
                   n);
 }
 
+/* --- what contradicts itself -------------------------------------------------------------------------------------- */
+
+static uint8_t *cycle(size_t *n)
+{
+    return packed("in x 1,3\nAdd(x,c)->a name='first'\nRelu(a)->b\nNeg(b)->c\nout c", n);
+}
+
+static uint8_t *missing_input(size_t *n)
+{
+    return packed("in x 1,3\nAdd(x,z)->y name='node'\nout y", n);
+}
+
+static uint8_t *duplicate_output(size_t *n)
+{
+    return packed("in x 1,3\nRelu(x)->y\nNeg(x)->y\nout y", n);
+}
+
+static uint8_t *duplicate_initializer(size_t *n)
+{
+    return packed("in x 1,3\nconst k 1\nints k 1 = 1\nAdd(x,k)->y\nout y", n);
+}
+
+static uint8_t *wrong_type(size_t *n)
+{
+    return packed("in x 1,3\nints k 3 = 1,2,3\nMul(x,k)->y name='node'\nout y", n);
+}
+
+static uint8_t *wrong_attribute(size_t *n)
+{
+    return packed("in x 1,3,4\nFlatten(x)->y axis='two' name='node'\nout y", n);
+}
+
+static uint8_t *short_data(size_t *n)
+{
+    struct arena a = {0};
+    Onnx__ModelProto *m = onnx_make_model("in x 1,3\nconst w 3,3\nMatMul(x,w)->y\nout y", &a);
+    m->graph->initializer[0]->n_float_data--;
+    unsigned char *bytes = onnx_make_bytes(m, &a, n);
+    uint8_t *out = memcpy(mem_new(*n + 1, 1), bytes, *n);
+    arena_done(&a);
+    return out;
+}
+
 const struct hostile_case hostile_cases[] = {
     {"10,000 sub-graphs in each other", nested, "sub-graphs deeper than 32"},
     {"10,000 of which none is known", nested_unknown, "not a single bool"},
@@ -444,6 +487,13 @@ const struct hostile_case hostile_cases[] = {
     {"less than none", negative_dimension, "dimension 1 is -4"},
     {"a shape of less than none", negative_value, "does not broadcast"},
     {"a shape of 10^12", far_value, "1000000000000"},
+    {"a cycle", cycle, "it is part of a cycle through \"a\""},
+    {"an input that nobody makes", missing_input, "node \"node\": its input \"z\" is not defined anywhere"},
+    {"two makers", duplicate_output, "tensor \"y\" is defined twice"},
+    {"two initializers", duplicate_initializer, "tensor \"k\" is defined twice"},
+    {"types that do not fit", wrong_type, "node \"node\": "},
+    {"an attribute of another type", wrong_attribute, "node \"node\": attribute axis has the wrong type"},
+    {"eight numbers for nine", short_data, "tensor \"w\": its data has 8 values, its shape asks for 9"},
     {"10^12 numbers in a row", far_range, "a range from 0 to 1e+12"},
 };
 const int hostile_cases_count = sizeof hostile_cases / sizeof *hostile_cases;
