@@ -2,9 +2,10 @@
 # make          build build/bitfader
 # make demo     install what is missing, build, do the main job on the bundled model
 # make check    install what is missing, build, run all tests
-# make conformance  ONNX's own cases (a part of check)
+# make conformance  ONNX's own cases (a part of check), with a table by operator
 # make lint     layers, headers, exported names, format, warnings of gcc and clang
 # make fuzz     the importer under libFuzzer for FUZZ_SECONDS (600), from ONNX's own cases
+# make docs     docs/operators.md, as the program prints it
 # make bench    kernels and networks, against OpenBLAS
 # make install  PREFIX=/usr/local, DESTDIR honoured
 # V=1 shows commands; SAN=address,undefined (or thread) builds with sanitizers into its own folder; B= moves the build.
@@ -51,7 +52,7 @@ BASE_FLAGS = -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -pthread -
 LIBS = $(PKG_LIBS) -lm -pthread $(if $(SAN),-fsanitize=$(SAN))
 isa_flags = $(if $(filter %_avx2.c,$(1)),-mavx2,$(if $(filter %_avx512vnni.c,$(1)),-mavx2 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni))
 
-.PHONY: all demo check conformance fuzz lint bench install deps deps-check deps-lint clean
+.PHONY: all demo check conformance fuzz lint docs bench install deps deps-check deps-lint clean
 .DELETE_ON_ERROR:
 all: $(B)/bitfader
 
@@ -118,7 +119,7 @@ check: deps-check
 
 conformance: deps-check
 	@$(MAKE) --no-print-directory $(B)/check_all
-	$(Q)$(B)/check_all ops
+	$(Q)BITFADER_CONFORMANCE=1 $(B)/check_all ops
 
 FUZZ_SECONDS ?= 600
 fuzz: deps-lint
@@ -135,6 +136,9 @@ $(B)/fuzz_import: tests/fuzz/fuzz_import.c $(B)/libbitfader.a
 
 lint: deps-lint
 	$(Q)tests/lint.sh
+
+docs: all
+	$(Q)$(B)/bitfader help operators >docs/operators.md
 
 bench: deps
 	@$(MAKE) --no-print-directory $(B)/bench_all

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/nearest.h"
+#include "cli/operators.h"
 #include "cli/report.h"
-#include "ops/op.h"
 
 static const struct {
     const char *name, *help, *text;
@@ -47,34 +46,6 @@ static int put(struct text *t)
     int status = report_put(NULL, t->s, t->n);
     text_done(t);
     return status;
-}
-
-/* All rows of ops/, by name: what can be imported. */
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int help_put_operators(void)
-{
-    enum { MOST = 512 };
-    const char *names[MOST];
-    struct text t = {0};
-    int n = 0, column = 0;
-    for (const struct op_row *r; n < MOST && (r = op_row(n)); n++)
-        names[n] = r->name;
-    qsort(names, (size_t)n, sizeof *names, compare_names);
-    text_printf(&t, "ONNX operators that run, opset 1 to 21 (Quant and BipolarQuant are QONNX's):\n");
-    for (int i = 0; i < n; i++) {
-        if (i && !strcmp(names[i], names[i - 1])) /* in several domains */
-            continue;
-        int w = (int)strlen(names[i]) + 1;
-        text_put(&t, column + w > 100 ? "\n" : column ? " " : "");
-        column = column + w > 100 ? w : column + w;
-        text_put(&t, names[i]);
-    }
-    text_put(&t, "\n");
-    return put(&t);
 }
 
 int help_put_short(void)
@@ -146,7 +117,7 @@ int command_help(const struct options *o)
     if (c)
         return help_put_command(c);
     if (!strcmp(name, "operators"))
-        return help_put_operators();
+        return operators_put();
     for (int i = 0; i < TOPICS; i++)
         if (!strcmp(topics[i].name, name))
             return report_put(NULL, topics[i].text, strlen(topics[i].text));

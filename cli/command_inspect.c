@@ -21,6 +21,8 @@ static const struct column columns[] = {
     {"macs_percent", "MACs%", COLUMN_NUMBER, .decimals = 1},
     {"group", NULL, COLUMN_NUMBER, READER_MACHINE},
     {"node", NULL, COLUMN_TEXT, READER_MACHINE},
+    {"tensor", NULL, COLUMN_TEXT, READER_MACHINE},
+    {"fused", NULL, COLUMN_TEXT, READER_MACHINE, .list = true},
     {"notes", NULL, COLUMN_TEXT, .hide = true, .drop = 1},
 };
 
@@ -80,6 +82,12 @@ static void add_row(struct table *t, const struct graph *g, const int *sharers, 
     table_add_number(t, g->macs ? 100.0 * (double)l->macs / (double)g->macs : 0);
     table_add_number(t, l->group);
     table_add_text(t, n->name);
+    table_add_text(t, g->tensors[n->out[0]].name);
+    s.n = 0;
+    text_put(&s, "");
+    for (const struct node_name *f = n->fused; f; f = f->next)
+        text_printf(&s, "%s%s", s.n ? "\t" : "", f->name);
+    table_add_text(t, s.s);
     s.n = 0;
     text_put(&s, "");
     put_notes(&s, g, sharers, layer);
@@ -139,6 +147,11 @@ static void put_model(struct report *r, const struct graph *g)
             cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)t->shape.d[d]));
         cJSON_AddItemToObject(input, "shape", shape);
         cJSON_AddItemToArray(inputs, input);
+    }
+    cJSON *unread = cJSON_AddArrayToObject(model, "unread_inputs");
+    for (int i = 0; i < g->n_unread; i++) {
+        text_printf(&r->head, "   input %s is not read", g->unread[i]);
+        cJSON_AddItemToArray(unread, cJSON_CreateString(g->unread[i]));
     }
     text_printf(&r->head, "   %d layers to quantize   %s params   %s MACs\n", g->n_layers,
                 text_count(g->params, params), text_count(g->macs, macs));

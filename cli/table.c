@@ -334,7 +334,10 @@ static void put_machine_value(struct text *out, const struct column *c, const st
 {
     if (is_unknown(c, v) || (c->kind == COLUMN_NUMBER && isinf(v->number)))
         return;
-    if (c->kind == COLUMN_TEXT)
+    if (c->list)
+        for (const char *s = v->text; *s; s++)
+            text_put(out, *s == '\t' ? ", " : (char[]){*s, '\0'});
+    else if (c->kind == COLUMN_TEXT)
         text_put(out, v->text);
     else if (c->kind == COLUMN_BOOL)
         text_put(out, v->number != 0 ? "true" : "false");
@@ -395,6 +398,19 @@ void table_put_csv(const struct table *t, struct text *out)
     put_separated(t, out, ",", "\r\n", put_csv_field);
 }
 
+static cJSON *list_json(const char *items)
+{
+    cJSON *list = cJSON_CreateArray();
+    while (*items) {
+        char *item = mem_printf("%.*s", (int)strcspn(items, "\t"), items);
+        cJSON_AddItemToArray(list, cJSON_CreateString(item));
+        items += strlen(item);
+        items += *items == '\t';
+        mem_free(item);
+    }
+    return list;
+}
+
 cJSON *table_json(const struct table *t)
 {
     cJSON *rows = cJSON_CreateArray();
@@ -407,6 +423,8 @@ cJSON *table_json(const struct table *t)
                 continue;
             if (is_unknown(c, v) || (c->kind == COLUMN_NUMBER && isinf(v->number)))
                 cJSON_AddNullToObject(row, c->key);
+            else if (c->list)
+                cJSON_AddItemToObject(row, c->key, list_json(v->text));
             else if (c->kind == COLUMN_TEXT)
                 cJSON_AddStringToObject(row, c->key, v->text);
             else if (c->kind == COLUMN_BOOL)

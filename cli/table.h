@@ -29,6 +29,7 @@ struct column {
     double scale; /* people see value * scale; 0 is 1 */
     bool group;   /* thousands are set apart: 272,474 */
     bool hide;    /* people do not see it while nothing in it is known */
+    bool list;    /* a text of items with tabs between them: an array in JSON, commas elsewhere */
     int drop;     /* where a terminal is too narrow the highest goes first; 0 stays */
 };
 

@@ -6,12 +6,6 @@
 
 #include "engine/compile.h"
 
-/* What a step needs of the call, made once: arrays without data, and the values that the data is in. */
-struct call_plan {
-    struct op_call call;
-    int *in, *out; /* values, -1 where there is none */
-};
-
 static size_t round_up(size_t n)
 {
     return (n + 63) / 64 * 64;
@@ -22,8 +16,7 @@ static size_t arrays_bytes(const struct op_call *c)
     return round_up((size_t)(c->n_in + c->n_out) * sizeof(struct array));
 }
 
-/* Scratch holds the arrays with their data, then the operator's own memory. */
-static void step_call(const struct step *s, const struct run_state *r)
+struct op_call call_begin(const struct step *s, const struct run_state *r, void **rest)
 {
     const struct call_plan *p = s->call;
     struct op_call c = p->call;
@@ -40,9 +33,26 @@ static void step_call(const struct step *s, const struct run_state *r)
     c.in = in;
     c.out = out;
     c.work = (char *)r->scratch + arrays_bytes(&c);
-    const char *wrong = c.row->run(&c);
+    *rest = (char *)c.work + round_up(c.work_bytes);
+    return c;
+}
+
+void call_end(const struct step *s, const struct run_state *r, const char *wrong)
+{
     if (wrong && !r->wrong->what)
         *r->wrong = (struct run_wrong){s->name, wrong};
+}
+
+static void step_call(const struct step *s, const struct run_state *r)
+{
+    void *rest;
+    struct op_call c = call_begin(s, r, &rest);
+    call_end(s, r, c.row->run(&c));
+}
+
+size_t call_scratch(const struct call_plan *p)
+{
+    return arrays_bytes(&p->call) + round_up(p->call.work_bytes);
 }
 
 /* Order does not matter to an operator that works element by element on equal shapes: then 4-D tensors stay as they are
@@ -91,21 +101,26 @@ static int make_call(struct compiler *c, const struct node *n, struct call_plan 
 
 int emit_call(struct compiler *c, const struct node *n, struct err *e)
 {
+    return emit_call_with(c, n, NULL, e) ? 0 : -1;
+}
+
+struct step *emit_call_with(struct compiler *c, const struct node *n, const int *given, struct err *e)
+{
     struct arena *a = &c->plan->arena;
     struct call_plan *p = arena_new(a, 1, sizeof *p);
     bool stored = any_order(c, n);
     if (make_call(c, n, p, e))
-        return -1;
+        return NULL;
     p->in = arena_new(a, (size_t)n->n_in + 1, sizeof *p->in);
     p->out = arena_new(a, (size_t)n->n_out + 1, sizeof *p->out);
     for (int k = 0; k < n->n_in; k++) {
-        p->in[k] = -1;
-        if (n->in[k] < 0 || n->row->flags & OP_OF_SHAPES)
+        p->in[k] = given ? given[k] : -1;
+        if (n->in[k] < 0 || p->in[k] >= 0 || n->row->flags & OP_OF_SHAPES)
             continue;
         p->in[k] = stored && compile_is_permuted(&c->g->tensors[n->in[k]].shape) ? compile_float(c, n->in[k], e)
                                                                                  : compile_row(c, n->in[k], e);
         if (p->in[k] < 0)
-            return -1;
+            return NULL;
     }
     for (int k = 0; k < n->n_out; k++) {
         int v = p->out[k] = compile_value(c, n->out[k], false, NULL);
@@ -121,10 +136,8 @@ int emit_call(struct compiler *c, const struct node *n, struct err *e)
         compile_touch(c, p->in[k]);
     for (int k = 0; k < n->n_out; k++)
         compile_touch(c, p->out[k]);
-    size_t need = arrays_bytes(&p->call) + p->call.work_bytes;
-    if (need > c->plan->scratch_bytes)
-        c->plan->scratch_bytes = need;
-    return 0;
+    compile_scratch(c, call_scratch(p));
+    return s;
 }
 
 int call_outputs(const struct step *s, const int **values)

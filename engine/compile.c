@@ -60,6 +60,12 @@ struct step *compile_step(struct compiler *c, const char *name, const char *kern
     return s;
 }
 
+void compile_scratch(struct compiler *c, size_t bytes)
+{
+    if (bytes > c->plan->scratch_bytes)
+        c->plan->scratch_bytes = bytes;
+}
+
 void compile_touch(struct compiler *c, int v)
 {
     if (v < 0)
@@ -235,20 +241,23 @@ int compile_row(struct compiler *c, int tensor, struct err *e)
     return f->as_row = compile_is_permuted(&t->shape) ? compile_permute(c, v, &t->shape, true) : v;
 }
 
-/* Operators that run on codes; those whose codes pass through unchanged keep their input's quantizer. */
-static bool op_on_codes(const struct compiler *c, const struct node *n)
+int compile_row_codes(struct compiler *c, int tensor, int bits, struct err *e)
 {
-    switch (n->op) {
-    case OP_ADD: {
-        const struct tensor *a = &c->g->tensors[n->in[0]], *b = &c->g->tensors[n->in[1]];
-        return !a->data && !b->data && a->shape.n == b->shape.n &&
-               !memcmp(a->shape.d, b->shape.d, sizeof *a->shape.d * (size_t)a->shape.n);
-    }
-    case OP_AVERAGE_POOL: /* a divisor for each number of taps exists unless padding counts and is cut off */
-        return !n->window.count_include_pad ||
-               (n->window.pad_top | n->window.pad_left | n->window.pad_bottom | n->window.pad_right) == 0;
+    const struct shape *s = &c->g->tensors[tensor].shape;
+    int v = compile_codes(c, tensor, bits, e);
+    return v < 0 || !compile_is_permuted(s) ? v : compile_permute(c, v, s, true);
+}
+
+bool plan_op_has_codes(enum op op)
+{
+    switch (op) {
+    case OP_CONV:
+    case OP_CONV_TRANSPOSE:
+    case OP_GEMM:
+    case OP_MATMUL:
+    case OP_ADD:
+    case OP_AVERAGE_POOL:
     case OP_PAD:
-        return n->value == 0;
     case OP_CLIP:
     case OP_LEAKY_RELU:
     case OP_SIGMOID:
@@ -262,6 +271,26 @@ static bool op_on_codes(const struct compiler *c, const struct node *n)
         return true;
     default:
         return false;
+    }
+}
+
+/* Operators that run on codes, where the node is a case for it; those whose codes pass through unchanged keep their
+ * input's quantizer. */
+static bool op_on_codes(const struct compiler *c, const struct node *n)
+{
+    switch (n->op) {
+    case OP_ADD: {
+        const struct tensor *a = &c->g->tensors[n->in[0]], *b = &c->g->tensors[n->in[1]];
+        return !a->data && !b->data && a->shape.n == b->shape.n &&
+               !memcmp(a->shape.d, b->shape.d, sizeof *a->shape.d * (size_t)a->shape.n);
+    }
+    case OP_AVERAGE_POOL: /* a divisor for each number of taps exists unless padding counts and is cut off */
+        return !n->window.count_include_pad ||
+               (n->window.pad_top | n->window.pad_left | n->window.pad_bottom | n->window.pad_right) == 0;
+    case OP_PAD:
+        return n->value == 0;
+    default:
+        return plan_op_has_codes(n->op);
     }
 }
 
@@ -294,6 +323,24 @@ static void count_readers(struct compiler *c)
     }
 }
 
+/* A layer wants its input as codes, and a product of two activations both; what else it reads (the states of a
+ * recurrent layer) is float. */
+static void settle_layer(struct compiler *c, int node)
+{
+    const struct node *n = &c->g->nodes[node];
+    const struct precision *p = &c->plan->layers[c->layer_of[node]].applied;
+    c->on_codes[node] = precision_is_integer(p);
+    for (int k = 0; k < n->n_in; k++) {
+        int bits = k == 0 ? p->a_bits : k == 1 && n->op == OP_MATMUL ? p->w_bits : 0;
+        if (n->in[k] < 0)
+            continue;
+        struct forms *in = &c->forms[n->in[k]];
+        in->want |= bits ? 1u << bits : (unsigned)WANT_FLOAT;
+        if (bits)
+            in->range = p->range;
+    }
+}
+
 /* From the outputs back: which node runs on codes, and which widths each tensor is wanted in. */
 static void settle_forms(struct compiler *c)
 {
@@ -303,12 +350,7 @@ static void settle_forms(struct compiler *c)
         const struct node *n = &g->nodes[i];
         const struct forms *out = &c->forms[n->out[0]];
         if (c->layer_of[i] >= 0) {
-            const struct precision *p = &c->plan->layers[c->layer_of[i]].applied;
-            struct forms *in = &c->forms[n->in[0]];
-            c->on_codes[i] = precision_is_integer(p);
-            in->want |= p->a_bits ? 1u << p->a_bits : (unsigned)WANT_FLOAT;
-            if (p->a_bits)
-                in->range = p->range;
+            settle_layer(c, i);
             continue;
         }
         unsigned codes = out->want & ~(unsigned)WANT_FLOAT;
@@ -365,13 +407,14 @@ static void settle_applied(struct compiler *c)
             continue;
         const struct tensor *in = &g->tensors[g->nodes[g->layers[l].node].in[0]];
         const struct tensor *w = &g->tensors[g->nodes[g->layers[l].node].in[1]];
-        if (!w->data || in->data) {
+        if (g->layers[l].n_weights && (!w->data || in->data)) {
             pl->applied.w_bits = pl->applied.a_bits = BITS_FLOAT;
             strcpy(pl->note, "weights are not constant: fp32");
             continue;
         }
-        double peak =
-            (double)((1 << pl->requested.a_bits) - 1) * (1 << (pl->requested.w_bits ? pl->requested.w_bits - 1 : 0));
+        int w_bits = pl->requested.w_bits; /* the levels of weights are signed, activations are not */
+        double w_peak = !w_bits ? 1 : g->layers[l].n_weights ? 1 << (w_bits - 1) : (1 << w_bits) - 1;
+        double peak = ((1 << pl->requested.a_bits) - 1) * w_peak;
         if (precision_is_integer(&pl->requested) && peak * g->layers[l].k >= 2147483648.0) {
             pl->applied.w_bits = pl->applied.a_bits = BITS_FLOAT;
             strcpy(pl->note, "32-bit sums could overflow: fp32");

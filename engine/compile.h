@@ -69,9 +69,53 @@ void compile_code_limits(const struct act_quant *q, float lo, float hi, int *cod
 void compile_strides(const struct shape *s, int64_t strides[SHAPE_MAX]);
 void compile_row_major(const struct shape *s, int64_t strides[SHAPE_MAX]);
 
+/* Room for a step's scratch. */
+void compile_scratch(struct compiler *c, size_t bytes);
+/* Codes of a tensor at a width in row-major order. */
+int compile_row_codes(struct compiler *c, int tensor, int bits, struct err *e);
+
 int emit_layer(struct compiler *c, int node, struct err *e);
+int emit_transposed(struct compiler *c, int node, struct err *e); /* emit_transposed.c */
+int emit_matmul(struct compiler *c, int node, struct err *e);     /* emit_matmul.c */
+int emit_recurrent(struct compiler *c, int node, struct err *e);  /* emit_recurrent.c */
+
+/* One convolution of a layer: on codes where `in` is codes, with the output as codes or float, as `out` says. */
+struct conv_job {
+    const char *name;
+    int layer;
+    struct conv_geom geom;
+    const struct quant_weights *weights; /* of the geometry; on codes only */
+    const float *bias;                   /* [cout], or NULL */
+    float lo, hi;
+    int in, residual, out; /* values; residual -1: none */
+};
+/* Appends the step. The name of the kernel. */
+const char *emit_conv_codes(struct compiler *c, const struct conv_job *j);
+const char *emit_conv_float(struct compiler *c, const struct conv_job *j,
+                            const float *w); /* w: [cout][kh][kw][cin/g] */
+/* A tensor as float: as it is, or (bits above 0) the values that its codes stand for. */
+int emit_rounded(struct compiler *c, int tensor, int bits, const char *name, struct err *e);
+/* The float weights of a layer's part, rounded where the layer's weights have bits. The caller frees. */
+float *emit_float_weights(struct compiler *c, int layer, int part);
+
+/* Weights of part `part` (0..n_weights-1) of a layer as [cout][kh][kw][cin/groups], the order of kernels, which the
+ * caller frees; their number for an output channel. */
+float *layer_weights(const struct graph *g, int layer, int part);
+int layer_weight_count(const struct graph *g, int layer, int part);
+const float *layer_bias(const struct compiler *c, const struct node *n);
+/* Packs for the kernel that is best for the geometry. */
+void pack_weights(struct compiler *c, const struct conv_geom *g, int a_bits, const struct quant_weights *w,
+                  const struct conv_kernel **kernel, const void **packed);
+/* Float output of an integer layer: acc * scale + shift, [cout] each. */
+void make_dequant(struct compiler *c, const struct quant_weights *w, const float *bias, const struct act_quant *in,
+                  const float **scales, const float **shifts);
+/* The shift that gives the largest of a layer's multipliers 30 bits, and what goes to the left before. */
+int requant_shift(double largest, int *left);
+
 int emit_op(struct compiler *c, int node, struct err *e);
 int emit_call(struct compiler *c, const struct node *n, struct err *e);
+/* The same with values for some inputs (-1: as the node has it; NULL: all). The step, or NULL with a message. */
+struct step *emit_call_with(struct compiler *c, const struct node *n, const int *given, struct err *e);
 
 /* A quantizer that was found before for this tensor, width and range method; NULL when there is none. The cache belongs
  * to one model and one calibration. */

@@ -9,92 +9,6 @@
 
 #include "engine/compile.h"
 
-struct weight_entry {
-    struct weight_entry *next;
-    int layer;
-    struct precision p;
-    struct quant_weights *q;
-};
-
-struct act_entry {
-    struct act_entry *next;
-    int tensor, bits, range;
-    struct act_quant q;
-};
-
-struct weight_cache {
-    struct weight_entry *entries;
-    struct act_entry *acts;
-};
-
-struct weight_cache *weight_cache_new(void)
-{
-    return mem_new(1, sizeof(struct weight_cache));
-}
-
-void weight_cache_free(struct weight_cache *c)
-{
-    while (c && c->entries) {
-        struct weight_entry *next = c->entries->next;
-        scheme_weights_free(c->entries->q);
-        mem_free(c->entries);
-        c->entries = next;
-    }
-    while (c && c->acts) {
-        struct act_entry *next = c->acts->next;
-        mem_free(c->acts);
-        c->acts = next;
-    }
-    mem_free(c);
-}
-
-const struct act_quant *weight_cache_find_act(const struct weight_cache *c, int tensor, int bits, int range)
-{
-    for (const struct act_entry *x = c->acts; x; x = x->next)
-        if (x->tensor == tensor && x->bits == bits && x->range == range)
-            return &x->q;
-    return NULL;
-}
-
-void weight_cache_keep_act(struct weight_cache *c, int tensor, int bits, int range, const struct act_quant *q)
-{
-    struct act_entry *x = mem_new(1, sizeof *x);
-    *x = (struct act_entry){.next = c->acts, .tensor = tensor, .bits = bits, .range = range, .q = *q};
-    c->acts = x;
-}
-
-/* Weights of a layer as [cout][kh][kw][cin/groups], the order of kernels. */
-static float *layer_weights(const struct graph *g, int layer)
-{
-    const struct node *n = &g->nodes[g->layers[layer].node];
-    const struct tensor *t = &g->tensors[n->in[1]];
-    const float *w = t->data;
-    int64_t cout = t->shape.d[0], cin = t->shape.d[1];
-    int64_t taps = n->op == OP_CONV ? t->shape.d[2] * t->shape.d[3] : 1;
-    float *out = mem_new((size_t)(cout * cin * taps), sizeof *out);
-    for (int64_t o = 0; o < cout; o++)
-        for (int64_t i = 0; i < cin; i++)
-            for (int64_t k = 0; k < taps; k++)
-                out[(o * taps + k) * cin + i] = w[(o * cin + i) * taps + k];
-    return out;
-}
-
-const struct quant_weights *weight_cache_get(struct weight_cache *c, const struct graph *g, int layer,
-                                             const struct precision *p)
-{
-    for (struct weight_entry *x = c->entries; x; x = x->next)
-        if (x->layer == layer && x->p.w_bits == p->w_bits && x->p.scheme == p->scheme &&
-            x->p.granularity == p->granularity && x->p.range == p->range)
-            return x->q;
-    struct weight_entry *x = mem_new(1, sizeof *x);
-    float *w = layer_weights(g, layer);
-    *x = (struct weight_entry){.next = c->entries, .layer = layer, .p = *p};
-    x->q = scheme_quantize(w, g->layers[layer].cout, g->layers[layer].k, p);
-    mem_free(w);
-    c->entries = x;
-    return x->q;
-}
-
 struct conv_geom compile_geom(const struct compiler *c, const struct node *n)
 {
     const struct shape *in = &c->g->tensors[n->in[0]].shape, *out = &c->g->tensors[n->out[0]].shape;
@@ -136,11 +50,11 @@ struct conv_geom compile_geom(const struct compiler *c, const struct node *n)
     g.pad_left = w->pad_left;
     g.dilation_h = w->dilation_h;
     g.dilation_w = w->dilation_w;
-    g.groups = n->op == OP_CONV ? n->groups : g.cin;
+    g.groups = n->op == OP_CONV || n->op == OP_CONV_TRANSPOSE ? n->groups : g.cin;
     return g;
 }
 
-static const float *layer_bias(const struct compiler *c, const struct node *n)
+const float *layer_bias(const struct compiler *c, const struct node *n)
 {
     return n->n_in > 2 && n->in[2] >= 0 ? c->g->tensors[n->in[2]].data : NULL;
 }
@@ -165,6 +79,14 @@ static int fusable_add(const struct compiler *c, int node, int *other)
     return there && *other != n->out[0] ? a : -1;
 }
 
+int requant_shift(double largest, int *left)
+{
+    int shift = largest > 0 ? 30 - (int)ceil(log2(largest)) : 30;
+    shift = shift < 1 ? 1 : shift > 46 ? 46 : shift;
+    *left = shift < 32 ? 32 - shift : 0; /* kernels are fast from 32 on */
+    return shift + *left;
+}
+
 /* The numbers behind struct requant: out = clamp((((acc * m + r * res_m) << left) + b) >> shift). The real value of an
  * output is s_a * s_w[c] * (acc - z_a * sum of levels) + bias[c] + s_r * (r - z_r), divided by s_out and moved by
  * z_out. Multipliers get 30 bits for the largest channel. */
@@ -176,10 +98,7 @@ static void make_requant(struct compiler *c, struct step *s, const struct quant_
     double res_real = res ? (double)res->scale / out->scale : 0, largest = res_real;
     for (int o = 0; o < w->cout; o++)
         largest = fmax(largest, (double)in->scale * w->scale[o] / out->scale);
-    int shift = largest > 0 ? 30 - (int)ceil(log2(largest)) : 30;
-    shift = shift < 1 ? 1 : shift > 46 ? 46 : shift;
-    int left = shift < 32 ? 32 - shift : 0; /* kernels are fast from 32 on */
-    shift += left;
+    int left, shift = requant_shift(largest, &left);
     double unit = ldexp(1, shift), multiplier_unit = ldexp(1, shift - left), most = ldexp(1, 60);
     for (int o = 0; o < w->cout; o++) {
         int64_t levels = 0;
@@ -201,8 +120,8 @@ static void make_requant(struct compiler *c, struct step *s, const struct quant_
 }
 
 /* Float output of an integer layer: acc * scale + bias. */
-static void make_dequant(struct compiler *c, struct step *s, const struct quant_weights *w, const float *bias,
-                         const struct act_quant *in)
+void make_dequant(struct compiler *c, const struct quant_weights *w, const float *bias, const struct act_quant *in,
+                  const float **scales, const float **shifts)
 {
     float *scale = arena_new(&c->plan->arena, (size_t)w->cout, sizeof *scale);
     float *shift = arena_new(&c->plan->arena, (size_t)w->cout, sizeof *shift);
@@ -214,53 +133,72 @@ static void make_dequant(struct compiler *c, struct step *s, const struct quant_
         scale[o] = (float)product;
         shift[o] = (float)((bias ? bias[o] : 0) - product * in->zero * (double)levels);
     }
-    s->scale = scale;
-    s->bias = shift;
+    *scales = scale;
+    *shifts = shift;
+}
+
+void pack_weights(struct compiler *c, const struct conv_geom *g, int a_bits, const struct quant_weights *w,
+                  const struct conv_kernel **kernel, const void **packed)
+{
+    struct conv_weights cw = {.codes = w->codes, .bits = w->bits, .levels = w->levels};
+    const struct conv_kernel *k = *kernel = conv_kernel_find(g, a_bits, &cw);
+    void *to = arena_new(&c->plan->arena, k->packed_size(g, a_bits, &cw), 1);
+    k->pack(g, a_bits, &cw, to);
+    *packed = to;
+    compile_scratch(c, k->scratch_size(g, a_bits, &cw));
+}
+
+const char *emit_conv_codes(struct compiler *c, const struct conv_job *j)
+{
+    const struct value *in = &c->plan->values[j->in], *out = &c->plan->values[j->out];
+    const struct act_quant q_in = in->q, q_out = out->q,
+                           q_res = j->residual >= 0 ? c->plan->values[j->residual].q : q_in;
+    bool codes = out->codes;
+    struct step *s = compile_step(c, j->name, NULL, j->in, j->residual, j->out);
+    s->layer = j->layer;
+    s->run = step_conv_u8;
+    s->geom = j->geom;
+    s->lo = j->lo;
+    s->hi = j->hi;
+    s->pad_code = range_pad_code(&q_in);
+    pack_weights(c, &j->geom, q_in.bits, j->weights, &s->conv, &s->packed);
+    s->kernel = s->conv->name;
+    if (codes)
+        make_requant(c, s, j->weights, j->bias, &q_in, j->residual >= 0 ? &q_res : NULL, &q_out);
+    else
+        make_dequant(c, j->weights, j->bias, &q_in, &s->scale, &s->bias);
+    return s->kernel;
 }
 
 static int emit_integer(struct compiler *c, int node, struct err *e)
 {
     const struct node *n = &c->g->nodes[node];
-    struct plan_layer *pl = &c->plan->layers[c->layer_of[node]];
+    int layer = c->layer_of[node];
+    struct plan_layer *pl = &c->plan->layers[layer];
     int in = compile_codes(c, n->in[0], pl->applied.a_bits, e);
     if (in < 0)
         return -1;
-    const struct quant_weights *w = weight_cache_get(c->cache, c->g, c->layer_of[node], &pl->applied);
-    struct conv_geom g = compile_geom(c, n);
-    struct conv_weights cw = {.codes = w->codes, .bits = w->bits, .levels = w->levels};
-    const struct conv_kernel *k = conv_kernel_find(&g, pl->applied.a_bits, &cw);
-
     int other = -1, add = fusable_add(c, node, &other), residual = -1;
     int target = add >= 0 ? c->g->nodes[add].out[0] : n->out[0];
     if (add >= 0 && (residual = compile_any_codes(c, other, e)) < 0)
         return -1;
-    struct act_quant q_in = c->plan->values[in].q, q_res = {0}, q_out = {0};
-    if (residual >= 0)
-        q_res = c->plan->values[residual].q;
+    struct act_quant q_out = {0};
     int bits = forms_stored_bits(&c->forms[target]);
     if (bits && compile_quantizer(c, target, bits, &q_out, e))
         return -1;
-
     int out = compile_value(c, target, bits != 0, &q_out);
-    struct step *s = compile_step(c, n->name, k->name, in, residual, out);
     const struct node *last = add >= 0 ? &c->g->nodes[add] : n;
-    s->layer = c->layer_of[node];
-    s->run = step_conv_u8;
-    s->geom = g;
-    s->conv = k;
-    s->lo = last->act_lo;
-    s->hi = last->act_hi;
-    s->pad_code = range_pad_code(&q_in);
-    void *packed = arena_new(&c->plan->arena, k->packed_size(&g, pl->applied.a_bits, &cw), 1);
-    k->pack(&g, pl->applied.a_bits, &cw, packed);
-    s->packed = packed;
-    size_t need = k->scratch_size(&g, pl->applied.a_bits, &cw);
-    if (need > c->plan->scratch_bytes)
-        c->plan->scratch_bytes = need;
-    if (bits)
-        make_requant(c, s, w, layer_bias(c, n), &q_in, residual >= 0 ? &q_res : NULL, &q_out);
-    else
-        make_dequant(c, s, w, layer_bias(c, n), &q_in);
+    const struct conv_job job = {.name = n->name,
+                                 .layer = layer,
+                                 .geom = compile_geom(c, n),
+                                 .weights = weight_cache_get(c->cache, c->g, layer, 0, &pl->applied),
+                                 .bias = layer_bias(c, n),
+                                 .lo = last->act_lo,
+                                 .hi = last->act_hi,
+                                 .in = in,
+                                 .residual = residual,
+                                 .out = out};
+    pl->kernel = emit_conv_codes(c, &job);
     if (bits) {
         c->forms[target].as_codes[bits] = out;
     } else {
@@ -269,22 +207,61 @@ static int emit_integer(struct compiler *c, int node, struct err *e)
     }
     if (add >= 0)
         c->done[add] = true;
-    pl->kernel = k->name;
     return 0;
 }
 
-/* Float weights in the layout of the float kernel: [group][k][cout/groups] for products, [kh][kw][cout] depthwise. */
-static const float *float_weights(struct compiler *c, int layer, const struct conv_geom *g, const float *w,
-                                  bool depthwise)
+/* Float weights [cout][k] in the layout of the float kernel: [group][k][cout/groups] for products, [kh][kw][cout]
+ * depthwise. */
+static const float *float_weights(struct compiler *c, const struct conv_geom *g, const float *w, bool depthwise)
 {
-    const struct layer *l = &c->g->layers[layer];
-    float *out = arena_new(&c->plan->arena, (size_t)l->cout * (size_t)l->k, sizeof *out);
-    int n = depthwise ? l->cout : l->cout / g->groups;
-    for (int o = 0; o < l->cout; o++)
-        for (int i = 0; i < l->k; i++)
-            out[((size_t)(o / n) * (size_t)l->k + (size_t)i) * (size_t)n + (size_t)(o % n)] =
-                w[(size_t)o * (size_t)l->k + (size_t)i];
+    int k = g->kh * g->kw * (g->cin / g->groups), n = depthwise ? g->cout : g->cout / g->groups;
+    float *out = arena_new(&c->plan->arena, (size_t)g->cout * (size_t)k, sizeof *out);
+    for (int o = 0; o < g->cout; o++)
+        for (int i = 0; i < k; i++)
+            out[((size_t)(o / n) * (size_t)k + (size_t)i) * (size_t)n + (size_t)(o % n)] =
+                w[(size_t)o * (size_t)k + (size_t)i];
     return out;
+}
+
+const char *emit_conv_float(struct compiler *c, const struct conv_job *j, const float *w)
+{
+    const struct conv_geom *g = &j->geom;
+    bool depthwise = g->groups > 1 && g->groups == g->cin;
+    struct step *s = compile_step(c, j->name, depthwise ? "dwconv_f32" : "sgemm_openblas", j->in, -1, j->out);
+    s->layer = j->layer;
+    s->run = depthwise ? step_dwconv_f32 : step_conv_f32;
+    s->geom = *g;
+    s->lo = j->lo;
+    s->hi = j->hi;
+    s->weights = float_weights(c, g, w, depthwise);
+    float *bias = arena_new(&c->plan->arena, (size_t)g->cout, sizeof *bias);
+    if (j->bias)
+        memcpy(bias, j->bias, (size_t)g->cout * sizeof *bias);
+    s->bias = bias;
+    if (!depthwise)
+        compile_scratch(c, step_conv_f32_scratch(g));
+    return s->kernel;
+}
+
+int emit_rounded(struct compiler *c, int tensor, int bits, const char *name, struct err *e)
+{
+    if (!bits)
+        return compile_float(c, tensor, e);
+    int codes = compile_codes(c, tensor, bits, e);
+    if (codes < 0)
+        return -1;
+    int v = compile_value(c, tensor, false, NULL);
+    compile_step(c, name, "dequantize", codes, -1, v)->run = step_dequantize;
+    return v;
+}
+
+float *emit_float_weights(struct compiler *c, int layer, int part)
+{
+    const struct precision *p = &c->plan->layers[layer].applied;
+    float *w = layer_weights(c->g, layer, part);
+    if (p->w_bits)
+        scheme_dequantize(weight_cache_get(c->cache, c->g, layer, part, p), w);
+    return w;
 }
 
 static int emit_float(struct compiler *c, int node, struct err *e)
@@ -292,38 +269,22 @@ static int emit_float(struct compiler *c, int node, struct err *e)
     const struct node *n = &c->g->nodes[node];
     int layer = c->layer_of[node];
     struct plan_layer *pl = &c->plan->layers[layer];
-    int in;
-    if (pl->applied.a_bits) { /* emulated: the values that the codes stand for */
-        int codes = compile_codes(c, n->in[0], pl->applied.a_bits, e);
-        if (codes < 0)
-            return -1;
-        in = compile_value(c, n->in[0], false, NULL);
-        compile_step(c, n->name, "dequantize", codes, -1, in)->run = step_dequantize;
-    } else if ((in = compile_float(c, n->in[0], e)) < 0) {
+    int in = emit_rounded(c, n->in[0], pl->applied.a_bits, n->name, e);
+    if (in < 0)
         return -1;
-    }
-    struct conv_geom g = compile_geom(c, n);
-    bool depthwise = g.groups > 1 && g.groups == g.cin;
-    float *w = layer_weights(c->g, layer);
-    if (pl->applied.w_bits)
-        scheme_dequantize(weight_cache_get(c->cache, c->g, layer, &pl->applied), w);
-    int out = compile_value(c, n->out[0], false, NULL);
-    pl->kernel = depthwise ? "dwconv_f32" : "sgemm_openblas";
-    struct step *s = compile_step(c, n->name, pl->kernel, in, -1, out);
-    s->layer = layer;
-    s->run = depthwise ? step_dwconv_f32 : step_conv_f32;
-    s->geom = g;
-    s->lo = n->act_lo;
-    s->hi = n->act_hi;
-    s->weights = float_weights(c, layer, &g, w, depthwise);
+    const struct conv_job job = {.name = n->name,
+                                 .layer = layer,
+                                 .geom = compile_geom(c, n),
+                                 .bias = layer_bias(c, n),
+                                 .lo = n->act_lo,
+                                 .hi = n->act_hi,
+                                 .in = in,
+                                 .residual = -1,
+                                 .out = compile_value(c, n->out[0], false, NULL)};
+    float *w = emit_float_weights(c, layer, 0);
+    pl->kernel = emit_conv_float(c, &job, w);
     mem_free(w);
-    float *bias = arena_new(&c->plan->arena, (size_t)g.cout, sizeof *bias);
-    if (layer_bias(c, n))
-        memcpy(bias, layer_bias(c, n), (size_t)g.cout * sizeof *bias);
-    s->bias = bias;
-    if (!depthwise && step_conv_f32_scratch(&g) > c->plan->scratch_bytes)
-        c->plan->scratch_bytes = step_conv_f32_scratch(&g);
-    c->forms[n->out[0]].as_float = out;
+    c->forms[n->out[0]].as_float = job.out;
     c->forms[n->out[0]].float_made = true;
     return 0;
 }
@@ -331,13 +292,16 @@ static int emit_float(struct compiler *c, int node, struct err *e)
 int emit_layer(struct compiler *c, int node, struct err *e)
 {
     int layer = c->layer_of[node];
-    const struct node *n = &c->g->nodes[node];
     struct plan_layer *pl = &c->plan->layers[layer];
-    if (!c->g->tensors[n->in[1]].data)
-        return err_set(e, "%s: node \"%s\": weights that are computed at run time are not supported", c->g->file,
-                       n->name);
-    bool has_bias = layer_bias(c, n) != NULL;
-    const struct layer *l = &c->g->layers[layer];
-    pl->bytes = scheme_bytes(l->cout, l->k, pl->applied.w_bits, pl->applied.granularity, has_bias ? l->cout : 0);
-    return (c->on_codes[node] ? emit_integer : emit_float)(c, node, e);
+    pl->bytes = layer_bytes(c->g, layer, pl->applied.w_bits, pl->applied.granularity);
+    switch (c->g->nodes[node].op) {
+    case OP_CONV_TRANSPOSE:
+        return emit_transposed(c, node, e);
+    case OP_MATMUL:
+        return emit_matmul(c, node, e);
+    case OP_CALL:
+        return emit_recurrent(c, node, e);
+    default:
+        return (c->on_codes[node] ? emit_integer : emit_float)(c, node, e);
+    }
 }

@@ -117,14 +117,14 @@ static int emit_maxpool(struct compiler *c, const struct node *n, bool codes, st
     return 0;
 }
 
-/* The same memory under another shape, where both orders are row-major. */
-static int alias_value(struct compiler *c, int v, int tensor)
+/* The same memory under another shape; row: which is then row-major. */
+static int alias_value(struct compiler *c, int v, int tensor, bool row)
 {
     const struct act_quant q = c->plan->values[v].q;
     int out = compile_value(c, tensor, c->plan->values[v].codes, &q);
     struct value *x = &c->plan->values[out];
     x->alias = v;
-    x->row = true;
+    x->row = row;
     x->first = x->last = c->plan->n_steps > 0 ? c->plan->n_steps - 1 : 0;
     return out;
 }
@@ -137,7 +137,7 @@ static int emit_reshape(struct compiler *c, const struct node *n, bool codes, st
         return -1;
     if (codes && compile_is_permuted(from))
         in = compile_permute(c, in, from, true);
-    int out = alias_value(c, in, n->out[0]);
+    int out = alias_value(c, in, n->out[0], true);
     if (!codes) {
         c->forms[n->out[0]].as_row = out;
         c->forms[n->out[0]].float_made = true;
@@ -147,6 +147,48 @@ static int emit_reshape(struct compiler *c, const struct node *n, bool codes, st
         out = compile_permute(c, out, to, false);
     made_codes(c, n->out[0], c->plan->values[out].q.bits, out);
     return 0;
+}
+
+/* Whether the order of one side of a transpose is the order of the other: then nothing has to move. */
+static bool is_same_memory(const struct compiler *c, const struct node *n, bool row_in, bool row_out)
+{
+    const struct shape *from = &c->g->tensors[n->in[0]].shape, *to = &c->g->tensors[n->out[0]].shape;
+    int64_t src[SHAPE_MAX] = {0}, dst[SHAPE_MAX] = {0};
+    (row_in ? compile_row_major : compile_strides)(from, src);
+    (row_out ? compile_row_major : compile_strides)(to, dst);
+    for (int i = 0; i < to->n; i++)
+        if (to->d[i] > 1 && dst[i] != src[n->perm[i]])
+            return false;
+    return true;
+}
+
+/* A row-major [h][w][c] is what [c][h][w] is stored as, and the other way around: images of NHWC models come in, and
+ * results leave, without a copy. Returns 1 when that is so here, 0 when it is not. */
+static int emit_free_transpose(struct compiler *c, const struct node *n, bool codes, struct err *e)
+{
+    struct forms *in = &c->forms[n->in[0]], *out = &c->forms[n->out[0]];
+    bool enters = in->as_row >= 0 && is_same_memory(c, n, true, false);
+    if (codes) {
+        struct act_quant q;
+        for (int b = 1; b <= BITS_MAX; b++)
+            enters &= in->as_codes[b] < 0;
+        if (!enters)
+            return 0;
+        if (compile_quantizer(c, n->in[0], BITS_MAX, &q, e))
+            return -1;
+        int v = compile_value(c, n->out[0], true, &q);
+        compile_step(c, c->g->tensors[n->in[0]].name, "quantize_u8", in->as_row, -1, v)->run = step_quantize;
+        made_codes(c, n->out[0], q.bits, v);
+        return 1;
+    }
+    if (enters)
+        out->as_float = alias_value(c, in->as_row, n->out[0], false);
+    else if (in->as_float >= 0 && is_same_memory(c, n, false, true))
+        out->as_row = alias_value(c, in->as_float, n->out[0], true);
+    else
+        return 0;
+    out->float_made = true;
+    return 1;
 }
 
 /* Transpose, Slice, Pad: one strided copy. */
@@ -371,7 +413,10 @@ int emit_op(struct compiler *c, int node, struct err *e)
         return emit_maxpool(c, n, codes, e);
     case OP_RESHAPE:
         return emit_reshape(c, n, codes, e);
-    case OP_TRANSPOSE:
+    case OP_TRANSPOSE: {
+        int is_free = emit_free_transpose(c, n, codes, e);
+        return is_free < 0 ? -1 : is_free ? 0 : emit_copy(c, n, codes, e);
+    }
     case OP_SLICE:
     case OP_PAD:
         return emit_copy(c, n, codes, e);

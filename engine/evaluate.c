@@ -119,12 +119,13 @@ static void share_extremes(struct crew *c, int n_tensors)
     }
 }
 
-/* A reshaped tensor is the same memory and no step makes it: it has the histogram of what it was made from. */
+/* A reshaped or transposed tensor may be the same memory, and no step makes it: it has the histogram of what it was
+ * made from. */
 static void copy_reshaped(const struct graph *g, struct calibration *c)
 {
     for (int i = 0; i < g->n_nodes; i++) {
         const struct node *n = &g->nodes[i];
-        if (n->op != OP_RESHAPE || c->tensors[n->out[0]] || !c->tensors[n->in[0]])
+        if ((n->op != OP_RESHAPE && n->op != OP_TRANSPOSE) || c->tensors[n->out[0]] || !c->tensors[n->in[0]])
             continue;
         c->tensors[n->out[0]] = mem_new(1, sizeof *c->tensors[0]);
         *c->tensors[n->out[0]] = *c->tensors[n->in[0]];

@@ -249,7 +249,7 @@ int plan_read_tensor(const struct plan_context *x, int tensor, float *out)
     assert(p->keep_all);
     int found = -1;
     for (int i = 0; i < p->n_values; i++)
-        if (p->values[i].tensor == tensor && (found < 0 || !p->values[i].codes))
+        if (p->values[i].tensor == tensor && !p->values[i].part && (found < 0 || !p->values[i].codes))
             found = i;
     if (found < 0)
         return -1;

@@ -32,9 +32,13 @@ void calibration_free(struct calibration *c);
 struct weight_cache;
 struct weight_cache *weight_cache_new(void);
 void weight_cache_free(struct weight_cache *c);
-/* Layer's weights at p (p->w_bits 1..8); owned by the cache. */
-const struct quant_weights *weight_cache_get(struct weight_cache *c, const struct graph *g, int layer,
+/* Part `part` (0..n_weights-1) of a layer's weights at p (p->w_bits 1..8); owned by the cache. */
+const struct quant_weights *weight_cache_get(struct weight_cache *c, const struct graph *g, int layer, int part,
                                              const struct precision *p);
+/* Signal to quantization noise of all of a layer's weights at p, dB. INFINITY when exact or when there are none. */
+double weight_cache_sqnr(struct weight_cache *c, const struct graph *g, int layer, const struct precision *p);
+/* Exact bytes of a layer's weights at a width, with their scales and biases; 0 for a product of two activations. */
+int64_t layer_bytes(const struct graph *g, int layer, int bits, int granularity);
 
 struct plan;
 
@@ -59,6 +63,9 @@ void plan_free(struct plan *p);
 const struct plan_layer *plan_layers(const struct plan *p); /* [n_layers] */
 int64_t plan_bytes(const struct plan *p);                   /* of all layers */
 size_t plan_arena_bytes(const struct plan *p);              /* activations */
+
+/* Whether the engine can run nodes of that kind on codes. For the list of operators. */
+bool plan_op_has_codes(enum op op);
 
 /* Steps, for reports: what runs in which order. */
 int plan_step_count(const struct plan *p);

@@ -20,6 +20,7 @@ struct value {
     size_t size; /* bytes of an element */
     struct act_quant q;
     int64_t count;
+    bool part;       /* a piece of the tensor, or another's of its shape: only the node's own steps read it */
     int alias;       /* value whose memory this one shares, or -1 */
     int first, last; /* steps that write it first and read it last */
     size_t offset;   /* in the arena */
@@ -76,8 +77,10 @@ struct step {
     int fill; /* copy into a larger tensor: fill the output with this first (code, or float value in alpha); -1: no */
     struct copy_dims copy;
     struct broadcast cast;
-    const struct call_plan *call; /* private to call.c */
-    int64_t outer, inner;         /* softmax: rows and length; stride between elements in alpha's place is `stride` */
+    const struct call_plan *call;
+    const struct product_plan *product;     /* private to emit_matmul.c */
+    const struct recurrent_plan *recurrent; /* private to emit_recurrent.c */
+    int64_t outer, inner; /* softmax: rows and length; stride between elements in alpha's place is `stride` */
     int64_t stride;
 };
 
@@ -121,6 +124,17 @@ void step_affine_f32(const struct step *s, const struct run_state *r);
 void step_maxpool_f32(const struct step *s, const struct run_state *r);
 void step_avgpool_f32(const struct step *s, const struct run_state *r);
 void step_softmax_f32(const struct step *s, const struct run_state *r);
+
+/* What a step that calls an operator of ops/ needs, made once: arrays without data, and the values that the data is in.
+ */
+struct call_plan {
+    struct op_call call;
+    int *in, *out; /* values, -1 where there is none */
+};
+size_t call_scratch(const struct call_plan *p);
+/* The call with its data and work memory; *rest is the scratch behind them. call_end notes what run said. */
+struct op_call call_begin(const struct step *s, const struct run_state *r, void **rest);
+void call_end(const struct step *s, const struct run_state *r, const char *wrong);
 
 /* The values that a step writes. */
 int call_outputs(const struct step *s, const int **values);

@@ -87,6 +87,42 @@ extern const struct conv_kernel *const conv_kernels[];
 extern const int conv_kernel_count;
 const struct conv_kernel *conv_kernel_find(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
 
+/* A product of two matrices of codes, [rows][k] x [k][n], as between two activations. A code q of the left stands for
+ * the integer q * a_mul - a_zero (times a real scale), one of the right for q * b_mul - b_zero: 1 and an integer zero
+ * point, or 2 and 1 for -1, +1. */
+struct matmul_shape {
+    int n, k;
+    int a_mul, a_zero, b_mul, b_zero;
+};
+
+/* One call. Exactly one of out_s32, out_u8, out_f32 is set. */
+struct matmul_call {
+    const uint8_t *a; /* [rows][k] */
+    int rows;
+    const void *packed; /* by pack(), 64-byte aligned */
+    void *scratch;      /* scratch_size() bytes, 64-byte aligned */
+    int32_t *out_s32;   /* [rows][n] sums of products of those integers: that none leaves 32 bits is the caller's duty */
+    uint8_t *out_u8;    /* [rows][n], requantized: m[0] and b[0] of rq for all, no residual */
+    const struct requant *rq;
+    float *out_f32; /* [rows][n] (float)acc * scale */
+    float scale;
+};
+
+struct matmul_kernel {
+    const char *name;
+    enum isa isa;
+    size_t (*packed_size)(const struct matmul_shape *s); /* bytes */
+    /* b: [k][n] codes. Fast: it runs with every product. */
+    void (*pack)(const struct matmul_shape *s, const uint8_t *b, void *packed);
+    size_t (*scratch_size)(const struct matmul_shape *s); /* bytes, whatever the number of rows */
+    void (*run)(const struct matmul_shape *s, const struct matmul_call *call);
+};
+
+/* Slow to fast, C first: the last enabled one is what matmul_kernel_best returns. */
+extern const struct matmul_kernel *const matmul_kernels[];
+extern const int matmul_kernel_count;
+const struct matmul_kernel *matmul_kernel_best(void);
+
 /* Elementwise and pooling kernels on codes, and the float kernels around them. One table an instruction set; entries
  * that a set does not improve point to the C function. vec_kernels_best() follows the ISA mask. */
 struct vec_kernels {

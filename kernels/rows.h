@@ -9,15 +9,18 @@
 
 extern const struct conv_kernel conv_c;
 extern const struct conv_kernel dwconv_c;
+extern const struct matmul_kernel matmul_c;
 extern const struct vec_kernels vec_c;
 
 #if defined(__x86_64__)
 extern const struct conv_kernel conv_madd16_avx2;
 extern const struct conv_kernel conv_madd8_avx2;
 extern const struct conv_kernel dwconv_avx2;
+extern const struct matmul_kernel matmul_avx2;
 extern const struct vec_kernels vec_avx2;
 extern const struct conv_kernel conv_vnni_avx512;
 extern const struct conv_kernel dwconv_avx512;
+extern const struct matmul_kernel matmul_avx512;
 #endif
 
 #endif

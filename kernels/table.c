@@ -29,6 +29,24 @@ const struct conv_kernel *conv_kernel_find(const struct conv_geom *g, int a_bits
     return best;
 }
 
+const struct matmul_kernel *const matmul_kernels[] = {
+    &matmul_c,
+#if defined(__x86_64__)
+    &matmul_avx2,
+    &matmul_avx512,
+#endif
+};
+const int matmul_kernel_count = sizeof matmul_kernels / sizeof *matmul_kernels;
+
+const struct matmul_kernel *matmul_kernel_best(void)
+{
+    const struct matmul_kernel *best = matmul_kernels[0];
+    for (int i = 1; i < matmul_kernel_count; i++)
+        if (isa_enabled(matmul_kernels[i]->isa))
+            best = matmul_kernels[i];
+    return best;
+}
+
 const struct vec_kernels *const vec_kernel_tables[] = {
     &vec_c,
 #if defined(__x86_64__)

@@ -151,38 +151,68 @@ static int check_operands(struct build *b, const struct source *s, int n_in, con
     return dynamic ? 0 : build_fail(b, s, "operator %s on constants only is not supported", s->node->op_type);
 }
 
-/* A node with room for its operands, and tensors n_out of them named by the caller already. */
-static struct node *append_node(struct build *b, const struct source *s, const char *name, enum op op, int n_in,
-                                const int *in, int n_out, int first_out)
+struct node *build_append(struct build *b, const struct node *n)
 {
     if (b->n_nodes == b->cap_nodes) {
         int cap = b->cap_nodes ? 2 * b->cap_nodes : 256;
         b->nodes = mem_resize(b->nodes, (size_t)b->cap_nodes, (size_t)cap, sizeof *b->nodes);
         b->cap_nodes = cap;
     }
+    for (int k = 0; k < n->n_in; k++)
+        if (n->in[k] >= 0) {
+            assert(!b->holds[n->in[k]].released);
+            b->holds[n->in[k]].users++;
+        }
+    for (int k = 0; k < n->n_out; k++)
+        b->tensors[n->out[k]].producer = b->n_nodes;
+    b->nodes[b->n_nodes] = *n;
+    return &b->nodes[b->n_nodes++];
+}
+
+static void fuse_name(struct build *b, struct node *into, const char *name)
+{
+    if (!strcmp(name, into->name) || (into->fused && !strcmp(name, into->fused->name)))
+        return;
+    struct node_name *f = arena_new(&b->arena, 1, sizeof *f);
+    *f = (struct node_name){name, into->fused};
+    into->fused = f;
+}
+
+void build_fuse_names(struct build *b, struct node *into, const struct node *gone)
+{
+    for (const struct node_name *f = gone->fused; f; f = f->next)
+        fuse_name(b, into, f->name);
+    if (!gone->helper)
+        fuse_name(b, into, gone->name);
+}
+
+void build_pass_names(struct build *b, struct node *into, struct passed_name *passed)
+{
+    for (; passed && !passed->taken; passed = passed->next) {
+        fuse_name(b, into, passed->name);
+        passed->taken = true;
+    }
+}
+
+/* A node with room for its operands, and tensors n_out of them named by the caller already. */
+static struct node *append_node(struct build *b, const struct source *s, const char *name, enum op op, int n_in,
+                                const int *in, int n_out, int first_out)
+{
     int *operands = arena_new(&b->arena, (size_t)n_in + (size_t)n_out, sizeof *operands);
     memcpy(operands, in, (size_t)n_in * sizeof *in);
-    for (int k = 0; k < n_in; k++)
-        if (in[k] >= 0) {
-            assert(!b->holds[in[k]].released);
-            b->holds[in[k]].users++;
-        }
-    for (int k = 0; k < n_out; k++) {
+    for (int k = 0; k < n_out; k++)
         operands[n_in + k] = first_out + k;
-        b->tensors[first_out + k].producer = b->n_nodes;
-    }
-    struct node *n = &b->nodes[b->n_nodes++];
-    *n = (struct node){.name = name,
-                       .op_type = s->node->op_type,
-                       .op = op,
-                       .n_in = n_in,
-                       .n_out = n_out,
-                       .in = operands,
-                       .out = operands + n_in,
-                       .groups = 1,
-                       .act_lo = -INFINITY,
-                       .act_hi = INFINITY};
-    return n;
+    const struct node n = {.name = name,
+                           .op_type = s->node->op_type,
+                           .op = op,
+                           .n_in = n_in,
+                           .n_out = n_out,
+                           .in = operands,
+                           .out = operands + n_in,
+                           .groups = 1,
+                           .act_lo = -INFINITY,
+                           .act_hi = INFINITY};
+    return build_append(b, &n);
 }
 
 int build_node(struct build *b, const struct source *s, enum op op, int n_in, const int *in, const struct shape *shape,
@@ -194,7 +224,7 @@ int build_node(struct build *b, const struct source *s, enum op op, int n_in, co
     int t = build_tensor(b, s, name, DTYPE_F32, shape);
     if (t < 0)
         return -1;
-    append_node(b, s, suffix ? name : s->name, op, n_in, in, 1, t);
+    append_node(b, s, suffix ? name : s->name, op, n_in, in, 1, t)->helper = suffix;
     if (!suffix)
         build_bind(b, s, 0, t);
     if (out)

@@ -61,6 +61,7 @@ struct source {
     const char *name; /* never empty */
     const int *in;    /* tensor indices, -1 for those left out */
     int n_in;
+    const struct op_call *call; /* with what its row in ops/ inferred; NULL before that */
 };
 
 /* "FILE: node "NAME": message", or "tensor" where the source has no node. Returns -1. */
@@ -98,6 +99,10 @@ int build_alias(struct build *b, const struct source *s, const char *name, int x
 /* Operand k of a node as a constant that may be changed, shape included, through *data: the operand itself where nobody
  * else reads it, else a copy that takes its place. */
 int build_writable(struct build *b, const struct source *s, struct node *n, int k, void **data);
+/* Tensor t takes the place of operand k, which is freed where nobody else reads it. */
+void build_replace(struct build *b, struct node *n, int k, int t);
+/* Counts users anew after nodes were removed, and frees the constants that have none. */
+void build_recount(struct build *b);
 /* A node of the file has read tensor t and its own nodes are built: a constant that nobody needs any more is freed. */
 void build_release(struct build *b, int t);
 /* Back to where there were that many of each. */
@@ -121,6 +126,22 @@ int build_reshape(struct build *b, const struct source *s, int x, const struct s
 /* The same as a step on the way: *out is x in that shape. */
 int build_reshape_step(struct build *b, const struct source *s, int x, const struct shape *shape, const char *suffix,
                        int *out);
+
+/* Appends a node that is complete; its outputs get it as producer. */
+struct node *build_append(struct build *b, const struct node *n);
+
+/* What becomes of names. The node `gone` went into another one: its name and those that it carries do too. */
+void build_fuse_names(struct build *b, struct node *into, const struct node *gone);
+/* Names of nodes that vanished on the way to a tensor, the last one first. Each goes to one node. */
+struct passed_name {
+    const char *name;
+    struct passed_name *next;
+    bool taken; /* and all after it too */
+};
+void build_pass_names(struct build *b, struct node *into, struct passed_name *passed);
+
+/* Removes nodes that lead to no output. */
+void build_drop_dead(struct build *b);
 
 /* "1x3x32x32", "scalar". */
 const char *shape_show(struct arena *a, const struct shape *s);

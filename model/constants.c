@@ -112,6 +112,29 @@ void build_rollback(struct build *b, int n_nodes, int n_tensors)
     b->n_tensors = n_tensors;
 }
 
+void build_replace(struct build *b, struct node *n, int k, int t)
+{
+    int old = n->in[k];
+    n->in[k] = t;
+    b->holds[t].users++;
+    if (old < 0)
+        return;
+    b->holds[old].users--;
+    build_release(b, old);
+}
+
+void build_recount(struct build *b)
+{
+    for (int t = 0; t < b->n_tensors; t++)
+        b->holds[t].users = 0;
+    for (int i = 0; i < b->n_nodes; i++)
+        for (int k = 0; b->nodes[i].op != OP_COUNT && k < b->nodes[i].n_in; k++)
+            if (b->nodes[i].in[k] >= 0)
+                b->holds[b->nodes[i].in[k]].users++;
+    for (int t = 0; t < b->n_tensors; t++)
+        build_release(b, t);
+}
+
 int build_writable(struct build *b, const struct source *s, struct node *n, int k, void **data)
 {
     int t = n->in[k];
@@ -124,10 +147,7 @@ int build_writable(struct build *b, const struct source *s, struct node *n, int 
     int copy = build_array(b, s, b->tensors[t].name, &value);
     if (copy < 0)
         return -1;
-    b->holds[t].users--;
-    b->holds[copy].users++;
-    build_release(b, t);
-    n->in[k] = copy;
+    build_replace(b, n, k, copy);
     *data = b->blocks[b->holds[copy].block].data;
     return copy;
 }

@@ -30,6 +30,11 @@ static bool *mark_needed(struct build *b)
     return needed;
 }
 
+void build_drop_dead(struct build *b)
+{
+    mem_free(mark_needed(b));
+}
+
 static const void *copy_bytes(struct arena *a, const void *from, size_t n)
 {
     void *to = arena_new(a, n + 1, 1);
@@ -89,6 +94,18 @@ static const struct attr *copy_attrs(struct arena *a, const struct attr *from, i
     return out;
 }
 
+/* The list is built from its end. */
+static const struct node_name *copy_names(struct arena *a, const struct node_name *from)
+{
+    struct node_name *out = NULL;
+    for (; from; from = from->next) {
+        struct node_name *f = arena_new(a, 1, sizeof *f);
+        *f = (struct node_name){arena_strdup(a, from->name), out};
+        out = f;
+    }
+    return out;
+}
+
 static void finish_nodes(struct build *b, struct graph *g, const int *map)
 {
     g->nodes = arena_new(&g->arena, (size_t)b->n_nodes, sizeof *g->nodes);
@@ -100,6 +117,7 @@ static void finish_nodes(struct build *b, struct graph *g, const int *map)
         n->name = arena_strdup(&g->arena, n->name);
         n->op_type = arena_strdup(&g->arena, n->op_type);
         n->act_name = n->act_name ? arena_strdup(&g->arena, n->act_name) : NULL;
+        n->fused = copy_names(&g->arena, n->fused);
         n->in = arena_new(&g->arena, (size_t)n->n_in + (size_t)n->n_out, sizeof *n->in);
         n->out = n->in + n->n_in;
         for (int k = 0; k < n->n_in; k++)
@@ -121,6 +139,22 @@ static int *finish_list(struct graph *g, const int *list, int n, const int *map)
     return out;
 }
 
+/* Inputs that something reads. A graph of constants keeps what the file says. */
+static void finish_inputs(struct build *b, struct graph *g, const int *map)
+{
+    int *uses = build_count_uses(b), n_read = 0;
+    for (int i = 0; i < b->n_inputs; i++)
+        n_read += uses[b->inputs[i]] > 0;
+    g->inputs = finish_list(g, b->inputs, b->n_inputs, map);
+    g->unread = arena_new(&g->arena, (size_t)b->n_inputs + 1, sizeof *g->unread);
+    for (int i = 0; i < b->n_inputs; i++)
+        if (n_read && !uses[b->inputs[i]])
+            g->unread[g->n_unread++] = g->tensors[g->inputs[i]].name;
+        else
+            g->inputs[g->n_inputs++] = g->inputs[i];
+    mem_free(uses);
+}
+
 struct graph *build_finish(struct build *b)
 {
     struct graph *g = mem_new(1, sizeof *g);
@@ -128,8 +162,7 @@ struct graph *build_finish(struct build *b)
     int *map = mem_new((size_t)b->n_tensors, sizeof *map);
     finish_tensors(b, g, needed, map);
     finish_nodes(b, g, map);
-    g->n_inputs = b->n_inputs;
-    g->inputs = finish_list(g, b->inputs, b->n_inputs, map);
+    finish_inputs(b, g, map);
     g->n_outputs = b->n_outputs;
     g->outputs = finish_list(g, b->outputs, b->n_outputs, map);
     g->file = arena_strdup(&g->arena, b->file);

@@ -27,11 +27,14 @@ struct tensor {
 /* Operators as the engine sees them. Rows of op_table (model/ops.c) give ONNX name, arity, import and shape functions.
  */
 enum op {
-    OP_CONV, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
-    OP_GEMM, /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
-                bias [n] or -1; also MatMul with a constant */
-    OP_ADD,  /* broadcasting; clamped to act_lo..act_hi */
-    OP_MUL,  /* broadcasting */
+    OP_CONV = 1, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
+    OP_GEMM,     /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
+                    bias [n] or -1; also MatMul with a constant */
+    OP_CONV_TRANSPOSE, /* in: x, w [cout][cin/groups][kh][kw] (exchanged at import), bias or -1. Output (y, x) gets tap
+                          (i, j) of the input at (y + pad_top - i * dilation) / stride where that is whole */
+    OP_MATMUL,         /* in: a [..][m][k], b [..][k][n], neither constant; leading dimensions broadcast */
+    OP_ADD,            /* broadcasting; clamped to act_lo..act_hi */
+    OP_MUL,            /* broadcasting */
     OP_BATCHNORM,  /* in: x, scale, shift (constants per channel: y = x * scale + shift): only where it cannot be folded
                     */
     OP_CLIP,       /* act_lo..act_hi: Relu, Clip; only where it cannot be fused */
@@ -57,6 +60,11 @@ struct window { /* convolution and pooling, two dimensions */
     int count_include_pad;
 };
 
+struct node_name {
+    const char *name;
+    const struct node_name *next;
+};
+
 struct node {
     const char *name;    /* the ONNX node's name; nodes without one are named OPTYPE_INDEX */
     const char *op_type; /* the ONNX operator it came from, "Conv" */
@@ -65,8 +73,10 @@ struct node {
     int *in, *out;
     struct window window;
     int groups;
-    float act_lo, act_hi; /* clamp of the output, -INFINITY..INFINITY when none */
-    const char *act_name; /* name of the node that was fused as clamp, or NULL */
+    float act_lo, act_hi;          /* clamp of the output, -INFINITY..INFINITY when none */
+    const char *act_name;          /* name of the node that was fused as clamp, or NULL */
+    const struct node_name *fused; /* ONNX nodes that went into this one, in the order of the file */
+    bool helper;                   /* one of several that an ONNX node became: the name is made up */
     float alpha;
     int axis; /* normalised to 0..rank-1 */
     int perm[SHAPE_MAX];
@@ -82,10 +92,17 @@ struct node {
 struct layer {
     int node;
     const char *name; /* short and unique: "layer1.0.conv1"; the ONNX name is nodes[node].name */
-    const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "Gemm" */
+    /* Its other names, NULL after the last: the ONNX name where it differs, those of nodes that were fused into it, the
+     * tensor that it makes. Others may have the same. */
+    const char *const *aliases;
+    const char *kind; /* "Conv", "DWConv" (groups == cin), "PWConv" (1x1), "TConv" (transposed), "Gemm", "MatMul" (of
+                         two activations), "LSTM", "GRU", "RNN" */
     int64_t params;   /* weights and biases */
     int64_t macs;     /* multiply-accumulates for one image */
-    int cout, k;      /* output channels; weights per output channel */
+    int cout, k;      /* output channels; weights per output channel, of all matrices; MatMul: n and k */
+    int n_weights;    /* weight matrices: 0 for a product of two activations (its second input takes the bits of
+                         weights), 2 for recurrent layers (input and state), else 1. They are inputs 1.. of the node */
+    int n_bias;       /* values of the bias, 0 where there is none */
     int group;        /* layers that read the same tensor have the same group and agree on activation bits */
 };
 
@@ -102,6 +119,8 @@ struct graph {
     struct node *nodes;
     int n_nodes;
     int *inputs, n_inputs; /* tensors that must be fed */
+    const char **unread;   /* [n_unread] inputs of the file that nothing reads: nobody has to feed them */
+    int n_unread;
     int *outputs, n_outputs;
     struct layer *layers;
     int n_layers;
@@ -136,9 +155,12 @@ struct graph *graph_parse_with(const char *file, const void *bytes, size_t n, co
                                struct err *e);
 void graph_free(struct graph *g);
 
-/* Index of the layer with this short or ONNX name, or -1. */
+/* Index of the layer with this short name, else of the only one with this alias. LAYER_NONE, or LAYER_AMBIGUOUS when
+ * several have it. */
+enum { LAYER_NONE = -1, LAYER_AMBIGUOUS = -2 };
 int graph_layer_find(const struct graph *g, const char *name);
-/* The layer name most like this one (edit distance), for messages. Never NULL when there are layers. */
+/* The name most like this one (edit distance), for messages: a short name, or an alias that is far nearer. Never NULL
+ * when there are layers. */
 const char *graph_layer_nearest(const struct graph *g, const char *name);
 
 #endif

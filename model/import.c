@@ -159,12 +159,18 @@ static int lower_node(struct build *b, const struct source *s, const struct op_c
             return build_call(b, s, c);
     if (moves)
         return build_reshape(b, s, s->in[0], &c->out[0].shape);
+    if (c->row->flags & OP_KEEPS && c->in[0].type == c->out[0].type && shape_equal(&c->in[0].shape, &c->out[0].shape)) {
+        build_bind(b, s, 0, s->in[0]); /* Cast to the same type, Expand to the same shape, Concat of one */
+        return 0;
+    }
     if (!row)
         return build_call(b, s, c);
+    struct source inferred = *s;
+    inferred.call = c;
     struct err *keep = b->e, aside;
     int n_nodes = b->n_nodes, n_tensors = b->n_tensors;
     b->e = &aside; /* what the engine's own cannot do is no error: the call can */
-    bool lowered = row->lower(b, s) == 0 && !b->failed;
+    bool lowered = row->lower(b, &inferred) == 0 && !b->failed;
     b->e = keep;
     b->failed = false;
     if (lowered)

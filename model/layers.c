@@ -87,6 +87,30 @@ static void name_layers(struct graph *g)
     names_done(&shorts);
 }
 
+/* name, unless the layer has it already. */
+static void add_alias(const struct layer *l, const char **list, int *n, const char *name)
+{
+    bool known = !*name || !strcmp(l->name, name);
+    for (int i = 0; i < *n; i++)
+        known |= !strcmp(list[i], name);
+    if (!known)
+        list[(*n)++] = name;
+}
+
+static void find_aliases(struct graph *g, struct layer *l)
+{
+    const struct node *n = &g->nodes[l->node];
+    int count = 2, k = 0;
+    for (const struct node_name *f = n->fused; f; f = f->next)
+        count++;
+    const char **list = arena_new(&g->arena, (size_t)count + 1, sizeof *list);
+    add_alias(l, list, &k, n->name);
+    for (const struct node_name *f = n->fused; f; f = f->next)
+        add_alias(l, list, &k, f->name);
+    add_alias(l, list, &k, g->tensors[n->out[0]].name);
+    l->aliases = list;
+}
+
 /* For each tensor the one whose values it holds: through what only moves or picks elements. */
 static int *find_sources(struct graph *g)
 {
@@ -115,11 +139,47 @@ static void group_layers(struct graph *g)
 
 static const char *kind_of_node(const struct graph *g, const struct node *n)
 {
-    if (n->op == OP_GEMM)
-        return "Gemm";
+    if (n->op == OP_CALL)
+        return n->row->name;
+    if (n->op != OP_CONV)
+        return n->op == OP_GEMM ? "Gemm" : n->op == OP_MATMUL ? "MatMul" : "TConv";
     if (n->groups > 1 && n->groups == g->tensors[n->in[0]].shape.d[1])
         return "DWConv";
     return n->window.kh == 1 && n->window.kw == 1 && n->groups == 1 ? "PWConv" : "Conv";
+}
+
+bool layers_are_made_of(enum op op, const struct op_row *row)
+{
+    static const char *const recurrent[] = {"LSTM", "GRU", "RNN"};
+    for (int i = 0; op == OP_CALL && !*row->domain && i < 3; i++)
+        if (!strcmp(row->name, recurrent[i]))
+            return true;
+    return op == OP_CONV || op == OP_CONV_TRANSPOSE || op == OP_GEMM || op == OP_MATMUL;
+}
+
+/* A recurrent operator (x, W, R, B, ...) is a layer where its weights are constant, the others always are. */
+static bool is_layer(const struct graph *g, const struct node *n)
+{
+    bool is = layers_are_made_of(n->op, n->row);
+    for (int k = 0; is && n->op == OP_CALL && k < 4 && k < n->n_in; k++)
+        is = k == 0 ? !g->tensors[n->in[0]].data : n->in[k] < 0 ? k == 3 : g->tensors[n->in[k]].data != NULL;
+    return is;
+}
+
+/* Multiply-accumulates are outputs times k, but where an input value is what is spread (transposed convolution) or
+ * where every step and direction goes through the weights of all gates. */
+static int count_macs(const struct graph *g, const struct node *n, struct layer *l)
+{
+    const struct shape *x = &g->tensors[n->in[0]].shape, *w = &g->tensors[n->in[1]].shape;
+    int64_t times = shape_count(&g->tensors[n->out[0]].shape), each = l->k;
+    if (n->op == OP_CONV_TRANSPOSE) {
+        times = shape_count(x);
+        each = shape_count(w) / x->d[1];
+    } else if (n->op == OP_CALL) {
+        times = x->d[0] * x->d[1];
+        each = (int64_t)l->cout * l->k;
+    }
+    return __builtin_mul_overflow(times, each, &l->macs) ? -1 : 0;
 }
 
 static int size_layer(struct graph *g, int node, struct layer *l)
@@ -127,41 +187,52 @@ static int size_layer(struct graph *g, int node, struct layer *l)
     const struct node *n = &g->nodes[node];
     const struct shape *w = &g->tensors[n->in[1]].shape;
     *l = (struct layer){.node = node, .kind = kind_of_node(g, n)};
-    l->cout = (int)w->d[0];
-    l->k = (int)(shape_count(w) / w->d[0]);
-    l->params = shape_count(w) + (n->in[2] >= 0 ? w->d[0] : 0);
+    l->n_weights = n->op == OP_MATMUL ? 0 : n->op == OP_CALL ? 2 : 1;
+    l->cout = (int)(n->op == OP_MATMUL ? w->d[w->n - 1] : n->op == OP_CALL ? w->d[0] * w->d[1] : w->d[0]);
+    l->k = n->op == OP_MATMUL ? (int)w->d[w->n - 2] : 0;
+    for (int i = 1; i <= l->n_weights; i++) {
+        l->params += shape_count(&g->tensors[n->in[i]].shape);
+        l->k += (int)(shape_count(&g->tensors[n->in[i]].shape) / l->cout);
+    }
+    int bias = l->n_weights + 1; /* input */
+    if (l->n_weights && n->n_in > bias && n->in[bias] >= 0)
+        l->n_bias = (int)shape_count(&g->tensors[n->in[bias]].shape);
+    l->params += l->n_bias;
     g->params += l->params; /* the constants are under 2 GiB */
-    return __builtin_mul_overflow(shape_count(&g->tensors[n->out[0]].shape), (int64_t)l->k, &l->macs) ||
-           __builtin_add_overflow(g->macs, l->macs, &g->macs);
+    return count_macs(g, n, l) || __builtin_add_overflow(g->macs, l->macs, &g->macs);
 }
 
 int layers_find(struct graph *g, struct err *e)
 {
     g->layers = arena_new(&g->arena, (size_t)g->n_nodes, sizeof *g->layers);
     for (int i = 0; i < g->n_nodes; i++)
-        if (g->nodes[i].op == OP_CONV || g->nodes[i].op == OP_GEMM)
+        if (is_layer(g, &g->nodes[i]))
             if (size_layer(g, i, &g->layers[g->n_layers++]))
                 return err_set(e, "%s: node \"%s\" is too large", g->file, g->nodes[i].name);
     name_layers(g);
+    for (int i = 0; i < g->n_layers; i++)
+        find_aliases(g, &g->layers[i]);
     group_layers(g);
     return 0;
 }
 
 int graph_layer_find(const struct graph *g, const char *name)
 {
+    int found = LAYER_NONE;
     for (int i = 0; i < g->n_layers; i++)
         if (strcmp(g->layers[i].name, name) == 0)
             return i;
     for (int i = 0; i < g->n_layers; i++)
-        if (strcmp(g->nodes[g->layers[i].node].name, name) == 0)
-            return i;
-    return -1;
+        for (const char *const *a = g->layers[i].aliases; *a; a++)
+            if (strcmp(*a, name) == 0)
+                found = found == LAYER_NONE ? i : LAYER_AMBIGUOUS;
+    return found;
 }
 
 const char *graph_layer_nearest(const struct graph *g, const char *name)
 {
     const char *best = NULL;
-    int least = INT_MAX;
+    int least = INT_MAX, shortest;
     for (int i = 0; i < g->n_layers; i++) {
         int d = text_distance(g->layers[i].name, name);
         if (d < least) {
@@ -169,5 +240,14 @@ const char *graph_layer_nearest(const struct graph *g, const char *name)
             best = g->layers[i].name;
         }
     }
+    shortest = least / 2; /* far: twice as many letters off */
+    for (int i = 0; i < g->n_layers; i++)
+        for (const char *const *a = g->layers[i].aliases; *a; a++) {
+            int d = text_distance(*a, name);
+            if (d < shortest) {
+                shortest = d;
+                best = *a;
+            }
+        }
     return best;
 }

@@ -13,6 +13,7 @@
 struct lower_row {
     const char *name;
     int (*lower)(struct build *b, const struct source *s);
+    enum op becomes; /* the node that does the work */
 };
 
 /* NULL when the engine has nothing of its own for it. */
@@ -20,6 +21,7 @@ const struct lower_row *lower_find(const char *name);
 
 /* lower_window.c */
 int lower_conv(struct build *b, const struct source *s);
+int lower_conv_transpose(struct build *b, const struct source *s);
 int lower_max_pool(struct build *b, const struct source *s);
 int lower_average_pool(struct build *b, const struct source *s);
 int lower_global_average_pool(struct build *b, const struct source *s);
@@ -36,6 +38,9 @@ int lower_add(struct build *b, const struct source *s);
 int lower_sub(struct build *b, const struct source *s);
 int lower_mul(struct build *b, const struct source *s);
 int lower_div(struct build *b, const struct source *s);
+int lower_max(struct build *b, const struct source *s);
+int lower_min(struct build *b, const struct source *s);
+int lower_sum(struct build *b, const struct source *s);
 int lower_relu(struct build *b, const struct source *s);
 int lower_clip(struct build *b, const struct source *s);
 int lower_leaky_relu(struct build *b, const struct source *s);

@@ -73,22 +73,37 @@ int lower_gemm(struct build *b, const struct source *s)
     return normalise_weights(b, s, trans_b, alpha);
 }
 
+/* Two activations, as in attention: a layer whose second input takes the bits of weights. */
+static int lower_product(struct build *b, const struct source *s)
+{
+    const struct tensor *x = &b->tensors[s->in[0]], *y = &b->tensors[s->in[1]];
+    if (x->data || y->data || x->shape.n < 2 || y->shape.n < 2)
+        return build_fail(b, s, "MatMul of shapes %s and %s", shape_show(&b->arena, &x->shape),
+                          shape_show(&b->arena, &y->shape));
+    struct shape out = s->call->out[0].shape;
+    return build_node(b, s, OP_MATMUL, 2, s->in, &out, NULL, NULL);
+}
+
 int lower_matmul(struct build *b, const struct source *s)
 {
     struct shape xs = b->tensors[s->in[0]].shape, ws = b->tensors[s->in[1]].shape;
-    int in[3] = {s->in[0], s->in[1], -1};
+    int in[3] = {s->in[0], s->in[1], -1}, y;
     if (!build_floats(b, s->in[1]))
-        return build_fail(b, s, "MatMul is only supported with a constant on the right");
+        return lower_product(b, s);
     if (xs.n < 2 || ws.n != 2 || xs.d[xs.n - 1] != ws.d[0] || ws.d[0] == 0)
         return build_fail(b, s, "weights of shape %s do not fit an input of shape %s", shape_show(&b->arena, &ws),
                           shape_show(&b->arena, &xs));
-    if (xs.n > 3) /* stored in another order than row-major */
-        return build_fail(b, s, "an input of shape %s", shape_show(&b->arena, &xs));
     struct shape out = xs;
     out.d[xs.n - 1] = ws.d[1];
-    if (build_node(b, s, OP_GEMM, 3, in, &out, NULL, NULL))
+    if (xs.n <= 3)
+        return build_node(b, s, OP_GEMM, 3, in, &out, NULL, NULL) || normalise_weights(b, s, false, 1.0f) ? -1 : 0;
+    /* Four dimensions are stored in another order than row-major: rows of a matrix are not. */
+    struct shape rows = {2, {shape_count(&xs) / ws.d[0], ws.d[0]}}, product = {2, {rows.d[0], ws.d[1]}};
+    if (build_reshape_step(b, s, in[0], &rows, "rows", &in[0]) ||
+        build_node(b, s, OP_GEMM, 3, in, &product, "product", &y) || normalise_weights(b, s, false, 1.0f))
         return -1;
-    return normalise_weights(b, s, false, 1.0f);
+    b->nodes[b->n_nodes - 1].name = s->name;
+    return build_reshape(b, s, y, &out);
 }
 
 /* y = (x - mean) / sqrt(variance + epsilon) * gamma + beta is x * scale + shift, computed here in double. */

@@ -37,6 +37,17 @@ static int scalar_constant(struct build *b, const struct source *s, float value,
     return 0;
 }
 
+/* Adding zeros or multiplying by ones changes nothing. */
+static bool is_neutral(const struct build *b, enum op op, int constant)
+{
+    const float *v = build_floats(b, constant);
+    int64_t n = v ? shape_count(&b->tensors[constant].shape) : 0;
+    for (int64_t i = 0; i < n; i++)
+        if (v[i] != (op == OP_MUL ? 1.0f : 0.0f))
+            return false;
+    return n > 0;
+}
+
 /* x op y as a node, for an op where order does not matter: a constant goes second. */
 static int add_pair(struct build *b, const struct source *s, enum op op, int x, int y, const char *suffix, int *out)
 {
@@ -47,6 +58,8 @@ static int add_pair(struct build *b, const struct source *s, enum op op, int x, 
     if (shape_broadcast(&b->tensors[x].shape, &b->tensors[y].shape, &shape))
         return build_fail(b, s, "shapes %s and %s do not broadcast", shape_show(&b->arena, &b->tensors[x].shape),
                           shape_show(&b->arena, &b->tensors[y].shape));
+    if (shape_equal(&shape, &b->tensors[in[0]].shape) && is_neutral(b, op, in[1]))
+        return suffix ? build_reshape_step(b, s, in[0], &shape, suffix, out) : build_reshape(b, s, in[0], &shape);
     return build_node(b, s, op, 2, in, &shape, suffix, out);
 }
 
@@ -124,6 +137,40 @@ int lower_clip(struct build *b, const struct source *s)
     if (read_bound(b, s, "min", 1, &lo) || read_bound(b, s, "max", 2, &hi))
         return -1;
     return add_clip(b, s, lo, hi);
+}
+
+/* Max and Min with a number are the halves of a clamp: how Relu6 is written without an operator of its own. One input
+ * is that input. */
+static int lower_extreme(struct build *b, const struct source *s, bool max)
+{
+    const struct shape *xs = &b->tensors[s->in[0]].shape;
+    if (s->n_in == 1)
+        return build_reshape(b, s, s->in[0], xs);
+    int k = b->tensors[s->in[0]].data ? 0 : 1;
+    const float *v = build_floats(b, s->in[k]);
+    if (s->n_in != 2 || !v || shape_count(&b->tensors[s->in[k]].shape) != 1 || isnan(*v) ||
+        b->tensors[s->in[k]].shape.n > b->tensors[s->in[!k]].shape.n)
+        return build_fail(b, s, "only a tensor and a number are a clamp");
+    const struct source clip = {.node = s->node, .name = s->name, .in = &s->in[!k], .n_in = 1};
+    return add_clip(b, &clip, max ? *v : -INFINITY, max ? INFINITY : *v);
+}
+
+int lower_max(struct build *b, const struct source *s)
+{
+    return lower_extreme(b, s, true);
+}
+
+int lower_min(struct build *b, const struct source *s)
+{
+    return lower_extreme(b, s, false);
+}
+
+/* One input is that input, two are an Add. */
+int lower_sum(struct build *b, const struct source *s)
+{
+    if (s->n_in > 2)
+        return build_fail(b, s, "a sum of %d", s->n_in);
+    return s->n_in == 2 ? lower_add(b, s) : build_reshape(b, s, s->in[0], &b->tensors[s->in[0]].shape);
 }
 
 int lower_leaky_relu(struct build *b, const struct source *s)

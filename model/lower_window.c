@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/lower.h"
+#include "ops/window.h"
 
 enum { SIDE_LIMIT = 1 << 20 }; /* kernel, stride, dilation, padding: keeps every product far inside 64 bits */
 
@@ -143,6 +144,7 @@ static int add_window_node(struct build *b, const struct source *s, enum op op, 
         return -1;
     struct node *n = &b->nodes[b->n_nodes - 1];
     n->name = s->name;
+    n->helper = false;
     n->window = *w;
     n->groups = groups;
     struct shape flat = {3, {1, out->d[1], out->d[3]}};
@@ -182,6 +184,60 @@ int lower_conv(struct build *b, const struct source *s)
     return add_window_node(b, s, OP_CONV, 3, in, rank, &out, &w, (int)groups);
 }
 
+/* Weights [cin][cout/groups][h][w] of a transposed convolution as [cout][cin/groups][h][w], a new constant. */
+static int exchange_channels(struct build *b, const struct source *s, int w, int64_t groups, int *out)
+{
+    struct shape ws = b->tensors[w].shape;
+    int64_t cin = ws.d[0] / groups, cout = ws.d[1], taps = ws.d[2] * ws.d[3];
+    struct shape to = {4, {cout * groups, cin, ws.d[2], ws.d[3]}};
+    const float *from = build_floats(b, w);
+    void *data;
+    *out = build_constant(b, s, b->tensors[w].name, DTYPE_F32, &to, &data);
+    for (int64_t o = 0; *out >= 0 && o < cout * groups; o++)
+        for (int64_t i = 0; i < cin; i++)
+            memcpy((float *)data + (o * cin + i) * taps, from + ((o / cout * cin + i) * cout + o % cout) * taps,
+                   (size_t)taps * sizeof *from);
+    return *out < 0 ? -1 : 0;
+}
+
+int lower_conv_transpose(struct build *b, const struct source *s)
+{
+    int in[3] = {s->in[0], s->in[1], build_in(s, 2)}, rank;
+    struct shape ws = b->tensors[in[1]].shape, out = s->call->out[0].shape;
+    int64_t groups = build_attr_int(b, s, "group", 1);
+    struct op_window v;
+    if (lift_input(b, s, &in[0], &rank) || op_window_transposed(s->call, &v, b->e))
+        return -1;
+    if (!build_floats(b, in[1]) || shape_count(&ws) == 0 || (in[2] >= 0 && !build_floats(b, in[2])))
+        return build_fail(b, s, "weights and bias must be constants");
+    int side[2][4] = {{1, 1, 1, 0}, {1, 1, 1, 0}}; /* kernel, stride, dilation, padding of height and width */
+    for (int i = 0; i < rank; i++) {
+        int64_t of[4] = {v.kernel[i], v.stride[i], v.dilation[i], v.begin[i]};
+        for (int k = 0; k < 4; k++) {
+            if (of[k] > SIDE_LIMIT)
+                return build_fail(b, s, "a window of %lld is not supported", (long long)of[k]);
+            side[2 - rank + i][k] = (int)of[k];
+        }
+    }
+    if (rank == 1) {
+        ws = (struct shape){4, {ws.d[0], ws.d[1], 1, ws.d[2]}};
+        out = (struct shape){4, {1, out.d[1], 1, out.d[2]}};
+        if (build_reshape_step(b, s, in[1], &ws, "weights", &in[1]))
+            return -1;
+    }
+    struct window w = {.kh = side[0][0],
+                       .kw = side[1][0],
+                       .stride_h = side[0][1],
+                       .stride_w = side[1][1],
+                       .dilation_h = side[0][2],
+                       .dilation_w = side[1][2],
+                       .pad_top = side[0][3],
+                       .pad_left = side[1][3]};
+    if (exchange_channels(b, s, in[1], groups, &in[1]))
+        return -1;
+    return add_window_node(b, s, OP_CONV_TRANSPOSE, 3, in, rank, &out, &w, (int)groups);
+}
+
 static int import_pool(struct build *b, const struct source *s, enum op op)
 {
     int x = s->in[0], rank;
@@ -203,6 +259,8 @@ static int import_pool(struct build *b, const struct source *s, enum op op)
             return build_fail(b, s, "ceil_mode together with count_include_pad is not supported");
     }
     struct shape out = {4, {1, xs.d[1], hw[0], hw[1]}};
+    if (w.kh * w.kw == 1 && shape_equal(&xs, &out)) /* no padding: it is less than the window */
+        return build_reshape(b, s, s->in[0], &b->tensors[s->in[0]].shape);
     return add_window_node(b, s, op, 1, &x, rank, &out, &w, 1);
 }
 
@@ -238,12 +296,28 @@ int lower_global_max_pool(struct build *b, const struct source *s)
     return add_window_node(b, s, OP_MAX_POOL, 1, &x, rank, &out, &all, 1);
 }
 
-/* The mean over all spatial dimensions, which is what networks use it for. */
+/* x [1][h][w][c] as [1][c][h][w]: passes_layout.c finds the Transpose that came before. */
+static int channels_first(struct build *b, const struct source *s, int *x)
+{
+    struct shape xs = b->tensors[*x].shape, to = {xs.n, {xs.d[0], xs.d[xs.n - 1]}};
+    for (int i = 2; i < xs.n; i++)
+        to.d[i] = xs.d[i - 1];
+    if (build_node(b, s, OP_TRANSPOSE, 1, x, &to, "channels_first", x))
+        return -1;
+    int *perm = b->nodes[b->n_nodes - 1].perm;
+    perm[0] = 0;
+    perm[1] = xs.n - 1;
+    for (int i = 2; i < xs.n; i++)
+        perm[i] = i - 1;
+    return 0;
+}
+
+/* The mean over all spatial dimensions, which is what networks use it for; in NHWC models these are 1 and 2. */
 int lower_reduce_mean(struct build *b, const struct source *s)
 {
     int64_t axes[SHAPE_MAX];
     int n, x = s->in[0], rank, y;
-    struct shape xs = b->tensors[x].shape;
+    const struct shape xs = b->tensors[x].shape;
     if (build_int_list(b, s, "axes", 1, SHAPE_MAX, axes, &n))
         return -1;
     unsigned seen = 0;
@@ -253,14 +327,20 @@ int lower_reduce_mean(struct build *b, const struct source *s)
             return -1;
         seen |= 1u << axis;
     }
-    if (xs.n < 3 || xs.n > 4 || seen != (xs.n == 4 ? 0xcu : 0x4u))
+    bool last = seen == (xs.n == 4 ? 0x6u : 0x2u);
+    if (xs.n < 3 || xs.n > 4 || xs.d[0] != 1 || (!last && seen != (xs.n == 4 ? 0xcu : 0x4u)))
         return build_fail(b, s, "ReduceMean is only supported over height and width");
-    if (lift_input(b, s, &x, &rank))
+    if ((last && channels_first(b, s, &x)) || lift_input(b, s, &x, &rank))
         return -1;
-    struct shape pooled = {4, {1, xs.d[1], 1, 1}}, flat = {2, {1, xs.d[1]}}, kept = {xs.n, {1, xs.d[1], 1, 1}};
-    if (build_attr_int(b, s, "keepdims", 1) && rank == 2)
+    int64_t c = last ? xs.d[xs.n - 1] : xs.d[1];
+    struct shape pooled = {4, {1, c, 1, 1}}, to = {2, {1, c}};
+    if (build_attr_int(b, s, "keepdims", 1)) {
+        to = (struct shape){xs.n, {1, 1, 1, 1}};
+        to.d[last ? xs.n - 1 : 1] = c;
+    }
+    if (shape_equal(&pooled, &to))
         return build_node(b, s, OP_GLOBAL_AVERAGE_POOL, 1, &x, &pooled, NULL, NULL);
     if (build_node(b, s, OP_GLOBAL_AVERAGE_POOL, 1, &x, &pooled, "mean", &y))
         return -1;
-    return build_reshape(b, s, y, build_attr_int(b, s, "keepdims", 1) ? &kept : &flat);
+    return build_reshape(b, s, y, &to);
 }

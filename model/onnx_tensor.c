@@ -29,10 +29,12 @@ enum dtype onnx_dtype(int onnx_type)
     return is_half(onnx_type) ? DTYPE_F32 : dtype_of_onnx(onnx_type);
 }
 
-/* Bytes of an element as the file has it. */
-static size_t stored_size(int onnx_type)
+/* Bytes of `count` elements as the file has them: 4-bit ones are two a byte. */
+static size_t stored_bytes(int onnx_type, int64_t count)
 {
-    return is_half(onnx_type) ? 2 : dtype_size(onnx_dtype(onnx_type));
+    if (dtype_is_nibble(onnx_dtype(onnx_type)))
+        return ((size_t)count + 1) / 2;
+    return (size_t)count * (is_half(onnx_type) ? 2 : dtype_size(onnx_dtype(onnx_type)));
 }
 
 /* --- data in another file ----------------------------------------------------------------------------------------- */
@@ -110,7 +112,7 @@ static int read_external(struct onnx_model *m, const Onnx__TensorProto *p, const
         else if (!strcmp(key, "length"))
             length = parse_offset(value);
     }
-    int64_t needed = shape_count(&t->value.shape) * (int64_t)stored_size(t->onnx_type);
+    int64_t needed = (int64_t)stored_bytes(t->onnx_type, shape_count(&t->value.shape));
     if (!m->folder)
         return err_set(e, "its data is in another file, which is only read beside a model that is a file");
     if (!location || !*location || *location == '/' || offset < 0 || offset > INT64_MAX - needed)
@@ -174,7 +176,7 @@ static bool is_little_endian(void)
 /* Elements as bytes to elements as numbers, in place where both have one size. */
 static void take_raw(struct onnx_tensor *t, struct wire_bytes *raw)
 {
-    size_t size = dtype_size(t->value.type), stored = stored_size(t->onnx_type), count = raw->n / stored;
+    size_t size = dtype_size(t->value.type), count = (size_t)shape_count(&t->value.shape);
     bool halves = is_half(t->onnx_type);
     uint8_t *to = halves ? mem_new_unset(count, size) : raw->data;
     for (size_t i = 0; halves && i < count; i++) {
@@ -189,6 +191,35 @@ static void take_raw(struct onnx_tensor *t, struct wire_bytes *raw)
     if (!halves)
         *raw = (struct wire_bytes){0};
     t->value.data = to;
+}
+
+/* Two 4-bit values a byte, the first in its lower half. */
+static void take_nibbles(struct onnx_tensor *t, const uint8_t *pairs)
+{
+    size_t count = (size_t)shape_count(&t->value.shape);
+    uint8_t *to = t->value.data = mem_new_unset(count, 1);
+    for (size_t i = 0; i < count; i++) {
+        to[i] = i % 2 ? pairs[i / 2] >> 4 : pairs[i / 2] & 15;
+        if (t->value.type == DTYPE_I4 && to[i] > 7)
+            to[i] |= 0xf0;
+    }
+}
+
+/* The same from a list of numbers, one a byte. -1 when a varint is none. */
+static int take_nibble_list(struct onnx_tensor *t, const struct wire_bytes *list, size_t n)
+{
+    const uint8_t *at = list->data, *end = at + list->n;
+    uint8_t *pairs = mem_new_unset(n, 1);
+    int rc = 0;
+    for (size_t i = 0; !rc && i < n; i++) {
+        uint64_t v = 0;
+        rc = wire_varint(&at, end, &v) ? 0 : -1;
+        pairs[i] = (uint8_t)v;
+    }
+    if (!rc)
+        take_nibbles(t, pairs);
+    mem_free(pairs);
+    return rc || at != end ? -1 : 0;
 }
 
 /* The list that the specification gives a type to, when raw_data is empty. */
@@ -245,19 +276,26 @@ static int take_varints(struct onnx_tensor *t, const struct wire_bytes *list, in
 static int take_value(struct onnx_tensor *t, struct wire_bytes *lists, struct err *e)
 {
     int64_t count = shape_count(&t->value.shape);
-    size_t needed = (size_t)count * stored_size(t->onnx_type);
+    bool nibbles = dtype_is_nibble(t->value.type);
+    size_t needed = stored_bytes(t->onnx_type, count), numbers = nibbles ? needed : (size_t)count;
     enum field from = lists[RAW].n ? RAW : list_of(t->onnx_type);
     struct wire_bytes *list = &lists[from];
     if (from == RAW && list->n != needed)
         return err_set(e, "its data has %zu bytes, its shape asks for %zu", list->n, needed);
     bool fixed = from == FLOATS || from == DOUBLES;
-    size_t there = from == RAW ? (size_t)count : fixed ? list->n / dtype_size(t->value.type) : count_varints(list);
-    if (there != (size_t)count || (fixed && list->n != needed))
-        return err_set(e, "its data has %zu values, its shape asks for %lld", there, (long long)count);
+    size_t there = from == RAW ? numbers : fixed ? list->n / dtype_size(t->value.type) : count_varints(list);
+    if (there != numbers || (fixed && list->n != needed))
+        return err_set(e, "its data has %zu values, its shape asks for %zu", there, numbers);
     if (!list->data)
         t->value.data = mem_new_unset(1, 1);
+    else if (from == RAW && nibbles)
+        take_nibbles(t, list->data);
     else if (from == RAW || fixed)
         take_raw(t, list);
+    else if (nibbles && take_nibble_list(t, list, numbers))
+        return err_set(e, "its data is broken");
+    else if (nibbles)
+        return 0;
     else if (take_varints(t, list, count))
         return err_set(e, "its data is broken");
     return 0;

@@ -5,22 +5,26 @@
 #include <math.h>
 #include <string.h>
 
-/* The node that makes input k of n, when n is the only one that reads it; NULL otherwise. */
-static struct node *sole_producer(struct build *b, const int *uses, const struct node *n, int k)
+struct node *passes_sole_producer(struct build *b, const int *uses, const struct node *n, int k)
 {
     int t = n->in[k];
-    return uses[t] == 1 && b->tensors[t].producer >= 0 ? &b->nodes[b->tensors[t].producer] : NULL;
+    return t >= 0 && uses[t] == 1 && b->tensors[t].producer >= 0 ? &b->nodes[b->tensors[t].producer] : NULL;
 }
 
-/* first takes over the output of last, which is removed. */
-static void absorb_consumer(struct build *b, struct node *first, struct node *last)
+void passes_absorb(struct build *b, struct node *first, struct node *last)
 {
     first->out[0] = last->out[0];
     b->tensors[first->out[0]].producer = (int)(first - b->nodes);
+    build_fuse_names(b, first, last);
     last->op = OP_COUNT;
 }
 
-static bool is_clamped(const struct node *n)
+bool passes_is_convolution(const struct node *n)
+{
+    return n->op == OP_CONV || n->op == OP_CONV_TRANSPOSE;
+}
+
+bool passes_is_clamped(const struct node *n)
 {
     return n->act_lo != -INFINITY || n->act_hi != INFINITY;
 }
@@ -28,7 +32,7 @@ static bool is_clamped(const struct node *n)
 /* Zero padding of height and width before a convolution becomes the convolution's own. */
 static void fold_pad(struct build *b, const int *uses, struct node *conv)
 {
-    struct node *pad = sole_producer(b, uses, conv, 0);
+    struct node *pad = passes_sole_producer(b, uses, conv, 0);
     if (!pad || pad->op != OP_PAD || pad->value != 0)
         return;
     const int64_t *lo = pad->pads_begin, *hi = pad->pads_end;
@@ -41,101 +45,8 @@ static void fold_pad(struct build *b, const int *uses, struct node *conv)
     w->pad_bottom += (int)hi[2];
     w->pad_right += (int)hi[3];
     conv->in[0] = pad->in[0];
+    build_fuse_names(b, conv, pad);
     pad->op = OP_COUNT;
-}
-
-/* How tensor t, a constant operand, lies on the output channels of a layer: its step per channel (0: one value for
- * all), or -1 when it is not one value a channel. channel_axis counts from the end. */
-static int channel_step(const struct build *b, int t, int channel_axis, int64_t channels)
-{
-    const struct shape *s = &b->tensors[t].shape;
-    int64_t n = shape_count(s);
-    if (n == 1)
-        return 0;
-    int at = s->n - 1 - channel_axis;
-    return n == channels && at >= 0 && s->d[at] == channels ? 1 : -1;
-}
-
-/* What node n does to channel c: y = scale * x + shift; either may be NULL. */
-struct line {
-    const float *scale, *shift;
-    int scale_step, shift_step;
-};
-
-/* Whether n is a line per output channel of the layer that feeds it. */
-static bool line_of_node(const struct build *b, const struct node *n, const struct node *layer, struct line *l)
-{
-    const struct shape *y = &b->tensors[layer->out[0]].shape;
-    int channel_axis = layer->op == OP_CONV ? 2 : 0; /* from the end: [1][c][h][w], [..][n] */
-    int64_t channels = b->tensors[layer->in[1]].shape.d[0];
-    *l = (struct line){0};
-    if (!shape_equal(y, &b->tensors[n->out[0]].shape))
-        return false;
-    if (n->op == OP_BATCHNORM) {
-        *l = (struct line){build_floats(b, n->in[1]), build_floats(b, n->in[2]), 1, 1};
-        return layer->op == OP_CONV || y->n == 2;
-    }
-    if ((n->op != OP_MUL && n->op != OP_ADD) || !b->tensors[n->in[1]].data)
-        return false;
-    int step = channel_step(b, n->in[1], channel_axis, channels);
-    if (n->op == OP_MUL) {
-        l->scale = build_floats(b, n->in[1]);
-        l->scale_step = step;
-    } else {
-        l->shift = build_floats(b, n->in[1]);
-        l->shift_step = step;
-    }
-    return step >= 0;
-}
-
-static int scale_weights(struct build *b, const struct source *s, struct node *layer, const struct line *l)
-{
-    void *data;
-    int w = build_writable(b, s, layer, 1, &data);
-    if (w < 0)
-        return -1;
-    const struct shape *shape = &b->tensors[w].shape;
-    int64_t channels = shape->d[0], k = shape_count(shape) / channels;
-    for (int64_t c = 0; c < channels; c++)
-        for (int64_t i = 0; i < k; i++)
-            ((float *)data)[c * k + i] *= l->scale[c * l->scale_step];
-    return 0;
-}
-
-static int scale_bias(struct build *b, const struct source *s, struct node *layer, const struct line *l)
-{
-    int64_t channels = b->tensors[layer->in[1]].shape.d[0];
-    struct shape shape = {1, {channels}};
-    const float *old = build_floats(b, layer->in[2]);
-    void *data;
-    int t =
-        build_constant(b, s, old ? b->tensors[layer->in[2]].name : build_name(b, s, "bias"), DTYPE_F32, &shape, &data);
-    if (t < 0)
-        return -1;
-    for (int64_t c = 0; c < channels; c++) {
-        double v = old ? old[c] : 0;
-        v = l->scale ? v * l->scale[c * l->scale_step] : v;
-        ((float *)data)[c] = (float)(l->shift ? v + l->shift[c * l->shift_step] : v);
-    }
-    layer->in[2] = t;
-    return 0;
-}
-
-/* Batch-norm, and a constant factor or addend per channel, go into the weights and bias of the layer before. */
-static int fold_line(struct build *b, const int *uses, struct node *n)
-{
-    struct node *layer = sole_producer(b, uses, n, 0);
-    struct line l;
-    if (!layer || (layer->op != OP_CONV && layer->op != OP_GEMM) || is_clamped(layer) || !line_of_node(b, n, layer, &l))
-        return 0;
-    const struct onnx_node as = {.op_type = layer->op_type};
-    const struct source s = {.node = &as, .name = layer->name};
-    if (l.scale && scale_weights(b, &s, layer, &l))
-        return -1;
-    if ((l.shift || layer->in[2] >= 0) && scale_bias(b, &s, layer, &l))
-        return -1;
-    absorb_consumer(b, layer, n);
-    return 0;
 }
 
 static float clamp(float v, float lo, float hi)
@@ -146,29 +57,107 @@ static float clamp(float v, float lo, float hi)
 /* A clamp becomes part of the node before it. Two clamps one after the other are one. */
 static void fuse_clip(struct build *b, const int *uses, struct node *n)
 {
-    struct node *p = sole_producer(b, uses, n, 0);
-    if (!p || (p->op != OP_CONV && p->op != OP_GEMM && p->op != OP_ADD && p->op != OP_CLIP))
+    struct node *p = passes_sole_producer(b, uses, n, 0);
+    if (!p || (!passes_is_convolution(p) && p->op != OP_GEMM && p->op != OP_ADD && p->op != OP_CLIP))
         return;
     p->act_lo = clamp(p->act_lo, n->act_lo, n->act_hi);
     p->act_hi = clamp(p->act_hi, n->act_lo, n->act_hi);
     p->act_name = p->op == OP_CLIP ? p->act_name : n->name;
-    absorb_consumer(b, p, n);
+    passes_absorb(b, p, n);
+}
+
+/* t is x * factor; *x and *factor say so. Any tensor is itself times 1. *by: the Mul, NULL when none. */
+static void split_factor(struct build *b, const int *uses, const struct node *reader, int k, int *x, float *factor,
+                         struct node **by)
+{
+    struct node *p = passes_sole_producer(b, uses, reader, k);
+    bool is = p && p->op == OP_MUL && build_floats(b, p->in[1]) && shape_count(&b->tensors[p->in[1]].shape) == 1;
+    *x = is ? p->in[0] : reader->in[k];
+    *factor = is ? build_floats(b, p->in[1])[0] : 1;
+    *by = is ? p : NULL;
+}
+
+static bool is_near(float v, float want)
+{
+    return fabsf(v - want) <= 1e-6f * fabsf(want);
+}
+
+/* n is x * clamp(x * f + s, 0, top) * g, which with f * g = 1/6, s * g = 1/2 and top * g = 1 is HardSwish. gate is the
+ * index of the clamped operand. */
+static bool match_gate(struct build *b, const int *uses, struct node *n, int gate, float g)
+{
+    struct node *after, *before;
+    int x, y;
+    float more, f;
+    split_factor(b, uses, n, gate, &y, &more, &after);
+    struct node *add = passes_sole_producer(b, uses, after ? after : n, after ? 0 : gate);
+    if (!add || add->op != OP_ADD || !build_floats(b, add->in[1]) || shape_count(&b->tensors[add->in[1]].shape) != 1 ||
+        add->act_lo != 0)
+        return false;
+    g *= more;
+    split_factor(b, uses, add, 0, &x, &f, &before);
+    if (x != n->in[!gate] || !is_near(f * g, 1.0f / 6) || !is_near(build_floats(b, add->in[1])[0] * g, 0.5f) ||
+        !is_near(add->act_hi * g, 1) || !shape_equal(&b->tensors[x].shape, &b->tensors[n->out[0]].shape))
+        return false;
+    struct node *gone[] = {before, add, after};
+    for (int i = 0; i < 3; i++)
+        if (gone[i]) {
+            build_fuse_names(b, n, gone[i]);
+            gone[i]->op = OP_COUNT;
+        }
+    n->op = OP_HARD_SWISH;
+    n->in[0] = x;
+    n->n_in = 1;
+    return true;
+}
+
+/* x * HardSigmoid(x) and x * Relu6(x + 3) / 6, as exporters write it without an operator of its own. */
+static bool find_hard_swish(struct build *b, const int *uses, struct node *n)
+{
+    const float *factor = build_floats(b, n->in[1]);
+    if (!factor)
+        return match_gate(b, uses, n, 0, 1) || match_gate(b, uses, n, 1, 1);
+    struct node *p = passes_sole_producer(b, uses, n, 0);
+    if (!p || p->op != OP_MUL || b->tensors[p->in[1]].data || shape_count(&b->tensors[n->in[1]].shape) != 1 ||
+        !(match_gate(b, uses, p, 0, *factor) || match_gate(b, uses, p, 1, *factor)))
+        return false;
+    passes_absorb(b, p, n);
+    return true;
+}
+
+static int sweep_node(struct build *b, const int *uses, struct node *n)
+{
+    switch (n->op) {
+    case OP_CONV:
+        fold_pad(b, uses, n);
+        return passes_fold_input_line(b, uses, n);
+    case OP_GEMM:
+        return passes_fold_input_line(b, uses, n);
+    case OP_MUL:
+        return find_hard_swish(b, uses, n) ? 0 : passes_fold_line(b, uses, n);
+    case OP_BATCHNORM:
+    case OP_ADD:
+        return passes_fold_line(b, uses, n);
+    case OP_CLIP:
+        fuse_clip(b, uses, n);
+        return 0;
+    default:
+        return 0;
+    }
 }
 
 /* One sweep in topological order is enough: a node that has taken over its consumer stands there with the new output
  * when the next consumer's turn comes. The uses of the tensors that remain never change on the way. */
 int passes_run(struct build *b)
 {
-    int *uses = build_count_uses(b), rc = 0;
-    for (int i = 0; !rc && i < b->n_nodes; i++) {
-        struct node *n = &b->nodes[i];
-        if (n->op == OP_CONV)
-            fold_pad(b, uses, n);
-        else if (n->op == OP_BATCHNORM || n->op == OP_MUL || n->op == OP_ADD)
-            rc = fold_line(b, uses, n);
-        else if (n->op == OP_CLIP)
-            fuse_clip(b, uses, n);
-    }
+    build_drop_dead(b);
+    if (passes_layout(b))
+        return -1;
+    build_drop_dead(b);
+    build_recount(b);
+    int *uses = build_count_uses(b), rc = 0, n_nodes = b->n_nodes;
+    for (int i = 0; !rc && i < n_nodes; i++)
+        rc = sweep_node(b, uses, &b->nodes[i]);
     mem_free(uses);
     return rc;
 }

@@ -58,6 +58,7 @@ static const struct {
     [DTYPE_I8] = {"int8", 1, 3},      [DTYPE_I16] = {"int16", 2, 5},   [DTYPE_I32] = {"int32", 4, 6},
     [DTYPE_I64] = {"int64", 8, 7},    [DTYPE_U8] = {"uint8", 1, 2},    [DTYPE_U16] = {"uint16", 2, 4},
     [DTYPE_U32] = {"uint32", 4, 12},  [DTYPE_U64] = {"uint64", 8, 13}, [DTYPE_BOOL] = {"bool", 1, 9},
+    [DTYPE_I4] = {"int4", 1, 22},     [DTYPE_U4] = {"uint4", 1, 21},
 };
 
 size_t dtype_size(enum dtype t)
@@ -77,7 +78,12 @@ bool dtype_is_float(enum dtype t)
 
 bool dtype_is_integer(enum dtype t)
 {
-    return t >= DTYPE_I8 && t <= DTYPE_U64;
+    return t >= DTYPE_I8 && t <= DTYPE_U4;
+}
+
+bool dtype_is_nibble(enum dtype t)
+{
+    return t == DTYPE_I4 || t == DTYPE_U4;
 }
 
 enum dtype dtype_of_onnx(int onnx)

@@ -41,6 +41,8 @@ enum dtype {
     DTYPE_U16,
     DTYPE_U32,
     DTYPE_U64,
+    DTYPE_I4,   /* four bits, here in a byte each: -8..7 */
+    DTYPE_U4,   /* 0..15 */
     DTYPE_BOOL, /* one byte, 0 or 1 */
     DTYPE_COUNT
 };
@@ -48,6 +50,7 @@ size_t dtype_size(enum dtype t);      /* bytes of an element */
 const char *dtype_name(enum dtype t); /* "float", "int64", ... as ONNX's documents call them */
 bool dtype_is_float(enum dtype t);    /* F32, F64 */
 bool dtype_is_integer(enum dtype t);  /* not bool */
+bool dtype_is_nibble(enum dtype t);   /* I4, U4: moved, quantized and cast, not calculated with */
 enum dtype dtype_of_onnx(int onnx);   /* of TensorProto.DataType; DTYPE_NONE for those that are not read */
 
 struct array {
@@ -96,6 +99,8 @@ int64_t array_whole(double v);
         ARRAY_CASE_(DTYPE_U16, uint16_t, __VA_ARGS__) \
         ARRAY_CASE_(DTYPE_U32, uint32_t, __VA_ARGS__) \
         ARRAY_CASE_(DTYPE_U64, uint64_t, __VA_ARGS__) \
+        ARRAY_CASE_(DTYPE_I4, int8_t, __VA_ARGS__)    \
+        ARRAY_CASE_(DTYPE_U4, uint8_t, __VA_ARGS__)   \
     default:                                          \
         otherwise;                                    \
     }
@@ -109,6 +114,8 @@ int64_t array_whole(double v);
         ARRAY_CASE_(DTYPE_U16, uint16_t, __VA_ARGS__) \
         ARRAY_CASE_(DTYPE_U32, uint32_t, __VA_ARGS__) \
         ARRAY_CASE_(DTYPE_U64, uint64_t, __VA_ARGS__) \
+        ARRAY_CASE_(DTYPE_I4, int8_t, __VA_ARGS__)    \
+        ARRAY_CASE_(DTYPE_U4, uint8_t, __VA_ARGS__)   \
     default:                                          \
         otherwise;                                    \
     }

@@ -233,9 +233,9 @@ ACCUMULATE(Sum, x + y, to[i])
 ACCUMULATE(Mean, x + y, to[i] / (T)c->n_in)
 
 enum { MANY = 1 << 20 };
-#define NUMBERS(op)                                  \
-    {                                                \
-#op, "", 2, 2, 1, 0, infer_numbers, run_##op \
+#define NUMBERS(op)                                               \
+    {                                                             \
+#op, "", 2, 2, 1, OP_ELEMENTWISE, infer_numbers, run_##op \
     }
 #define WHOLE(op)                                     \
     {                                                 \
@@ -248,15 +248,15 @@ const struct op_row ops_binary[] = {
     NUMBERS(Mul),
     NUMBERS(Div),
     NUMBERS(Mod),
-    {"Pow", "", 2, 2, 1, 0, infer_Pow, run_Pow},
+    {"Pow", "", 2, 2, 1, OP_ELEMENTWISE, infer_Pow, run_Pow},
     WHOLE(BitShift),
     WHOLE(BitwiseAnd),
     WHOLE(BitwiseOr),
     WHOLE(BitwiseXor),
     {"BitwiseNot", "", 1, 1, 1, 0, op_infer_same_number, run_BitwiseNot},
-    {"Max", "", 1, MANY, 1, 0, infer_many, run_Max},
-    {"Min", "", 1, MANY, 1, 0, infer_many, run_Min},
-    {"Sum", "", 1, MANY, 1, 0, infer_many, run_Sum},
-    {"Mean", "", 1, MANY, 1, 0, infer_many, run_Mean},
+    {"Max", "", 1, MANY, 1, OP_ELEMENTWISE, infer_many, run_Max},
+    {"Min", "", 1, MANY, 1, OP_ELEMENTWISE, infer_many, run_Min},
+    {"Sum", "", 1, MANY, 1, OP_ELEMENTWISE, infer_many, run_Sum},
+    {"Mean", "", 1, MANY, 1, OP_ELEMENTWISE, infer_many, run_Mean},
     {.name = NULL},
 };

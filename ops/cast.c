@@ -23,6 +23,18 @@ static int infer_CastLike(struct op_call *c, struct err *e)
     return op_output(c, 0, c->in[1].type, &c->in[0].shape, e);
 }
 
+/* Floats are rounded and clamped, as ONNX's reference does for 4 bits; of whole numbers the lowest 4 bits stay. */
+static void cast_to_nibbles(const struct array *in, const struct array *out)
+{
+    bool is_signed = out->type == DTYPE_I4;
+    for (int64_t i = 0, n = shape_count(&in->shape); i < n; i++) {
+        double v = array_double(in, i);
+        int64_t k = dtype_is_float(in->type) ? array_whole(rint(fmin(fmax(v, is_signed ? -8 : 0), is_signed ? 7 : 15)))
+                                             : array_int(in, i) & 15;
+        ((uint8_t *)out->data)[i] = (uint8_t)(is_signed && k > 7 ? k - 16 : k);
+    }
+}
+
 static const char *run_Cast(const struct op_call *c)
 {
     const struct array *in = &c->in[0], *out = &c->out[0];
@@ -38,6 +50,10 @@ static const char *run_Cast(const struct op_call *c)
             for (int64_t i = 0; i < n; i++)
                 ((T *)out->data)[i] = (T)array_double(in, i);
         })
+        return NULL;
+    }
+    if (dtype_is_nibble(out->type)) {
+        cast_to_nibbles(in, out);
         return NULL;
     }
     ARRAY_INTEGERS(out->type, return "not a whole number", {
@@ -79,8 +95,8 @@ static const char *run_Dropout(const struct op_call *c)
 }
 
 const struct op_row ops_cast[] = {
-    {"Cast", "", 1, 1, 1, 0, infer_Cast, run_Cast},
-    {"CastLike", "", 2, 2, 1, 0, infer_CastLike, run_CastLike},
+    {"Cast", "", 1, 1, 1, OP_KEEPS, infer_Cast, run_Cast},
+    {"CastLike", "", 2, 2, 1, OP_KEEPS, infer_CastLike, run_CastLike},
     {"Identity", "", 1, 1, 1, OP_RESHAPES, op_infer_same, op_run_copy},
     {"Dropout", "", 1, 3, 2, OP_RESHAPES, infer_Dropout, run_Dropout},
     {.name = NULL},

@@ -111,46 +111,14 @@ static const char *run_Conv(const struct op_call *c)
  * ---------------------------------------------------------------------------------------------- */
 
 /* The window here is that of the convolution whose gradient this is: in and out are exchanged. */
-static int read_transposed(const struct op_call *c, struct conv *v, int64_t *extra, struct err *e)
+static int read_transposed(const struct op_call *c, struct conv *v, struct err *e)
 {
     const struct shape *x = &c->in[0].shape, *k = &c->in[1].shape;
-    const struct attr *pads = op_attr(c, "pads", ATTR_INTS), *shape = op_attr(c, "output_shape", ATTR_INTS);
-    const char *auto_pad = op_attr_string(c, "auto_pad", "NOTSET");
-    struct op_window *w = &v->w;
-    *w = (struct op_window){.n = x->n - 2, .area_in = 1, .area_out = 1, .taps = 1};
     v->groups = op_attr_int(c, "group", 1);
-    if (w->n < 1 || w->n > SPATIAL_MAX || k->n != x->n || v->groups < 1 || x->d[1] % v->groups || k->d[0] != x->d[1])
+    if (x->n < 3 || k->n != x->n || v->groups < 1 || x->d[1] % v->groups || k->d[0] != x->d[1])
         return err_set(e, "its weights do not fit its input");
-    if ((pads && (int)pads->n != 2 * w->n) || (shape && (int)shape->n != w->n))
-        return err_set(e, "pads or output_shape do not fit %d dimensions", w->n);
-    if (op_window_list(c, "strides", w->n, 1, 1, w->stride, e) ||
-        op_window_list(c, "dilations", w->n, 1, 1, w->dilation, e) ||
-        op_window_list(c, "output_padding", w->n, 0, 0, extra, e))
+    if (op_window_transposed(c, &v->w, e))
         return -1;
-    for (int i = 0; i < w->n; i++) {
-        w->kernel[i] = k->d[2 + i];
-        w->out[i] = x->d[2 + i];
-        if (w->kernel[i] < 1 || w->kernel[i] > SIDE_MAX || w->out[i] < 1 || w->out[i] > SIDE_MAX)
-            return err_set(e, "a kernel of %lld over %lld", (long long)w->kernel[i], (long long)w->out[i]);
-        int64_t full = w->stride[i] * (w->out[i] - 1) + extra[i] + (w->kernel[i] - 1) * w->dilation[i] + 1;
-        int64_t total = shape ? full - shape->ints[i] : pads ? pads->ints[i] + pads->ints[w->n + i] : 0;
-        bool same = !strncmp(auto_pad, "SAME_", 5);
-        if (same && !shape)
-            total = full - w->out[i] * w->stride[i];
-        total = total < 0 && (shape || same) ? 0 : total;
-        w->begin[i] = shape || same ? (strcmp(auto_pad, "SAME_UPPER") ? total - total / 2 : total / 2)
-                      : pads        ? pads->ints[i]
-                                    : 0;
-        if (shape && !same)
-            w->begin[i] = total / 2;
-        w->in[i] = shape ? shape->ints[i] : full - total;
-        if (w->in[i] < 1 || w->begin[i] < 0 || w->in[i] > ARRAY_MAX)
-            return err_set(e, "an output of %lld", (long long)w->in[i]);
-        w->taps *= w->kernel[i];
-        if (w->taps > ARRAY_MAX || __builtin_mul_overflow(w->area_in, w->in[i], &w->area_in) ||
-            w->area_in > ARRAY_MAX || __builtin_mul_overflow(w->area_out, w->out[i], &w->area_out))
-            return err_set(e, "its window is too large");
-    }
     v->cin = x->d[1] / v->groups;
     v->cout = k->d[1];
     if (op_has(c, 2) && shape_count(&c->in[2].shape) != v->cout * v->groups)
@@ -161,11 +129,10 @@ static int read_transposed(const struct op_call *c, struct conv *v, int64_t *ext
 static int infer_ConvTranspose(struct op_call *c, struct err *e)
 {
     struct conv v;
-    int64_t extra[SPATIAL_MAX];
     for (int k = 0; k < 3; k++)
         if (op_check_type(c, k, DTYPE_F32, e))
             return -1;
-    if (read_transposed(c, &v, extra, e))
+    if (read_transposed(c, &v, e))
         return -1;
     struct shape to = {c->in[0].shape.n, {c->in[0].shape.d[0], v.cout * v.groups}};
     memcpy(to.d + 2, v.w.in, (size_t)v.w.n * sizeof *to.d);
@@ -204,9 +171,8 @@ static void add_columns(const struct conv *v, const float *columns, float *y)
 static const char *run_ConvTranspose(const struct op_call *c)
 {
     struct conv v;
-    int64_t extra[SPATIAL_MAX];
     struct err unused;
-    if (read_transposed(c, &v, extra, &unused))
+    if (read_transposed(c, &v, &unused))
         return "its parameters do not fit";
     const float *bias = op_has(c, 2) ? c->in[2].data : NULL;
     int64_t k = v.cout * v.w.taps, n = v.w.area_out;

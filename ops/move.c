@@ -358,11 +358,11 @@ static const char *run_SpaceToDepth(const struct op_call *c)
 enum { MANY = 1 << 20 };
 const struct op_row ops_move[] = {
     {"Transpose", "", 1, 1, 1, 0, infer_Transpose, run_Transpose},
-    {"Concat", "", 1, MANY, 1, 0, infer_Concat, run_Concat},
+    {"Concat", "", 1, MANY, 1, OP_KEEPS, infer_Concat, run_Concat},
     {"Split", "", 1, 2, MANY, 0, infer_Split, run_Split},
     {"Slice", "", 1, 5, 1, 0, infer_Slice, run_Slice},
-    {"Expand", "", 2, 2, 1, 0, infer_Expand, run_Expand},
-    {"Tile", "", 2, 2, 1, 0, infer_Tile, run_Tile},
+    {"Expand", "", 2, 2, 1, OP_KEEPS, infer_Expand, run_Expand},
+    {"Tile", "", 2, 2, 1, OP_KEEPS, infer_Tile, run_Tile},
     {"DepthToSpace", "", 1, 1, 1, 0, infer_DepthToSpace, run_DepthToSpace},
     {"SpaceToDepth", "", 1, 1, 1, 0, infer_SpaceToDepth, run_SpaceToDepth},
     {.name = NULL},

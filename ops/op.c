@@ -137,7 +137,8 @@ int op_check_float(const struct op_call *c, int k, struct err *e)
 
 int op_check_number(const struct op_call *c, int k, struct err *e)
 {
-    return op_has(c, k) && c->in[k].type == DTYPE_BOOL ? wrong_type(c, k, "numbers", e) : 0;
+    bool fits = !op_has(c, k) || (c->in[k].type != DTYPE_BOOL && !dtype_is_nibble(c->in[k].type));
+    return fits ? 0 : wrong_type(c, k, "numbers", e);
 }
 
 int op_check_type(const struct op_call *c, int k, enum dtype type, struct err *e)

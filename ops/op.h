@@ -66,7 +66,8 @@ enum op_flag {
     OP_ELEMENTWISE = 1, /* output element i depends on element i of equally shaped inputs, and on scalars */
     OP_RESHAPES = 2,    /* output 0 has input 0's elements in their order: no work but a copy */
     OP_RANDOM = 4,      /* never folded */
-    OP_OF_SHAPES = 8    /* run looks at the shapes of inputs alone */
+    OP_OF_SHAPES = 8,   /* run looks at the shapes of inputs alone */
+    OP_KEEPS = 16       /* when output 0 has input 0's type and shape, it has its elements too */
 };
 
 /* NULL when there is none. domain "" and "ai.onnx" are the same. */

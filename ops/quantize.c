@@ -7,30 +7,50 @@
 
 #include "ops/op.h"
 
-struct scales { /* how scale and zero point lie on an array: outer x n x inner, one for each of n */
-    int64_t n, inner;
+struct scales {         /* how scale and zero point lie on an array */
+    int64_t n, inner;   /* outer x n x inner, one for each of n */
+    int64_t block, row; /* blocked: one for each `block` places of the axis, of which a row of blocks has `row` */
 };
 
-/* One number, or one for each place of the axis. */
+static int read_blocks(const struct shape *x, const struct shape *k, int axis, int64_t block, struct scales *s,
+                       struct err *e)
+{
+    bool fits = block > 0 && k->n == x->n;
+    for (int i = 0; fits && i < x->n; i++)
+        fits = k->d[i] == (i == axis ? (x->d[i] + block - 1) / block : x->d[i]);
+    if (!fits)
+        return err_set(e, "the scales do not fit blocks of %lld", (long long)block);
+    s->block = block;
+    s->row = k->d[axis];
+    return 0;
+}
+
+/* One number, one for each place of the axis, or one for each block of places along it. */
 static int read_scales(const struct op_call *c, struct scales *s, struct err *e)
 {
     const struct shape *x = &c->in[0].shape, *k = &c->in[1].shape;
+    int64_t block = op_attr_int(c, "block_size", 0);
     int axis;
-    *s = (struct scales){1, 1};
-    if (op_attr_int(c, "block_size", 0))
-        return err_set(e, "scales of blocks are not supported");
+    *s = (struct scales){1, 1, 0, 0};
     if (op_has(c, 2) && shape_count(&c->in[2].shape) != shape_count(k))
         return err_set(e, "scale and zero point differ in shape");
-    if (shape_count(k) == 1)
+    if (shape_count(k) == 1 && !block)
         return 0;
     if (op_axis(op_attr_int(c, "axis", 1), x->n, &axis, e))
         return -1;
-    if (k->n != 1 || k->d[0] != x->d[axis])
-        return err_set(e, "the scales do not fit the axis");
     s->n = x->d[axis];
     for (int i = axis + 1; i < x->n; i++)
         s->inner *= x->d[i];
-    return 0;
+    if (block)
+        return read_blocks(x, k, axis, block, s, e);
+    return k->n != 1 || k->d[0] != x->d[axis] ? err_set(e, "the scales do not fit the axis") : 0;
+}
+
+/* Which scale element i has. */
+static int64_t scale_of(const struct scales *s, int64_t i)
+{
+    int64_t at = i / s->inner % s->n;
+    return s->block ? (i / s->inner / s->n * s->row + at / s->block) * s->inner + i % s->inner : at;
 }
 
 static int infer_QuantizeLinear(struct op_call *c, struct err *e)
@@ -40,7 +60,7 @@ static int infer_QuantizeLinear(struct op_call *c, struct err *e)
     int64_t named = op_attr_int(c, "output_dtype", 0);
     if (named && !op_has(c, 2))
         to = dtype_of_onnx((int)named);
-    if (to != DTYPE_U8 && to != DTYPE_I8 && to != DTYPE_U16 && to != DTYPE_I16)
+    if (to != DTYPE_U8 && to != DTYPE_I8 && to != DTYPE_U16 && to != DTYPE_I16 && !dtype_is_nibble(to))
         return err_set(e, "codes of this type are not supported");
     if (op_check_float(c, 1, e) || read_scales(c, &s, e))
         return -1;
@@ -49,8 +69,8 @@ static int infer_QuantizeLinear(struct op_call *c, struct err *e)
 
 static void code_limits(enum dtype t, double *lo, double *hi)
 {
-    int bits = 8 * (int)dtype_size(t);
-    bool is_signed = t == DTYPE_I8 || t == DTYPE_I16 || t == DTYPE_I32;
+    int bits = dtype_is_nibble(t) ? 4 : 8 * (int)dtype_size(t);
+    bool is_signed = t == DTYPE_I8 || t == DTYPE_I16 || t == DTYPE_I32 || t == DTYPE_I4;
     *lo = is_signed ? -ldexp(1, bits - 1) : 0;
     *hi = ldexp(1, is_signed ? bits - 1 : bits) - 1;
 }
@@ -65,7 +85,7 @@ static const char *run_QuantizeLinear(const struct op_call *c)
     code_limits(c->out[0].type, &lo, &hi);
     ARRAY_INTEGERS(
         c->out[0].type, return "not a whole number", for (int64_t i = 0, n = shape_count(&c->in[0].shape); i < n; i++) {
-            int64_t k = i / s.inner % s.n;
+            int64_t k = scale_of(&s, i);
             double zero = op_has(c, 2) ? array_double(&c->in[2], k) : 0;
             /* In float, as the runtimes divide, so that ties are the same. */
             float q = rintf((float)array_double(&c->in[0], i) / (float)array_double(&c->in[1], k));
@@ -92,7 +112,7 @@ static const char *run_DequantizeLinear(const struct op_call *c)
     if (read_scales(c, &s, &unused))
         return "its scales do not fit";
     for (int64_t i = 0, n = shape_count(&c->in[0].shape); i < n; i++) {
-        int64_t k = i / s.inner % s.n;
+        int64_t k = scale_of(&s, i);
         double zero = op_has(c, 2) ? array_double(&c->in[2], k) : 0;
         ((float *)c->out[0].data)[i] = (float)((array_double(&c->in[0], i) - zero) * array_double(&c->in[1], k));
     }

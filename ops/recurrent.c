@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/op.h"
+#include "ops/recurrent.h"
 
 enum kind { RNN, GRU, LSTM };
 enum { INPUT_X, INPUT_W, INPUT_R, INPUT_B, INPUT_LENGTHS, INPUT_H, INPUT_C, INPUT_P };
@@ -167,7 +167,7 @@ static float limit(const struct layer *l, float x)
 }
 
 /* z[n] = bias + m[n][k] v */
-static void affine(const float *m, const float *v, const float *bias, int64_t n, int64_t k, float *z)
+void recurrent_affine(const float *m, const float *v, const float *bias, int64_t n, int64_t k, float *z)
 {
     for (int64_t i = 0; i < n; i++)
         z[i] = bias ? bias[i] : 0;
@@ -177,7 +177,9 @@ static void affine(const float *m, const float *v, const float *bias, int64_t n,
 
 struct cell { /* one direction, one row of the batch */
     const struct layer *l;
-    const float *w, *r, *wb, *rb, *peep; /* biases and peepholes may be NULL */
+    const struct recurrent_products *products;
+    int64_t direction;
+    const float *peep; /* may be NULL */
     struct function f[3];
     float *h, *c, *zw, *zr, *spare;
     bool linear_before_reset, input_forget;
@@ -200,7 +202,7 @@ static void step_gru(const struct cell *s)
     if (!s->linear_before_reset) {
         for (int64_t i = 0; i < n; i++)
             s->spare[i] = reset[i] * s->h[i];
-        affine(s->r + 2 * n * n, s->spare, s->rb ? s->rb + 2 * n : NULL, n, n, from_state);
+        s->products->state(s->products->ctx, s->direction, s->spare, 2 * n, n, from_state);
     } else {
         for (int64_t i = 0; i < n; i++)
             from_state[i] *= reset[i];
@@ -245,8 +247,7 @@ static void run_row(const struct op_call *c, const struct layer *l, struct cell 
     }
     for (int64_t k = 0; k < l->steps; k++) {
         int64_t t = k >= length ? k : reversed ? length - 1 - k : k;
-        const float *x =
-            (const float *)c->in[INPUT_X].data + (l->batch_first ? b * l->steps + t : t * l->batch + b) * l->input;
+        int64_t x = l->batch_first ? b * l->steps + t : t * l->batch + b;
         float *y =
             (float *)c->out[0].data +
             (l->batch_first ? (b * l->steps + t) * l->directions + d : (t * l->directions + d) * l->batch + b) * n;
@@ -254,8 +255,10 @@ static void run_row(const struct op_call *c, const struct layer *l, struct cell 
             memset(y, 0, (size_t)n * sizeof *y);
             continue;
         }
-        affine(s->w, x, s->wb, l->gates * n, l->input, s->zw);
-        affine(s->r, s->h, s->rb, l->gates * n, n, s->zr);
+        const struct recurrent_products *p = s->products;
+        bool later = l->kind == GRU && !s->linear_before_reset; /* the candidate's, of the state that was reset */
+        p->input(p->ctx, d, x, s->zw);
+        p->state(p->ctx, d, s->h, 0, (later ? 2 : l->gates) * n, s->zr);
         if (l->kind == LSTM)
             step_lstm(s);
         else if (l->kind == GRU)
@@ -268,7 +271,7 @@ static void run_row(const struct op_call *c, const struct layer *l, struct cell 
         memcpy((float *)c->out[k].data + state_at(l, d, b), k == 1 ? s->h : s->c, (size_t)n * sizeof(float));
 }
 
-static const char *run_recurrent(const struct op_call *c)
+const char *recurrent_run(const struct op_call *c, const struct recurrent_products *p)
 {
     struct layer l;
     struct err unused;
@@ -277,12 +280,9 @@ static const char *run_recurrent(const struct op_call *c)
     int64_t n = l.hidden, rows = l.gates * n;
     float *work = c->work;
     for (int64_t d = 0; d < l.directions; d++) {
-        const float *bias = op_has(c, INPUT_B) ? (const float *)c->in[INPUT_B].data + d * 2 * rows : NULL;
         struct cell s = {.l = &l,
-                         .w = (const float *)c->in[INPUT_W].data + d * rows * l.input,
-                         .r = (const float *)c->in[INPUT_R].data + d * rows * n,
-                         .wb = bias,
-                         .rb = bias ? bias + rows : NULL,
+                         .products = p,
+                         .direction = d,
                          .peep = op_has(c, INPUT_P) ? (const float *)c->in[INPUT_P].data + d * 3 * n : NULL,
                          .zw = work,
                          .zr = work + rows,
@@ -298,6 +298,42 @@ static const char *run_recurrent(const struct op_call *c)
             run_row(c, &l, &s, d, b);
     }
     return NULL;
+}
+
+/* --- as the operator has it -----------------------------------------------------------------------------------------
+ */
+
+struct float_products {
+    const float *x, *w, *r, *b; /* b: [directions][2][rows], or NULL */
+    int64_t input, hidden, rows;
+};
+
+static void float_input(void *ctx, int64_t d, int64_t x, float *z)
+{
+    const struct float_products *p = ctx;
+    recurrent_affine(p->w + d * p->rows * p->input, p->x + x * p->input, p->b ? p->b + 2 * d * p->rows : NULL, p->rows,
+                     p->input, z);
+}
+
+static void float_state(void *ctx, int64_t d, const float *h, int64_t first, int64_t n, float *z)
+{
+    const struct float_products *p = ctx;
+    recurrent_affine(p->r + (d * p->rows + first) * p->hidden, h, p->b ? p->b + (2 * d + 1) * p->rows + first : NULL, n,
+                     p->hidden, z);
+}
+
+static const char *run_recurrent(const struct op_call *c)
+{
+    const struct shape *r = &c->in[INPUT_R].shape;
+    struct float_products own = {.x = c->in[INPUT_X].data,
+                                 .w = c->in[INPUT_W].data,
+                                 .r = c->in[INPUT_R].data,
+                                 .b = op_has(c, INPUT_B) ? c->in[INPUT_B].data : NULL,
+                                 .input = c->in[INPUT_X].shape.d[2],
+                                 .hidden = r->d[2],
+                                 .rows = r->d[1]};
+    const struct recurrent_products p = {&own, float_input, float_state};
+    return recurrent_run(c, &p);
 }
 
 const struct op_row ops_recurrent[] = {

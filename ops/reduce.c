@@ -28,7 +28,9 @@ static int read_axes(struct op_call *c, unsigned *mask, struct err *e)
 static int infer_reduce(struct op_call *c, struct err *e)
 {
     unsigned mask;
-    int rc = op_check_number(c, 0, e) ? -1 : read_axes(c, &mask, e);
+    bool truths =
+        c->in[0].type == DTYPE_BOOL && (!strcmp(c->row->name, "ReduceMax") || !strcmp(c->row->name, "ReduceMin"));
+    int rc = !truths && op_check_number(c, 0, e) ? -1 : read_axes(c, &mask, e);
     if (rc)
         return rc;
     const struct shape *s = &c->in[0].shape;
@@ -66,6 +68,12 @@ static int64_t gather_rows(const struct op_call *c)
     return n;
 }
 
+/* Truth values are numbers of 0 and 1 (Max and Min, since opset 20). */
+static enum dtype number_type(const struct op_call *c)
+{
+    return c->in[0].type == DTYPE_BOOL ? DTYPE_U8 : c->in[0].type;
+}
+
 /* sum: of terms, in double. Whole numbers too, where 53 bits are exact for what networks reduce. */
 #define REDUCE(name, start, step, finish)                                    \
     static const char *run_##name(const struct op_call *c)                   \
@@ -73,7 +81,7 @@ static int64_t gather_rows(const struct op_call *c)
         int64_t n = gather_rows(c), outputs = shape_count(&c->out[0].shape); \
         if (n < 0 || n * outputs > shape_count(&c->in[0].shape))             \
             return "its axes are not those that it was planned with";        \
-        ARRAY_NUMBERS(c->in[0].type, return "not a number", {                \
+        ARRAY_NUMBERS(number_type(c), return "not a number", {               \
             const T *row = c->work;                                          \
             for (int64_t o = 0; o < outputs; o++, row += n) {                \
                 double y = start;                                            \
@@ -89,7 +97,7 @@ static int64_t gather_rows(const struct op_call *c)
 REDUCE(ReduceSum, 0, y += x, y)
 REDUCE(ReduceMean, 0, y += x, y / (double)n)
 REDUCE(ReduceMax, -INFINITY, y = x > y || x != x ? x : y, y)
-REDUCE(ReduceMin, INFINITY, y = x < y || x != x ? x : y, y)
+REDUCE(ReduceMin, c->in[0].type == DTYPE_BOOL ? 1 : INFINITY, y = x < y || x != x ? x : y, y)
 REDUCE(ReduceProd, 1, y *= x, y)
 REDUCE(ReduceL1, 0, y += fabs(x), y)
 REDUCE(ReduceL2, 0, y += x * x, sqrt(y))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Resize and Upsample: nearest, linear and cubic (Keys 1981) over any number of axes, one axis after the other.
+ * Resize and Upsample: nearest, linear and cubic (Keys 1981) over any number of axes, one axis after the other. With
+ * antialias the filters grow as the image shrinks.
  */
 #include <math.h>
 #include <string.h>
@@ -10,19 +11,22 @@
 enum mode { NEAREST, LINEAR, CUBIC, MODES };
 enum place { HALF_PIXEL, PYTORCH_HALF_PIXEL, ASYMMETRIC, ALIGN_CORNERS, TF_CROP, HALF_PIXEL_SYMMETRIC, PLACES };
 enum nearest { ROUND_PREFER_FLOOR, ROUND_PREFER_CEIL, FLOOR, CEIL, NEARESTS };
+enum aspect { STRETCH, NOT_LARGER, NOT_SMALLER, ASPECTS };
 
 static const char *const mode_names[] = {"nearest", "linear", "cubic"};
 static const char *const place_names[] = {"half_pixel",    "pytorch_half_pixel", "asymmetric",
                                           "align_corners", "tf_crop_and_resize", "half_pixel_symmetric"};
 static const char *const nearest_names[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
+static const char *const aspect_names[] = {"stretch", "not_larger", "not_smaller"};
 
 struct resize {
     enum mode mode;
     enum place place;
     enum nearest nearest;
+    enum aspect aspect;
     double scale[SHAPE_MAX], from[SHAPE_MAX], to[SHAPE_MAX]; /* and the region of tf_crop_and_resize, as fractions */
     double cubic, outside;
-    bool exclude;
+    bool exclude, antialias;
     struct shape shape;
 };
 
@@ -64,10 +68,10 @@ static int read_modes(const struct op_call *c, struct resize *r, struct err *e)
     r->cubic = op_attr_float(c, "cubic_coeff_a", -0.75f);
     r->outside = op_attr_float(c, "extrapolation_value", 0);
     r->exclude = op_attr_int(c, "exclude_outside", 0);
-    if (r->mode == MODES || r->place == PLACES || r->nearest == NEARESTS)
+    r->antialias = op_attr_int(c, "antialias", 0) && r->mode != NEAREST;
+    r->aspect = (enum aspect)find_name(aspect_names, ASPECTS, op_attr_string(c, "keep_aspect_ratio_policy", "stretch"));
+    if (r->mode == MODES || r->place == PLACES || r->nearest == NEARESTS || r->aspect == ASPECTS)
         return err_set(e, "its mode is not supported");
-    if (op_attr_int(c, "antialias", 0) || strcmp(op_attr_string(c, "keep_aspect_ratio_policy", "stretch"), "stretch"))
-        return err_set(e, "antialias and keep_aspect_ratio_policy are not supported");
     return 0;
 }
 
@@ -81,6 +85,18 @@ static int read_numbers(struct op_call *c, int k, const int *axes, int n, double
     for (int i = 0; i < n; i++)
         out[axes[i]] = array_double(&c->in[k], i);
     return 0;
+}
+
+/* One scale for all axes that are resized: the smallest or largest of what the sizes ask for. */
+static void keep_aspect(struct resize *r, const struct shape *s, const int *axes, int n, double *sizes)
+{
+    double scale = r->aspect == NOT_LARGER ? INFINITY : 0;
+    for (int i = 0; i < n; i++)
+        scale = r->aspect == NOT_LARGER ? fmin(scale, r->scale[axes[i]]) : fmax(scale, r->scale[axes[i]]);
+    for (int i = 0; i < n; i++) {
+        r->scale[axes[i]] = scale;
+        sizes[axes[i]] = floor(scale * (double)s->d[axes[i]] + 0.5);
+    }
 }
 
 static int read_resize(struct op_call *c, struct resize *r, struct err *e)
@@ -106,6 +122,8 @@ static int read_resize(struct op_call *c, struct resize *r, struct err *e)
         rc = read_numbers(c, p.sizes, axes, n, sizes, e);
         for (int i = 0; !rc && i < n; i++)
             r->scale[axes[i]] = s->d[axes[i]] ? sizes[axes[i]] / (double)s->d[axes[i]] : 1;
+        if (!rc && r->aspect != STRETCH)
+            keep_aspect(r, s, axes, n, sizes);
     } else if (given(c, p.scales)) {
         rc = read_numbers(c, p.scales, axes, n, r->scale, e);
     } else if (old && (int)old->n == n) {
@@ -141,7 +159,18 @@ static int read_resize(struct op_call *c, struct resize *r, struct err *e)
     return 0;
 }
 
-/* Float copies of the array before and after each axis. */
+static size_t copy_bytes(double elements)
+{
+    return ((size_t)elements * sizeof(float) + 7) / 8 * 8;
+}
+
+/* Positions that make one of an antialiased axis: the filter's width over the scale, on both sides. */
+static int64_t filter_half(const struct resize *r, int axis)
+{
+    return (int64_t)ceil((r->mode == LINEAR ? 1 : 2) / fmin(r->scale[axis], 1));
+}
+
+/* Work memory: float copies of the array before and after each axis, then the weights of an antialiasing filter. */
 static int infer_resize(struct op_call *c, struct err *e)
 {
     struct resize r;
@@ -153,7 +182,13 @@ static int infer_resize(struct op_call *c, struct err *e)
         most *= (double)(r.shape.d[i] > c->in[0].shape.d[i] ? r.shape.d[i] : c->in[0].shape.d[i]);
     if (most > ARRAY_MAX)
         return err_set(e, "its output is too large");
-    c->work_bytes = 2 * (size_t)most * sizeof(float);
+    int64_t taps = 0;
+    for (int i = 0; r.antialias && i < r.shape.n; i++) {
+        if (r.scale[i] * ARRAY_MAX < 4)
+            return err_set(e, "a scale of %g", r.scale[i]);
+        taps = 2 * filter_half(&r, i) > taps ? 2 * filter_half(&r, i) : taps;
+    }
+    c->work_bytes = 2 * copy_bytes(most) + (size_t)taps * sizeof(double);
     return op_output(c, 0, c->in[0].type, &r.shape, e);
 }
 
@@ -176,6 +211,15 @@ static double source_of(const struct resize *r, int axis, int64_t i, int64_t in,
     default:
         return (x + 0.5) / scale - 0.5;
     }
+}
+
+static double filter_value(const struct resize *r, double x)
+{
+    double a = r->cubic;
+    x = fabs(x);
+    if (r->mode == LINEAR)
+        return fmax(1 - x, 0);
+    return x <= 1 ? ((a + 2) * x - (a + 3)) * x * x + 1 : x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
 struct taps { /* what one position is made of */
@@ -249,6 +293,30 @@ static void resize_axis(const struct resize *r, int axis, const float *from, int
     }
 }
 
+/* The same where the axis shrinks and every position is a mean over all that it stands for. */
+static void shrink_axis(const struct resize *r, int axis, const float *from, int64_t outer, int64_t in, int64_t out,
+                        int64_t inner, float *to, double *weights)
+{
+    int64_t half = filter_half(r, axis), n = 2 * half;
+    for (int64_t i = 0; i < out; i++) {
+        double x = source_of(r, axis, i, in, out), sum = 0;
+        bool outside = r->place == TF_CROP && (x < 0 || x > (double)(in - 1));
+        int64_t first = (int64_t)floor(x) - half + 1;
+        for (int64_t j = 0; j < n; j++) {
+            bool gone = r->exclude && (first + j < 0 || first + j >= in);
+            weights[j] = gone ? 0 : filter_value(r, ((double)(first + j) - x) * r->scale[axis]);
+            sum += weights[j];
+        }
+        for (int64_t o = 0; o < outer; o++)
+            for (int64_t k = 0; k < inner; k++) {
+                double y = 0;
+                for (int64_t j = 0; j < n; j++)
+                    y += weights[j] * (double)from[(o * in + clamp(first + j, in)) * inner + k];
+                to[(o * out + i) * inner + k] = (float)(outside ? r->outside : y / sum);
+            }
+    }
+}
+
 static const char *run_resize(const struct op_call *c)
 {
     struct resize r;
@@ -258,7 +326,11 @@ static const char *run_resize(const struct op_call *c)
         return "its sizes are not those that it was planned with";
     struct shape now = c->in[0].shape;
     int64_t n = shape_count(&now), total = shape_count(&c->out[0].shape);
-    float *from = c->work, *to = from + c->work_bytes / sizeof(float) / 2;
+    double most = 1;
+    for (int i = 0; i < now.n; i++)
+        most *= (double)(r.shape.d[i] > now.d[i] ? r.shape.d[i] : now.d[i]);
+    float *from = c->work, *to = (float *)(void *)((char *)c->work + copy_bytes(most));
+    double *weights = (double *)(void *)((char *)c->work + 2 * copy_bytes(most));
     if (!n || !total)
         return n == total ? NULL : "it enlarges nothing";
     for (int64_t i = 0; i < n; i++)
@@ -269,7 +341,10 @@ static const char *run_resize(const struct op_call *c)
             continue;
         for (int i = 0; i < now.n; i++)
             *(i < axis ? &outer : &inner) *= i == axis ? 1 : now.d[i];
-        resize_axis(&r, axis, from, outer, now.d[axis], r.shape.d[axis], inner, to);
+        if (r.antialias && r.scale[axis] < 1)
+            shrink_axis(&r, axis, from, outer, now.d[axis], r.shape.d[axis], inner, to, weights);
+        else
+            resize_axis(&r, axis, from, outer, now.d[axis], r.shape.d[axis], inner, to);
         now.d[axis] = r.shape.d[axis];
         float *swap = from;
         from = to;

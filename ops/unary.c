@@ -223,7 +223,7 @@ const struct op_row ops_unary[] = {
     FLOATS(Acosh),
     FLOATS(Atanh),
     {"Clip", "", 1, 3, 1, OP_ELEMENTWISE, infer_Clip, run_Clip},
-    {"PRelu", "", 2, 2, 1, 0, infer_PRelu, run_PRelu},
+    {"PRelu", "", 2, 2, 1, OP_ELEMENTWISE, infer_PRelu, run_PRelu},
     {"IsNaN", "", 1, 1, 1, 0, infer_to_bool, run_IsNaN},
     {"IsInf", "", 1, 1, 1, 0, infer_to_bool, run_IsInf},
     {.name = NULL},

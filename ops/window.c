@@ -80,6 +80,57 @@ int op_window_read(const struct op_call *c, const int64_t *kernel, struct op_win
     return 0;
 }
 
+/* One side: padding at the beginning and the size of the output. */
+static int transposed_side(struct op_window *w, int i, int64_t extra, const struct attr *pads, const struct attr *shape,
+                           const char *auto_pad, struct err *e)
+{
+    if (w->kernel[i] < 1 || w->kernel[i] > SIDE_MAX || w->out[i] < 1 || w->out[i] > SIDE_MAX)
+        return err_set(e, "a kernel of %lld over %lld", (long long)w->kernel[i], (long long)w->out[i]);
+    int64_t full = w->stride[i] * (w->out[i] - 1) + extra + (w->kernel[i] - 1) * w->dilation[i] + 1;
+    int64_t total = shape ? full - shape->ints[i] : pads ? pads->ints[i] + pads->ints[w->n + i] : 0;
+    bool same = !strncmp(auto_pad, "SAME_", 5);
+    if (same && !shape)
+        total = full - w->out[i] * w->stride[i];
+    total = total < 0 && (shape || same) ? 0 : total;
+    w->begin[i] = shape || same ? (strcmp(auto_pad, "SAME_UPPER") ? total - total / 2 : total / 2)
+                  : pads        ? pads->ints[i]
+                                : 0;
+    if (shape && !same)
+        w->begin[i] = total / 2;
+    w->in[i] = shape ? shape->ints[i] : full - total;
+    if (w->in[i] < 1 || w->begin[i] < 0 || w->in[i] > ARRAY_MAX)
+        return err_set(e, "an output of %lld", (long long)w->in[i]);
+    return 0;
+}
+
+int op_window_transposed(const struct op_call *c, struct op_window *w, struct err *e)
+{
+    const struct shape *x = &c->in[0].shape, *k = &c->in[1].shape;
+    const struct attr *pads = op_attr(c, "pads", ATTR_INTS), *shape = op_attr(c, "output_shape", ATTR_INTS);
+    const char *auto_pad = op_attr_string(c, "auto_pad", "NOTSET");
+    int64_t extra[SPATIAL_MAX];
+    *w = (struct op_window){.n = x->n - 2, .area_in = 1, .area_out = 1, .taps = 1};
+    if (w->n < 1 || w->n > SPATIAL_MAX)
+        return err_set(e, "%d dimensions are not supported", x->n);
+    if ((pads && (int)pads->n != 2 * w->n) || (shape && (int)shape->n != w->n))
+        return err_set(e, "pads or output_shape do not fit %d dimensions", w->n);
+    if (op_window_list(c, "strides", w->n, 1, 1, w->stride, e) ||
+        op_window_list(c, "dilations", w->n, 1, 1, w->dilation, e) ||
+        op_window_list(c, "output_padding", w->n, 0, 0, extra, e))
+        return -1;
+    for (int i = 0; i < w->n; i++) {
+        w->kernel[i] = k->d[2 + i];
+        w->out[i] = x->d[2 + i];
+        if (transposed_side(w, i, extra[i], pads, shape, auto_pad, e))
+            return -1;
+        w->taps *= w->kernel[i];
+        if (w->taps > ARRAY_MAX || __builtin_mul_overflow(w->area_in, w->in[i], &w->area_in) ||
+            w->area_in > ARRAY_MAX || __builtin_mul_overflow(w->area_out, w->out[i], &w->area_out))
+            return err_set(e, "its window is too large");
+    }
+    return 0;
+}
+
 bool op_window_next(const struct op_window *w, const int64_t *limit, int64_t *at)
 {
     for (int i = w->n - 1; i >= 0; i--) {

@@ -24,6 +24,10 @@ int op_window_read(const struct op_call *c, const int64_t *kernel, struct op_win
 int op_window_list(const struct op_call *c, const char *name, int n, int64_t lo, int64_t otherwise, int64_t *out,
                    struct err *e);
 
+/* The same for a transposed convolution of inputs 0 and 1: `in` and `out` are exchanged, so that w->out is the size of
+ * its input, w->in that of its output, and w->begin the padding that output_shape, auto_pad and pads come to. */
+int op_window_transposed(const struct op_call *c, struct op_window *w, struct err *e);
+
 /* Positions of the window: at[] runs over 0..out-1 row-major. Returns false after the last. */
 bool op_window_next(const struct op_window *w, const int64_t *limit, int64_t *at);
 

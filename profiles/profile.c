@@ -22,6 +22,21 @@ static char *strdup_or_null(const char *s)
     return s ? mem_strdup(s) : NULL;
 }
 
+/* A list that ends with NULL and its texts, in one piece of memory. */
+static const char *const *copy_list(const char *const *list)
+{
+    size_t n = 0, bytes = 0;
+    for (; list && list[n]; n++)
+        bytes += strlen(list[n]) + 1;
+    const char **out = mem_new(1, (n + 1) * sizeof *out + bytes);
+    char *to = (char *)(out + n + 1);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = to;
+        to = stpcpy(to, list[i]) + 1;
+    }
+    return out;
+}
+
 struct profile *profile_new(const struct profile_model *m, const struct precision *p)
 {
     struct profile_record *r = mem_new(1, sizeof *r);
@@ -30,10 +45,12 @@ struct profile *profile_new(const struct profile_model *m, const struct precisio
     q->layers = mem_new((size_t)m->n_layers, sizeof *q->layers);
     r->kinds = mem_new((size_t)m->n_layers, sizeof *r->kinds);
     r->names = mem_new((size_t)m->n_layers, sizeof *r->names);
+    r->aliases = mem_new((size_t)m->n_layers, sizeof *r->aliases);
     for (int i = 0; i < m->n_layers; i++) {
         q->layers[i] = (struct profile_layer){.name = mem_strdup(m->names[i]), .precision = *p};
         r->names[i] = q->layers[i].name;
         r->kinds[i] = m->kinds ? strdup_or_null(m->kinds[i]) : NULL;
+        r->aliases[i] = copy_list(m->aliases ? m->aliases[i] : NULL);
     }
     q->model_file = strdup_or_null(m->file);
     snprintf(q->model_fingerprint, sizeof q->model_fingerprint, "%s", m->fingerprint ? m->fingerprint : "");
@@ -78,6 +95,7 @@ void profile_free(struct profile *p)
     for (int i = 0; i < p->n_layers; i++) {
         mem_free((char *)p->layers[i].name);
         mem_free(r->kinds[i]);
+        mem_free((void *)r->aliases[i]);
         if (p->executed)
             mem_free(p->executed[i]);
     }
@@ -85,6 +103,7 @@ void profile_free(struct profile *p)
     mem_free(p->layers);
     mem_free(r->kinds);
     mem_free(r->names);
+    mem_free(r->aliases);
     mem_free(p->model_file);
     mem_free(p->target);
     mem_free(p->search);
@@ -156,27 +175,6 @@ int setting_apply(const struct setting *s, struct profile_layer *l)
     return precision_valid(p) ? 0 : -1;
 }
 
-bool layer_matches(const char *expression, const char *name, const char *kind)
-{
-    if (!strncmp(expression, "op=", 3))
-        return kind && text_match(expression + 3, kind);
-    return text_match(expression, name);
-}
-
-const char *layer_nearest(const struct profile_model *m, const char *name)
-{
-    const char *best = "none";
-    int least = 0;
-    for (int i = 0; i < m->n_layers; i++) {
-        int d = text_distance(name, m->names[i]);
-        if (!i || d < least) {
-            best = m->names[i];
-            least = d;
-        }
-    }
-    return best;
-}
-
 struct profile_model profile_own_model(const struct profile *p)
 {
     const struct profile_record *r = (const struct profile_record *)p;
@@ -184,7 +182,8 @@ struct profile_model profile_own_model(const struct profile *p)
                                   .fingerprint = *p->model_fingerprint ? p->model_fingerprint : NULL,
                                   .n_layers = p->n_layers,
                                   .names = (const char *const *)r->names,
-                                  .kinds = (const char *const *)r->kinds};
+                                  .kinds = (const char *const *)r->kinds,
+                                  .aliases = (const char *const *const *)r->aliases};
 }
 
 /* "w4", "a8", "w4a8", "a32": bits 1..8, or 32 for float. */
@@ -256,11 +255,12 @@ int profile_set(struct profile *p, const struct profile_model *m, const char *ex
     if (parse_setting(expression, colon + 1, &s, e))
         return -1;
     char *match = mem_printf("%.*s", (int)(colon - expression), expression);
+    const struct layer_pattern pattern = layer_pattern(m, match);
     struct profile_layer *after = mem_new((size_t)p->n_layers, sizeof *after);
     int matched = 0, changed = 0;
     for (int i = 0; i < p->n_layers; i++) {
         after[i] = p->layers[i];
-        if (!layer_matches(match, m->names[i], m->kinds ? m->kinds[i] : NULL))
+        if (!layer_matches(&pattern, m, i))
             continue;
         matched++;
         if (setting_apply(&s, &after[i])) {
@@ -272,8 +272,9 @@ int profile_set(struct profile *p, const struct profile_model *m, const char *ex
         changed += !precision_equal(&after[i].precision, &p->layers[i].precision) || after[i].lock != p->layers[i].lock;
     }
     if (!matched) {
-        changed = err_set(e, "%s: matches none of the %d layers (nearest name %s)", expression, m->n_layers,
-                          layer_nearest(m, match));
+        struct arena a = {0};
+        changed = err_set(e, "%s", layer_no_match(m, match, &a));
+        arena_done(&a);
         goto out;
     }
     memcpy(p->layers, after, (size_t)p->n_layers * sizeof *after);

@@ -60,6 +60,9 @@ struct profile_model {
     const char *const *names; /* [n_layers] short names */
     const char *const *kinds; /* [n_layers] "Conv", "DWConv", "PWConv", "Gemm": for rules like "op=DWConv" */
     const int *groups;        /* [n_layers] layers of a group agree on activation bits; NULL: no groups */
+    /* [n_layers] lists of other names that a layer may be called by, NULL after the last; NULL: none. Others may have
+     * the same: then the name alone says nothing. */
+    const char *const *const *aliases;
 };
 
 /* Every layer at p. Built-in names are made with this: "fp32", "w8a8", "w4a4", "w4a8", ... */

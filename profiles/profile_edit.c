@@ -223,6 +223,21 @@ static const struct yaml_node *section_before(const struct editor *ed, const cha
     return before;
 }
 
+/* Fields whose keys are names of layers, which may stand there by other names. */
+static int sync_kernels(struct editor *ed, struct path p, const struct profile_model *m, const struct section *has,
+                        const struct section *wants)
+{
+    struct arena a = {0};
+    int rc = 0;
+    for (int i = 0; i < wants->n_executed && !rc; i++) {
+        const struct yaml_node *n = layer_entry(m, node_at(ed, p), i);
+        if (differ(has->executed[i].text, wants->executed[i].text))
+            rc = set_key(ed, p, n ? arena_strdup(&a, n->key) : m->names[i], wants->executed[i].text, NULL);
+    }
+    arena_done(&a);
+    return rc;
+}
+
 static int sync_fields(struct editor *ed, struct path p, const struct field *has, const struct field *wants, int n)
 {
     for (int i = 0; i < n; i++)
@@ -231,15 +246,15 @@ static int sync_fields(struct editor *ed, struct path p, const struct field *has
     return 0;
 }
 
-static int sync_executed(struct editor *ed, struct path section, const struct section *has, const struct section *wants)
+static int sync_executed(struct editor *ed, struct path section, const struct profile_model *m,
+                         const struct section *has, const struct section *wants)
 {
     struct path p = path_child(section, "executed");
     bool any = false;
     for (int i = 0; i < wants->n_executed; i++)
         any = any || wants->executed[i].text;
     const struct yaml_node *n = node_at(ed, p);
-    if (n && (any || lines_have_comment(ed, n)) &&
-        sync_fields(ed, p, has->executed, wants->executed, wants->n_executed))
+    if (n && (any || lines_have_comment(ed, n)) && sync_kernels(ed, p, m, has, wants))
         return -1;
     n = node_at(ed, p);
     if (n)
@@ -281,7 +296,8 @@ static int insert_section(struct editor *ed, const struct section *s)
     return rc;
 }
 
-static int sync_section(struct editor *ed, const struct section *has, const struct section *wants)
+static int sync_section(struct editor *ed, const struct profile_model *m, const struct section *has,
+                        const struct section *wants)
 {
     struct path root = {{NULL}}, p = path_child(root, wants->key);
     if (!sections_differ(has, wants))
@@ -296,7 +312,7 @@ static int sync_section(struct editor *ed, const struct section *has, const stru
         return -1;
     }
     bool executed = wants->n_executed && (n || ed->doc->root->flow);
-    return executed ? sync_executed(ed, p, has, wants) : 0;
+    return executed ? sync_executed(ed, p, m, has, wants) : 0;
 }
 
 /* --- layers ------------------------------------------------------------------------------------------------------- */
@@ -332,9 +348,10 @@ static int insert_layer(struct editor *ed, const struct profile *p, int layer, c
         text_done(&t);
         return rc;
     }
+    const struct profile_model m = profile_own_model(p);
     const struct yaml_node *after = NULL;
     for (int i = layer - 1; i >= 0 && !after; i--)
-        after = yaml_get(map, p->layers[i].name);
+        after = layer_entry(&m, map, i);
     return insert_key(ed, layers, after, p->layers[layer].name, value);
 }
 
@@ -352,13 +369,13 @@ static int sync_layer(struct editor *ed, const struct profile *p, int i, const s
                       const struct profile_layer *has, struct arena *a)
 {
     const struct profile_layer *wants = &p->layers[i];
-    struct path entry = {{"layers", wants->name}};
+    const struct profile_model m = profile_own_model(p);
     struct field f[FIELDS_MAX];
     const char *now[FIELDS_MAX], *then[FIELDS_MAX];
     if (layers_equal(has, wants))
         return 0;
     int n = layer_fields(base, wants, a, f);
-    const struct yaml_node *node = node_at(ed, entry);
+    const struct yaml_node *node = layer_entry(&m, node_at(ed, (struct path){{"layers"}}), i);
     if (!node) {
         struct text t = {0};
         put_fields(&t, f, n);
@@ -367,7 +384,8 @@ static int sync_layer(struct editor *ed, const struct profile *p, int i, const s
         return rc;
     }
     if (layers_equal(base, wants) && !lines_have_comment(ed, node))
-        return remove_layer(ed, wants->name);
+        return remove_layer(ed, node->key);
+    struct path entry = {{"layers", arena_strdup(a, node->key)}}; /* the user's own name for it */
     spell_out(wants, a, now);
     spell_out(has, a, then);
     for (int k = 0; k < n; k++) {
@@ -408,11 +426,12 @@ static struct profile *parse_source(const struct profile *p, const struct yaml_d
 static int edit_all(struct editor *ed, const struct profile *has, const struct profile *p, struct arena *a)
 {
     struct section x[SECTION_COUNT], y[SECTION_COUNT];
+    const struct profile_model m = profile_own_model(p);
     struct path root = {{NULL}};
     profile_sections(has, a, x);
     profile_sections(p, a, y);
     const char *target = p->target ? p->target : "host";
-    if (sync_section(ed, &x[SECTION_MODEL], &y[SECTION_MODEL]))
+    if (sync_section(ed, &m, &x[SECTION_MODEL], &y[SECTION_MODEL]))
         return -1;
     if (differ(has->target, target)) {
         struct text t = {0};
@@ -423,12 +442,12 @@ static int edit_all(struct editor *ed, const struct profile *has, const struct p
             return -1;
     }
     for (int s = SECTION_BUDGETS; s <= SECTION_DEFAULTS; s++)
-        if (sync_section(ed, &x[s], &y[s]))
+        if (sync_section(ed, &m, &x[s], &y[s]))
             return -1;
     if (sync_layers(ed, p))
         return -1;
     for (int s = SECTION_METHOD; s <= SECTION_MEASUREMENT; s++)
-        if (sync_section(ed, &x[s], &y[s]))
+        if (sync_section(ed, &m, &x[s], &y[s]))
             return -1;
     return 0;
 }

@@ -12,9 +12,10 @@
 /* What every struct profile really is: rules speak of kinds, so that a text with rules can only be resolved with them.
  */
 struct profile_record {
-    struct profile p;   /* first: a struct profile pointer is a pointer to its record */
-    char **kinds;       /* [n_layers], entries may be NULL */
-    const char **names; /* [n_layers] the names of p.layers, as an array */
+    struct profile p;            /* first: a struct profile pointer is a pointer to its record */
+    char **kinds;                /* [n_layers], entries may be NULL */
+    const char **names;          /* [n_layers] the names of p.layers, as an array */
+    const char *const **aliases; /* [n_layers] copies, each list in one piece of memory */
 };
 
 /* A precision of which only some parts are said; -1 where not. */
@@ -26,8 +27,23 @@ struct setting setting_none(void);
  * the layer then has both as they were asked for. */
 int setting_apply(const struct setting *s, struct profile_layer *l);
 
-/* True when the expression ("op=KIND", or a pattern on names) means this layer. */
-bool layer_matches(const char *expression, const char *name, const char *kind);
+/* Layer i is the one with this short name, else the only one with this alias; LAYER_UNKNOWN, or LAYER_SHARED when more
+ * than one has it. */
+enum { LAYER_UNKNOWN = -1, LAYER_SHARED = -2 };
+int layer_find(const struct profile_model *m, const char *name);
+/* "op=KIND", a name, or a pattern on any of a layer's names. */
+struct layer_pattern {
+    const char *expression;
+    int named; /* what layer_find says: a name means one layer, though it may look like a pattern that fits others */
+};
+struct layer_pattern layer_pattern(const struct profile_model *m, const char *expression);
+bool layer_matches(const struct layer_pattern *p, const struct profile_model *m, int i);
+/* "conv1 and conv2" for a name that several have; in the arena. */
+const char *layer_sharers(const struct profile_model *m, const char *name, struct arena *a);
+/* Why an expression matches nothing, for messages. */
+const char *layer_no_match(const struct profile_model *m, const char *expression, struct arena *a);
+/* The entry of layer i in a mapping whose keys are names of layers, by whichever name it stands there; NULL. */
+const struct yaml_node *layer_entry(const struct profile_model *m, const struct yaml_node *map, int i);
 const char *layer_nearest(const struct profile_model *m, const char *name);
 
 /* A profile's own model: names and kinds as it knows them. names and kinds live as long as the profile. */

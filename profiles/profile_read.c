@@ -105,6 +105,14 @@ static int read_defaults(struct loader *l, const struct yaml_node *root)
     return 0;
 }
 
+static int no_match(const struct loader *l, const struct yaml_node *n, const char *expression)
+{
+    struct arena a = {0};
+    int rc = yaml_error(l->doc, n, l->e, "%s", layer_no_match(l->m, expression, &a));
+    arena_done(&a);
+    return rc;
+}
+
 static int read_rules(struct loader *l, const struct yaml_node *root)
 {
     static const char *const keys[] = {"match", "w", "a", "scheme", "granularity", "range", "lock", NULL};
@@ -123,35 +131,40 @@ static int read_rules(struct loader *l, const struct yaml_node *root)
         const char *expression = yaml_text(l->doc, match, l->e);
         if (!expression)
             return -1;
+        const struct layer_pattern pattern = layer_pattern(l->m, expression);
         int matched = 0;
         for (int i = 0; i < l->p->n_layers; i++) {
-            if (!layer_matches(expression, l->m->names[i], l->m->kinds ? l->m->kinds[i] : NULL))
+            if (!layer_matches(&pattern, l->m, i))
                 continue;
             matched++;
             if (apply(l, rule, &s, &l->p->layers[i]))
                 return -1;
         }
         if (!matched)
-            return yaml_error(l->doc, match, l->e, "%s matches none of the %d layers (nearest name %s)", expression,
-                              l->m->n_layers, layer_nearest(l->m, expression));
+            return no_match(l, match, expression);
     }
     return 0;
 }
 
-static int layer_find(const struct profile_model *m, const char *name)
-{
-    for (int i = 0; i < m->n_layers; i++)
-        if (!strcmp(m->names[i], name))
-            return i;
-    return -1;
-}
-
-static int find_layer(struct loader *l, const struct yaml_node *n)
+/* The layer that a key names. seen [n_layers]: the keys of this section so far; a second one for a layer is an error.
+ */
+static int find_layer(struct loader *l, const struct yaml_node **seen, const struct yaml_node *n)
 {
     int i = layer_find(l->m, n->key);
+    if (i == LAYER_SHARED) {
+        struct arena a = {0};
+        yaml_error_key(l->doc, n, l->e, "%s is a name of %s; write the one that is meant", n->key,
+                       layer_sharers(l->m, n->key, &a));
+        arena_done(&a);
+        return -1;
+    }
     if (i < 0)
-        yaml_error_key(l->doc, n, l->e, "layer %s is not in %s (%d layers; nearest name %s)", n->key,
-                       l->m->file ? l->m->file : "the model", l->m->n_layers, layer_nearest(l->m, n->key));
+        return yaml_error_key(l->doc, n, l->e, "layer %s is not in %s (%d layers; nearest name %s)", n->key,
+                              l->m->file ? l->m->file : "the model", l->m->n_layers, layer_nearest(l->m, n->key));
+    if (seen[i])
+        return yaml_error_key(l->doc, n, l->e, "%s is layer %s, which already has an entry as %s", n->key,
+                              l->m->names[i], seen[i]->key);
+    seen[i] = n;
     return i;
 }
 
@@ -163,14 +176,17 @@ static int read_layers(struct loader *l, const struct yaml_node *root)
         return 0;
     if (yaml_check_mapping(l->doc, n, "layers", NULL, l->e))
         return -1;
-    for (const struct yaml_node *c = n->first; c; c = c->next) {
+    const struct yaml_node **seen = mem_new((size_t)l->p->n_layers, sizeof *seen);
+    int rc = 0;
+    for (const struct yaml_node *c = n->first; c && !rc; c = c->next) {
         struct setting s;
-        int i = find_layer(l, c);
+        int i = find_layer(l, seen, c);
         if (i < 0 || yaml_check_mapping(l->doc, c, "a layer", keys, l->e) || read_setting(l->doc, c, &s, l->e) ||
             apply(l, c, &s, &l->p->layers[i]))
-            return -1;
+            rc = -1;
     }
-    return 0;
+    mem_free(seen);
+    return rc;
 }
 
 void profile_resolve_text(const struct yaml_doc *doc, const struct profile_model *m, struct profile_layer *base,
@@ -186,11 +202,12 @@ void profile_resolve_text(const struct yaml_doc *doc, const struct profile_model
         base[i].name = m->names[i];
     }
     n = yaml_get(doc->root, "rules");
-    for (const struct yaml_node *rule = n ? n->first : NULL; rule; rule = rule->next)
+    for (const struct yaml_node *rule = n ? n->first : NULL; rule; rule = rule->next) {
+        const struct layer_pattern pattern = layer_pattern(m, yaml_get(rule, "match")->text);
         for (int i = 0; i < m->n_layers; i++)
-            if (layer_matches(yaml_get(rule, "match")->text, m->names[i], m->kinds ? m->kinds[i] : NULL) &&
-                !read_setting(doc, rule, &s, NULL))
+            if (layer_matches(&pattern, m, i) && !read_setting(doc, rule, &s, NULL))
                 setting_apply(&s, &base[i]);
+    }
     memcpy(whole, base, (size_t)m->n_layers * sizeof *whole);
     n = yaml_get(doc->root, "layers");
     for (const struct yaml_node *c = n ? n->first : NULL; c; c = c->next) {
@@ -293,15 +310,18 @@ static int read_executed(struct loader *l, const struct yaml_node *n)
     if (yaml_check_mapping(l->doc, n, "executed", NULL, l->e))
         return -1;
     char **executed = mem_new((size_t)l->p->n_layers, sizeof *executed);
+    const struct yaml_node **seen = mem_new((size_t)l->p->n_layers, sizeof *seen);
+    int rc = 0;
     l->p->executed = executed;
-    for (const struct yaml_node *c = n->first; c; c = c->next) {
-        int i = find_layer(l, c);
+    for (const struct yaml_node *c = n->first; c && !rc; c = c->next) {
+        int i = find_layer(l, seen, c);
         const char *kernel = i < 0 ? NULL : yaml_text(l->doc, c, l->e);
-        if (!kernel)
-            return -1;
-        executed[i] = mem_strdup(kernel);
+        if (kernel)
+            executed[i] = mem_strdup(kernel);
+        rc = kernel ? 0 : -1;
     }
-    return 0;
+    mem_free(seen);
+    return rc;
 }
 
 static int read_result(struct loader *l, const struct yaml_node *root, const char *key, bool measured,

@@ -160,16 +160,21 @@ void scheme_dequantize(const struct quant_weights *q, float *out)
         }
 }
 
-double scheme_sqnr(const float *w, const struct quant_weights *q)
+void scheme_add_noise(const float *w, const struct quant_weights *q, double *signal, double *noise)
 {
-    double signal = 0, noise = 0;
     for (int c = 0; c < q->cout; c++)
         for (int i = 0; i < q->k; i++) {
             size_t at = (size_t)c * (size_t)q->k + (size_t)i;
             double error = (double)q->scale[c] * q->levels[q->codes[at]] - w[at];
-            signal += (double)w[at] * w[at];
-            noise += error * error;
+            *signal += (double)w[at] * w[at];
+            *noise += error * error;
         }
+}
+
+double scheme_sqnr(const float *w, const struct quant_weights *q)
+{
+    double signal = 0, noise = 0;
+    scheme_add_noise(w, q, &signal, &noise);
     return noise > 0 ? 10 * log10(signal / noise) : INFINITY;
 }
 

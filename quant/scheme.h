@@ -36,6 +36,8 @@ void scheme_weights_free(struct quant_weights *q);
 /* out[cout][k] = scale * level: what the codes stand for. */
 void scheme_dequantize(const struct quant_weights *q, float *out);
 
+/* Adds sum w^2 and sum (w - w^)^2. */
+void scheme_add_noise(const float *w, const struct quant_weights *q, double *signal, double *noise);
 /* Signal to quantization noise in dB: 10 log10(sum w^2 / sum (w - w^)^2). INFINITY when exact. */
 double scheme_sqnr(const float *w, const struct quant_weights *q);
 

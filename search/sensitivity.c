@@ -18,34 +18,17 @@ void analyze_static(const struct graph *g, struct weight_cache *cache, struct ta
 {
     for (int l = 0; l < g->n_layers; l++) {
         const struct layer *layer = &g->layers[l];
-        const struct node *n = &g->nodes[layer->node];
         struct layer_table *x = &t->layers[l];
-        const struct tensor *w = &g->tensors[n->in[1]];
-        int n_bias = n->n_in > 2 && n->in[2] >= 0 ? layer->cout : 0;
         x->macs = (double)layer->macs;
-        x->weights = (double)layer->cout * layer->k;
+        x->weights = (double)(layer->params - layer->n_bias);
         for (int gran = 0; gran < GRANULARITY_COUNT; gran++)
             for (int b = 0; b <= BITS_MAX; b++) {
-                x->bytes[gran][b] = scheme_bytes(layer->cout, layer->k, b, gran, n_bias);
-                if (!b || !w->data)
-                    continue;
                 struct precision p = precision_default();
                 precision_set_w(&p, b);
                 p.granularity = (uint8_t)gran;
-                const struct quant_weights *q = weight_cache_get(cache, g, l, &p);
-                double signal = 0, noise = 0;
-                for (int o = 0; o < q->cout;
-                     o++) { /* in the cache's order; the float weights are permuted the same way */
-                    const float *row = (const float *)w->data + (int64_t)o * q->k;
-                    int64_t taps = n->op == OP_CONV ? w->shape.d[2] * w->shape.d[3] : 1, cin = q->k / taps;
-                    for (int64_t i = 0; i < q->k; i++) {
-                        float real = row[(i % cin) * taps + i / cin];
-                        double error = (double)q->scale[o] * q->levels[q->codes[(int64_t)o * q->k + i]] - real;
-                        signal += (double)real * real;
-                        noise += error * error;
-                    }
-                }
-                x->sqnr[gran][b] = noise > 0 ? 10 * log10(signal / noise) : INFINITY;
+                x->bytes[gran][b] = layer_bytes(g, l, b, gran);
+                if (b) /* of two activations, an even spread's */
+                    x->sqnr[gran][b] = layer->n_weights ? weight_cache_sqnr(cache, g, l, &p) : 6.02 * b - 4;
             }
         for (int b = 1; b <= BITS_MAX && !x->measured; b++) {
             x->loss_w[b] = guess_loss(x->sqnr[GRANULARITY_CHANNEL][b], g->n_layers);

@@ -113,12 +113,14 @@ static void name_layers(struct session *s)
     const char **names = mem_new((size_t)g->n_layers + 1, sizeof *names);
     const char **kinds = mem_new((size_t)g->n_layers + 1, sizeof *kinds);
     int *groups = mem_new((size_t)g->n_layers + 1, sizeof *groups);
+    const char *const **aliases = mem_new((size_t)g->n_layers + 1, sizeof *aliases);
     for (int l = 0; l < g->n_layers; l++) {
         names[l] = g->layers[l].name;
         kinds[l] = g->layers[l].kind;
         groups[l] = g->layers[l].group;
+        aliases[l] = g->layers[l].aliases;
     }
-    s->model = (struct profile_model){g->file, g->fingerprint, g->n_layers, names, kinds, groups};
+    s->model = (struct profile_model){g->file, g->fingerprint, g->n_layers, names, kinds, groups, aliases};
 }
 
 /* Images go into one input, scores come out of the first output. */
@@ -183,6 +185,7 @@ void session_free(struct session *s)
     mem_free((void *)s->model.names);
     mem_free((void *)s->model.kinds);
     mem_free((void *)s->model.groups);
+    mem_free((void *)s->model.aliases);
     mem_free(s->fp32_outputs);
     mem_free(s->fp32_calibrate);
     graph_free(s->graph);

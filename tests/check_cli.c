@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -226,6 +227,164 @@ START_TEST(values_are_checked)
         return;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect_refusal(&r, rows[i].words, rows[i].status, rows[i].part);
+    room_close(&r);
+}
+END_TEST
+
+/* The page of the manual is what the program prints, and has what the manual promises. */
+START_TEST(operators_page)
+{
+    static const char *const promised[] = {"Conv",
+                                           "ConvTranspose",
+                                           "Gemm",
+                                           "MatMul",
+                                           "BatchNormalization",
+                                           "InstanceNormalization",
+                                           "LayerNormalization",
+                                           "GroupNormalization",
+                                           "LRN",
+                                           "Add",
+                                           "Sub",
+                                           "Mul",
+                                           "Div",
+                                           "Mod",
+                                           "Equal",
+                                           "Greater",
+                                           "GreaterOrEqual",
+                                           "Less",
+                                           "LessOrEqual",
+                                           "Relu",
+                                           "Clip",
+                                           "LeakyRelu",
+                                           "PRelu",
+                                           "Elu",
+                                           "Selu",
+                                           "Celu",
+                                           "ThresholdedRelu",
+                                           "Sigmoid",
+                                           "HardSigmoid",
+                                           "HardSwish",
+                                           "Mish",
+                                           "Softplus",
+                                           "Softsign",
+                                           "Tanh",
+                                           "Erf",
+                                           "Gelu",
+                                           "Softmax",
+                                           "LogSoftmax",
+                                           "Hardmax",
+                                           "Sqrt",
+                                           "Exp",
+                                           "Log",
+                                           "Pow",
+                                           "Reciprocal",
+                                           "Abs",
+                                           "Neg",
+                                           "Floor",
+                                           "Ceil",
+                                           "Round",
+                                           "Sign",
+                                           "Sin",
+                                           "Cos",
+                                           "Not",
+                                           "And",
+                                           "Or",
+                                           "Xor",
+                                           "Where",
+                                           "Min",
+                                           "Max",
+                                           "Mean",
+                                           "Sum",
+                                           "MaxPool",
+                                           "AveragePool",
+                                           "LpPool",
+                                           "GlobalAveragePool",
+                                           "GlobalMaxPool",
+                                           "GlobalLpPool",
+                                           "ReduceL1",
+                                           "ReduceL2",
+                                           "ReduceLogSum",
+                                           "ReduceLogSumExp",
+                                           "ReduceMax",
+                                           "ReduceMean",
+                                           "ReduceMin",
+                                           "ReduceProd",
+                                           "ReduceSum",
+                                           "ReduceSumSquare",
+                                           "ArgMax",
+                                           "ArgMin",
+                                           "TopK",
+                                           "CumSum",
+                                           "Resize",
+                                           "Upsample",
+                                           "Pad",
+                                           "DepthToSpace",
+                                           "SpaceToDepth",
+                                           "Concat",
+                                           "Split",
+                                           "Slice",
+                                           "Gather",
+                                           "GatherElements",
+                                           "GatherND",
+                                           "Scatter",
+                                           "ScatterElements",
+                                           "ScatterND",
+                                           "Transpose",
+                                           "Reshape",
+                                           "Flatten",
+                                           "Squeeze",
+                                           "Unsqueeze",
+                                           "Expand",
+                                           "Tile",
+                                           "Shape",
+                                           "Size",
+                                           "Constant",
+                                           "ConstantOfShape",
+                                           "Range",
+                                           "OneHot",
+                                           "Cast",
+                                           "CastLike",
+                                           "Identity",
+                                           "Dropout",
+                                           "Einsum",
+                                           "LSTM",
+                                           "GRU",
+                                           "RNN",
+                                           "QuantizeLinear",
+                                           "DequantizeLinear",
+                                           "DynamicQuantizeLinear",
+                                           "QLinearConv",
+                                           "QLinearMatMul",
+                                           "ConvInteger",
+                                           "MatMulInteger"};
+    struct room r;
+    size_t n;
+    struct err e;
+    if (room_open(&r))
+        return;
+    struct process p = process_run(&r, NULL, "help operators");
+    char *page = file_read("docs/operators.md", 1 << 20, &n, &e);
+    ck_assert_msg(page != NULL, "%s", e.text);
+    ck_assert_int_eq(p.status, 0);
+    ck_assert_msg(strlen(p.out) == n && !memcmp(p.out, page, n), "docs/operators.md is out of date: make docs");
+    for (size_t i = 0; i < sizeof promised / sizeof *promised; i++) {
+        char *row = mem_printf("\n| %s | ai.onnx |", promised[i]);
+        ck_assert_msg(strstr(p.out, row) != NULL, "%s is missing", promised[i]);
+        mem_free(row);
+    }
+    static const char *const rows[] = {"| Quant | onnx.brevitas | 4 |",
+                                       "| BipolarQuant | qonnx.custom_op.general | 2 |",
+                                       "| Conv | ai.onnx | 2 to 3 | layer |",
+                                       "| Relu | ai.onnx | 1 | codes |",
+                                       "| Softmax | ai.onnx | 1 | float |",
+                                       "| Flatten | ai.onnx | 1 | reshape |",
+                                       "| Concat | ai.onnx | 1 or more | codes |",
+                                       "| Shape | ai.onnx | 1 | import |",
+                                       "| Tanh | ai.onnx | 1 | call |"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        ck_assert_msg(strstr(p.out, rows[i]) != NULL, "%s", rows[i]);
+    mem_free(page);
+    process_done(&p);
     room_close(&r);
 }
 END_TEST
@@ -585,6 +744,7 @@ Suite *check_cli_suite(void)
     tcase_add_test(t, options_belong_to_commands);
     tcase_add_test(t, values_are_checked);
     tcase_add_test(t, a_model_from_standard_input);
+    tcase_add_test(t, operators_page);
     tcase_add_test(t, json_is_one_object_with_a_schema);
     tcase_add_test(t, csv_holds_what_json_holds);
     tcase_add_test(t, csv_quotes);

@@ -257,7 +257,7 @@ static float *rounded_weights(const struct graph *g, const struct plan_layer *pl
     const struct layer *l = &g->layers[layer];
     struct weight_cache *cache = weight_cache_new();
     float *w = mem_new((size_t)l->cout * (size_t)l->k, sizeof *w);
-    scheme_dequantize(weight_cache_get(cache, g, layer, &pl->applied), w);
+    scheme_dequantize(weight_cache_get(cache, g, layer, 0, &pl->applied), w);
     weight_cache_free(cache);
     return w;
 }

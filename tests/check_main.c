@@ -13,16 +13,20 @@
     X(isa)        \
     X(vec)        \
     X(kernels)    \
+    X(matmul)     \
     X(ops)        \
+    X(opsets)     \
     X(import)     \
     X(wire)       \
     X(inputs)     \
     X(control)    \
     X(constants)  \
     X(passes)     \
+    X(layout)     \
     X(dataset)    \
     X(quant)      \
     X(engine)     \
+    X(layers)     \
     X(profile)    \
     X(solve)      \
     X(estimate)   \

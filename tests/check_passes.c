@@ -252,6 +252,31 @@ START_TEST(test_renamed_output)
 }
 END_TEST
 
+/* An input that nothing reads needs no value; the constants and nodes that nobody reads are gone. */
+START_TEST(test_dead)
+{
+    struct arena a = {0};
+    struct graph *g = import_text("in u 1,2\nin x 1,3\nin v 4\nconst w 3,2\nconst q 7\nMatMul(x,w)->y\nAdd(u,k)->z\n"
+                                  "const k 2\nNeg(v)->n\nout y",
+                                  &a);
+    ck_assert_int_eq(g->n_inputs, 1);
+    ck_assert_str_eq(g->tensors[g->inputs[0]].name, "x");
+    ck_assert_int_eq(g->n_unread, 2);
+    ck_assert_str_eq(g->unread[0], "u");
+    ck_assert_str_eq(g->unread[1], "v");
+    ck_assert_int_eq(g->n_nodes, 1);
+    for (int i = 0; i < g->n_tensors; i++)
+        ck_assert(strcmp(g->tensors[i].name, "q") && strcmp(g->tensors[i].name, "k") &&
+                  strcmp(g->tensors[i].name, "z"));
+    graph_free(g);
+    g = import_text("in x 1,3\nconst w 3\nNeg(w)->y\nout y", &a);
+    ck_assert_int_eq(g->n_inputs, 1);
+    ck_assert_int_eq(g->n_unread, 0);
+    graph_free(g);
+    arena_done(&a);
+}
+END_TEST
+
 static char *data_path(const char *name)
 {
     const char *root = getenv("BITFADER_TEST_DATA");
@@ -270,6 +295,52 @@ static struct graph *load_real(const char *path)
     ck_assert_msg(g != NULL, "%s", e.text);
     return g;
 }
+
+/* A layer is found by every name that went into it, and one that two layers have is none. */
+START_TEST(test_fused_names)
+{
+    static const char *const text =
+        "in x 1,4,4,2\nTranspose(x)->x1 name='/in/Transpose' perm=[0,3,1,2]\nPad(x1)->p name='/a/Pad' "
+        "pads=[0,0,1,1,0,0,1,1]\nconst w 2,2,3,3\nconst b 2\nConv(p,w,b)->c name='/a/conv/Conv'\n"
+        "Transpose(c)->t name='/a/Transpose' perm=[0,2,3,1]\nconst k 2\nMul(t,k)->mm name='/a/scale/Mul'\n"
+        "Add(mm,k)->s name='/a/scale/Add'\nRelu(s)->r name='/a/relu/Relu'\n"
+        "Transpose(r)->u name='/b/Transpose' perm=[0,3,1,2]\n" BN
+        "Conv(u,w)->d name='same' pads=[1,1,1,1]\nRelu(d)->e name='twin'\nConv(e,w)->f name='same'\n"
+        "BatchNormalization(f,g,o,m,v)->h name='twin'\nout h";
+    static const struct {
+        const char *name;
+        int layer;
+    } wanted[] = {
+        {"a.conv", 0},
+        {"/a/conv/Conv", 0},
+        {"/a/Pad", 0},
+        {"/a/Transpose", 1},
+        {"/a/scale/Mul", 0},
+        {"/a/scale/Add", 0},
+        {"/a/relu/Relu", 0},
+        {"same", 1},
+        {"same_2", 2},
+        {"/b/Transpose", 1},
+        {"h", 2},
+        {"e", 1},
+        {"twin", LAYER_AMBIGUOUS},
+        {"c", LAYER_NONE},
+        {"/in/Transpose", LAYER_NONE},
+        {"k", LAYER_NONE},
+    };
+    struct arena a = {0};
+    struct graph *g = import_text(text, &a);
+    ck_assert_int_eq(g->n_layers, 3);
+    ck_assert_int_eq(g->n_nodes, 4);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        ck_assert_msg(graph_layer_find(g, wanted[i].name) == wanted[i].layer, "%s: %d", wanted[i].name,
+                      graph_layer_find(g, wanted[i].name));
+    ck_assert_str_eq(graph_layer_nearest(g, "a.conf"), "a.conv");
+    ck_assert_str_eq(graph_layer_nearest(g, "/a/relu/Rely"), "/a/relu/Relu");
+    graph_free(g);
+    arena_done(&a);
+}
+END_TEST
 
 static const struct real {
     const char *file, *refs;
@@ -396,7 +467,9 @@ Suite *check_passes_suite(void)
     tcase_add_test(t, test_shared_weights);
     tcase_add_loop_test(t, test_layer_names, 0, (int)(sizeof namings / sizeof namings[0]));
     tcase_add_test(t, test_layers);
+    tcase_add_test(t, test_fused_names);
     tcase_add_test(t, test_renamed_output);
+    tcase_add_test(t, test_dead);
     tcase_add_loop_test(t, test_real_model, 0, (int)(sizeof reals / sizeof reals[0]));
     tcase_add_test(t, test_folded_as_exporter_does);
     tcase_add_loop_test(t, test_zoo, 0, (int)(sizeof zoo / sizeof zoo[0]));

@@ -20,8 +20,18 @@ static const char *const names[] = {"conv1", "layer1.0.conv1", "layer1.0.conv2",
 static const char *const kinds[] = {"Conv", "Conv", "PWConv", "DWConv", "DWConv", "Gemm", "Conv"};
 static const int groups[] = {0, 1, 2, 1, 3, 4, 5};
 enum { N = 7 };
+/* Names of fused nodes and of tensors. Two layers share one, and one is the short name of another layer. */
+static const char *const *const aliases[] = {
+    (const char *const[]){"/conv1/Conv", "/relu/Relu", "shared", NULL},
+    (const char *const[]){"/layer1/layer1.0/bn1/BatchNormalization", "out.1", NULL},
+    (const char *const[]){"fc", "45", NULL},
+    (const char *const[]){"shared", "r*x", NULL},
+    (const char *const[]){NULL},
+    (const char *const[]){"/fc/Gemm", "logits", NULL},
+    (const char *const[]){NULL},
+};
 static const struct profile_model model = {
-    .file = "net.onnx", .fingerprint = "xxh3-00000000000000000000000000000001", N, names, kinds, groups};
+    .file = "net.onnx", .fingerprint = "xxh3-00000000000000000000000000000001", N, names, kinds, groups, aliases};
 
 #define HEAD                       \
     "schema: bitfader/profile/1\n" \
@@ -315,6 +325,11 @@ START_TEST(one_edit_changes_one_place)
     assert_edit(HEAD "rules: [{match: fc, w: 4}]\nlayers:\n  fc: {w: 3}\n# end\n", "fc:w8", "{w: 3}", "{w: 8}");
     assert_edit(HEAD "target: host", "fc:w2", "target: host", "target: host\nlayers:\n  fc: {w: 2}\n");
     assert_edit(HEAD "layers:\n  # of fc\n  fc: {w: 3}\n", "dw1:a3", "layers:\n", "layers:\n  dw1: {a: 3}\n");
+    /* the user's own name for a layer stays; a new entry has the short one */
+    assert_edit(HEAD "layers:\n  /relu/Relu: {w: 3} # mine\n", "conv1:w2", "{w: 3}", "{w: 2}");
+    assert_edit(HEAD "layers: {logits: {w: 3}, 45: {a: 2}}\n", "layer1.0.conv2:a3", "{a: 2}", "{a: 3}");
+    assert_edit(HEAD "layers:\n  logits: {w: 3}\n  out.1: {w: 2}\n", "logits:w8", "  logits: {w: 3}\n", "");
+    assert_edit(HEAD "layers:\n  /conv1/Conv: {w: 3}\n", "out.1:a2", "w: 3}\n", "w: 3}\n  layer1.0.conv1: {a: 2}\n");
     assert_edit("--- # start\n" HEAD "...\n", "fc:w2", "...", "layers:\n  fc: {w: 2}\n...");
 }
 END_TEST
@@ -399,6 +414,15 @@ static const struct {
     {HEAD "layers: [1]\n", "p.yaml:3:9: layers must be a mapping"},
     {HEAD "layers: {conv1: 4}\n", "p.yaml:3:17: a layer must be a mapping"},
     {HEAD "layers:\n  conf1: {w: 4}\n", "p.yaml:4:3: layer conf1 is not in net.onnx (7 layers; nearest name conv1)"},
+    {HEAD "layers:\n  conv1: {w: 4}\n  /relu/Relu: {a: 4}\n",
+     "p.yaml:5:3: /relu/Relu is layer conv1, which already has an entry as conv1"},
+    {HEAD "layers:\n  logits: {w: 4}\n  45: {w: 4}\n  /fc/Gemm: {a: 4}\n",
+     "p.yaml:6:3: /fc/Gemm is layer fc, which already has an entry as logits"},
+    {HEAD "layers: {shared: {w: 4}}\n", "p.yaml:3:10: shared is a name of conv1 and dw1; write the one that is meant"},
+    {HEAD "rules:\n  - {match: shared, w: 4}\n", "p.yaml:4:13: shared is a name of conv1 and dw1; write the one"},
+    {HEAD "layers: {/layer1/layer1.0/bn1/BatchNormalisation: {w: 4}}\n",
+     "p.yaml:3:10: layer /layer1/layer1.0/bn1/BatchNormalisation is not in net.onnx (7 layers; nearest name "
+     "/layer1/layer1.0/bn1/BatchNormalization)"},
     {HEAD "layers:\n  conv1: {w: 12}\n", "p.yaml:4:14: w must be 1..8 bits, or 0 or fp32 for float, not 12"},
     {HEAD "layers:\n  conv1: {a: -1}\n", "p.yaml:4:14: a must be 1..8 bits"},
     {HEAD "layers:\n  conv1: {a: }\n", "p.yaml:4:14: a must be 1..8 bits, or 0 or fp32 for float, not empty"},
@@ -584,6 +608,17 @@ START_TEST(settings)
     ck_assert(p->layers[4].lock && !p->layers[0].lock);
     ck_assert_int_eq(profile_set(p, &model, "op=DWConv:w4", &e), 0);
     ck_assert_int_eq(profile_set(p, &model, "odd: name #1:fp32", &e), 1);
+    ck_assert_int_eq(profile_set(p, &model, "/relu/Relu:w3", &e), 1);
+    ck_assert_int_eq(p->layers[0].precision.w_bits, 3);
+    ck_assert_int_eq(profile_set(p, &model, "*BatchNorm*:w2", &e), 1);
+    ck_assert_int_eq(p->layers[1].precision.w_bits, 2);
+    ck_assert_int_eq(profile_set(p, &model, "fc:w5", &e), 1); /* a short name, though another layer's alias too */
+    ck_assert_int_eq(p->layers[5].precision.w_bits, 5);
+    ck_assert_int_eq(p->layers[2].precision.w_bits, 8);
+    ck_assert_int_eq(profile_set(p, &model, "/*:a5", &e), 3);
+    ck_assert_int_eq(p->layers[2].precision.a_bits, 8);
+    ck_assert_int_eq(profile_set(p, &model, "share?:a6", &e), 2); /* a pattern may mean both */
+    ck_assert_int_eq(profile_set(p, &model, "r*x:w6", &e), 1);    /* a name, not a pattern that fits /relu... */
     ck_assert_int_eq(profile_set(p, &model, "*:w1", &e), N);
     ck_assert_int_eq(p->layers[5].precision.scheme, SCHEME_BINARY);
     static const char *const wrong[][2] = {{"conv1", "EXPR:SETTING"},
@@ -593,15 +628,17 @@ START_TEST(settings)
                                            {"conv1:w4,", "last comma"},
                                            {"conv1:w4,,a8", "\"\" is no setting"},
                                            {"conv9:w4", "nearest name conv1"},
-                                           {"op=LSTM:w4", "matches none"},
+                                           {"op=LSTM:w4", "op=LSTM matches none"},
+                                           {"shared:w4", "shared is a name of conv1 and dw1; write the one"},
+                                           {"/relu/Relo:w4", "nearest name /relu/Relu"},
                                            {"*:uniform", "1-bit weights cannot be uniform"},
                                            {"*:w4,binary", "4-bit weights cannot be binary"}};
-    for (int i = 0; i < 10; i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ck_assert_int_eq(profile_set(p, &model, wrong[i][0], &e), -1);
         ck_assert_msg(strstr(e.text, wrong[i][1]) != NULL, "%s: %s", wrong[i][0], e.text);
     }
     ck_assert_int_eq(p->layers[0].precision.w_bits, 1); /* nothing was changed on the way to an error */
-    ck_assert_int_eq(profile_set(p, &model, "*:a8", &e), 1);
+    ck_assert_int_eq(profile_set(p, &model, "*:a8", &e), 5);
     ck_assert_int_eq(profile_check_groups(p, &model, &e), 0);
     ck_assert_int_eq(profile_set(p, &model, "dw1:a3", &e), 1);
     ck_assert_int_eq(profile_check_groups(p, &model, &e), -1);

@@ -406,6 +406,8 @@ START_TEST(filters)
     } cases[] = {{"", 22},
                  {"conv1", 10},
                  {"layer2", 7},
+                 {"stem/relu", 1}, /* the name of a fused node */
+                 {"!Relu_output", 21},
                  {"op:dw", 0},
                  {"op:pw", 2},
                  {"op:conv", 19},

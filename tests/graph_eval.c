@@ -71,6 +71,50 @@ static void eval_conv(const struct env *v, float *y)
     }
 }
 
+/* From the input's side: every value goes to the outputs that its taps lead to. */
+static void eval_conv_transpose(const struct env *v, float *y)
+{
+    const struct shape *xs = shape_in(v, 0), *ws = shape_in(v, 1), *ys = shape_out(v);
+    const struct window *p = &v->n->window;
+    int64_t per_in = ws->d[1], per_out = ws->d[0] / v->n->groups, taps = p->kh * p->kw;
+    for (int64_t i = 0; i < shape_count(ys); i++)
+        y[i] = in(v, 2) ? in(v, 2)[i / (ys->d[2] * ys->d[3])] : 0;
+    for (int64_t i = 0; i < shape_count(xs); i++) {
+        int64_t at[4];
+        unravel(xs, i, at);
+        for (int64_t o = 0; o < per_out; o++)
+            for (int64_t t = 0; t < taps; t++) {
+                int64_t co = at[1] / per_in * per_out + o;
+                int64_t h = at[2] * p->stride_h - p->pad_top + t / p->kw * p->dilation_h;
+                int64_t w = at[3] * p->stride_w - p->pad_left + t % p->kw * p->dilation_w;
+                if (h >= 0 && w >= 0 && h < ys->d[2] && w < ys->d[3])
+                    y[(co * ys->d[2] + h) * ys->d[3] + w] +=
+                        in(v, 0)[i] * in(v, 1)[(co * per_in + at[1] % per_in) * taps + t];
+            }
+    }
+    for (int64_t i = 0; i < shape_count(ys); i++)
+        y[i] = clamp(v->n, (double)y[i]);
+}
+
+static void eval_matmul(const struct env *v, float *y)
+{
+    const struct shape *as = shape_in(v, 0), *bs = shape_in(v, 1), *ys = shape_out(v);
+    for (int64_t i = 0; i < shape_count(ys); i++) {
+        int64_t at[SHAPE_MAX], other[SHAPE_MAX];
+        unravel(ys, i, at);
+        double sum = 0;
+        for (int64_t k = 0; k < as->d[as->n - 1]; k++) {
+            memcpy(other, at, sizeof other);
+            other[ys->n - 1] = k;
+            double a = (double)in(v, 0)[ravel(as, other, ys->n)];
+            memcpy(other, at, sizeof other);
+            other[ys->n - 2] = k;
+            sum += a * (double)in(v, 1)[ravel(bs, other, ys->n)];
+        }
+        y[i] = (float)sum;
+    }
+}
+
 static void eval_gemm(const struct env *v, float *y)
 {
     const struct shape *ws = shape_in(v, 1);
@@ -227,7 +271,9 @@ float **graph_eval(const struct graph *g, const float *const *inputs, struct are
 {
     static void (*const eval[OP_COUNT])(const struct env *, float *) = {
         [OP_CONV] = eval_conv,
+        [OP_CONV_TRANSPOSE] = eval_conv_transpose,
         [OP_GEMM] = eval_gemm,
+        [OP_MATMUL] = eval_matmul,
         [OP_ADD] = eval_elements,
         [OP_MUL] = eval_elements,
         [OP_BATCHNORM] = eval_elements,

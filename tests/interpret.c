@@ -40,6 +40,18 @@ static int read_value(struct case_data *c, const char *path, struct array *out, 
     return rc;
 }
 
+static const char *unread_type(int onnx_type)
+{
+    static const char *const names[] = {[0] = "a sequence or optional",
+                                        [8] = "strings",
+                                        [10] = "float16",
+                                        [14] = "complex",
+                                        [15] = "complex",
+                                        [16] = "bfloat16"};
+    int n = (int)(sizeof names / sizeof *names);
+    return onnx_type >= 0 && onnx_type < n && names[onnx_type] ? names[onnx_type] : "of a type that is not read";
+}
+
 static int read_values(struct case_data *c, const char *folder, int set, const char *what, struct array *out, int n,
                        const struct onnx_value *declared, struct err *e)
 {
@@ -48,7 +60,7 @@ static int read_values(struct case_data *c, const char *folder, int set, const c
         bool there = file_exists(path);
         int rc = 0;
         if (there && dtype_of_onnx(declared[i].type) == DTYPE_NONE)
-            rc = err_set(e, "%s %d has no type that is read (%d)", what, i, declared[i].type) ? 1 : 1;
+            rc = -err_set(e, "%s %d is %s", what, i, unread_type(declared[i].type));
         else if (there && read_value(c, path, &out[i], e))
             rc = 1;
         mem_free(path);

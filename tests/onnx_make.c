@@ -21,6 +21,7 @@ struct maker {
     int n_blocks;
     Onnx__GraphProto *outer[MOST];
     int depth;
+    size_t lines; /* at least as many as nodes */
 };
 
 float onnx_make_value(int64_t i)
@@ -220,11 +221,10 @@ static void add_node(struct maker *m, const char *line)
     n->attribute = arena_new(m->a, MOST, sizeof *n->attribute);
     while (*line)
         add_attr(m, n, cut(m->a, &line, " "));
-    assert(m->graph->n_node < MOST);
     m->graph->node[m->graph->n_node++] = n;
 }
 
-static Onnx__GraphProto *new_graph(struct arena *a)
+static Onnx__GraphProto *new_graph(struct arena *a, size_t n_nodes)
 {
     Onnx__GraphProto *g = arena_new(a, 1, sizeof *g);
     onnx__graph_proto__init(g);
@@ -232,7 +232,7 @@ static Onnx__GraphProto *new_graph(struct arena *a)
     g->output = arena_new(a, MOST, sizeof *g->output);
     g->value_info = arena_new(a, MOST, sizeof *g->value_info);
     g->initializer = arena_new(a, MOST, sizeof *g->initializer);
-    g->node = arena_new(a, MOST, sizeof *g->node);
+    g->node = arena_new(a, n_nodes, sizeof *g->node);
     return g;
 }
 
@@ -240,7 +240,7 @@ static void open_graph(struct maker *m, const char *name)
 {
     assert(m->n_blocks < MOST && m->depth < MOST);
     m->outer[m->depth++] = m->graph;
-    m->graph = new_graph(m->a);
+    m->graph = new_graph(m->a, m->lines);
     m->blocks[m->n_blocks++] = (struct block){arena_strdup(m->a, name), m->graph};
 }
 
@@ -271,7 +271,10 @@ static void add_line(struct maker *m, const char *line)
 
 Onnx__ModelProto *onnx_make_model(const char *text, struct arena *a)
 {
-    struct maker m = {.a = a, .model = arena_new(a, 1, sizeof *m.model), .graph = new_graph(a)};
+    size_t lines = 1;
+    for (const char *c = text; *c; c++)
+        lines += *c == '\n';
+    struct maker m = {.a = a, .model = arena_new(a, 1, sizeof *m.model), .graph = new_graph(a, lines), .lines = lines};
     onnx__model_proto__init(m.model);
     m.model->graph = m.graph;
     m.model->ir_version = 8;

@@ -29,8 +29,12 @@ struct desk_model *desk_model_new(const struct graph *g)
     m->layers = mem_new((size_t)m->n + 1, sizeof *m->layers);
     for (int i = 0; i < m->n; i++) {
         const struct layer *l = &g->layers[i];
-        m->layers[i] = (struct desk_layer){
-            .name = l->name, .kind = l->kind, .params = l->params, .macs = l->macs, .group = l->group};
+        m->layers[i] = (struct desk_layer){.name = l->name,
+                                           .kind = l->kind,
+                                           .aliases = l->aliases,
+                                           .params = l->params,
+                                           .macs = l->macs,
+                                           .group = l->group};
         weight_shape_text(g, l, m->layers[i].shape, sizeof m->layers[i].shape);
     }
     return m;

@@ -199,7 +199,8 @@ void desk_filter_row(const struct desk *d, int i, const struct filter *f, struct
 {
     const struct desk_layer *l = &d->model->layers[i];
     const struct profile_layer *p = &d->profile->layers[i];
-    *out = (struct filter_row){.name = l->name, .kind = l->kind, .marked = d->marks[i].marked, .locked = p->lock};
+    *out = (struct filter_row){
+        .name = l->name, .kind = l->kind, .aliases = l->aliases, .marked = d->marks[i].marked, .locked = p->lock};
     out->muted = d->marks[i].muted;
     int w = p->precision.w_bits;
     double *v = out->value;

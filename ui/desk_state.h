@@ -20,8 +20,9 @@
 #include "ui/theme.h"
 
 struct desk_layer {
-    const char *name, *kind; /* live as long as the graph */
-    char shape[24];          /* of the weights: "16x8x3x3" */
+    const char *name, *kind;    /* live as long as the graph */
+    const char *const *aliases; /* likewise; NULL: none */
+    char shape[24];             /* of the weights: "16x8x3x3" */
     int64_t params, macs;
     int group; /* layers of a group agree on activation bits; -1: none */
 };

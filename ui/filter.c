@@ -178,11 +178,19 @@ static bool kind_matches(const char *kind, const char *text)
     return !strncasecmp(kind, text, strlen(text));
 }
 
+static bool any_name_has(const struct filter_row *row, const char *text)
+{
+    bool has = strcasestr(row->name, text);
+    for (const char *const *a = row->aliases; a && *a && !has; a++)
+        has = strcasestr(*a, text);
+    return has;
+}
+
 static bool term_matches(const struct term *t, const struct filter_row *row)
 {
     switch (t->kind) {
     case TERM_TEXT:
-        return strcasestr(row->name, t->text) || strcasestr(row->kind, t->text);
+        return any_name_has(row, t->text) || strcasestr(row->kind, t->text);
     case TERM_OP:
         return kind_matches(row->kind, t->text);
     case TERM_COMPARE:

@@ -28,6 +28,7 @@ enum filter_field { /* what is compared with a number */
 /* What a row is, as far as filters see it. NAN where unknown: no comparison holds then. */
 struct filter_row {
     const char *name, *kind;
+    const char *const *aliases; /* other names, NULL after the last; NULL: none */
     bool marked, locked, muted;
     double value[FILTER_FIELD_COUNT];
 };

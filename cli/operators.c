@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/operators.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/report.h"
+#include "engine/plan.h"
+#include "model/layers.h"
+#include "model/lower.h"
+#include "ops/op.h"
+
+static const char *domain_name(const struct op_row *r)
+{
+    return *r->domain ? r->domain : "ai.onnx";
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct op_row *x = *(const struct op_row *const *)a, *y = *(const struct op_row *const *)b;
+    int r = strcmp(x->name, y->name);
+    return r ? r : strcmp(domain_name(x), domain_name(y));
+}
+
+static const char *way_of(const struct op_row *r)
+{
+    const struct lower_row *own = *r->domain ? NULL : lower_find(r->name);
+    if (layers_are_made_of(own ? own->becomes : OP_CALL, r))
+        return "layer";
+    if (own)
+        return plan_op_has_codes(own->becomes) ? "codes" : "float";
+    if (r->flags & OP_RESHAPES)
+        return "reshape";
+    return r->min_in == 0 || r->flags & OP_OF_SHAPES ? "import" : "call";
+}
+
+static const char head[] =
+    "# Operators\n"
+    "\n"
+    "What `bitfader help operators` prints; a test holds this page against it. ONNX opsets 1 to 21. Every operator is\n"
+    "computed while importing where its inputs are known by then. Otherwise it runs as\n"
+    "\n"
+    "- *layer*: kernels on codes and in float, with constant weights or as a product of two activations; takes a\n"
+    "  precision. Other cases of the operator are calls.\n"
+    "- *codes*: kernels on codes and in float; no precision of its own. Clamps (Relu, Clip, Min, Max), constant "
+    "factors and\n"
+    "  addends, BatchNormalization and Pad go into the layers beside them where they can.\n"
+    "- *float*: a float kernel.\n"
+    "- *reshape*: no work but where the order in memory changes.\n"
+    "- *call*: as `ops/` defines it, in fp32, on row-major arrays. So do the cases of the others that their kernels do "
+    "not\n"
+    "  take.\n"
+    "- *import*: known before anything runs, unless its values come from an input.\n"
+    "\n"
+    "| operator | domain | inputs | runs as |\n"
+    "| --- | --- | --- | --- |\n";
+
+int operators_put(void)
+{
+    enum { MOST = 512, MANY = 100 };
+    const struct op_row *rows[MOST];
+    struct text t = {0};
+    int n = 0;
+    while (n < MOST && (rows[n] = op_row(n)))
+        n++;
+    qsort(rows, (size_t)n, sizeof *rows, compare_rows);
+    text_put(&t, head);
+    for (int i = 0; i < n; i++) {
+        text_printf(&t, "| %s | %s | %d", rows[i]->name, domain_name(rows[i]), rows[i]->min_in);
+        if (rows[i]->max_in >= MANY)
+            text_put(&t, " or more");
+        else if (rows[i]->max_in > rows[i]->min_in)
+            text_printf(&t, " to %d", rows[i]->max_in);
+        text_printf(&t, " | %s |\n", way_of(rows[i]));
+    }
+    int status = report_put(NULL, t.s, t.n);
+    text_done(&t);
+    return status;
+}
