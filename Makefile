@@ -129,6 +129,7 @@ fuzz: deps-lint
 	$(call install_missing,libclang-rt-14-dev libonnx-testdata)
 	@$(MAKE) --no-print-directory CC=clang B=build-fuzz SAN=fuzzer-no-link,address,undefined build-fuzz/fuzz_import
 	@mkdir -p build-fuzz/corpus build-fuzz/cases
+	@cp tests/fuzz/seeds/*.onnx build-fuzz/cases # what ONNX's cases lack: control flow that folds, shared weights
 	@for f in /usr/share/libonnx-testdata/data/*/*/model.onnx; do \
 	    cp $$f build-fuzz/cases/$$(basename $$(dirname $$f)).onnx; done
 	$(Q)build-fuzz/fuzz_import -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \

@@ -35,7 +35,10 @@ static void put_shape(struct text *out, const struct shape *s)
         text_put(out, "scalar");
 }
 
-static void put_notes(struct text *out, const struct graph *g, int layer)
+enum { SHARERS_SHOWN = 8 };
+
+/* sharers[group]: how many layers have that group. */
+static void put_notes(struct text *out, const struct graph *g, const int *sharers, int layer)
 {
     const struct layer *l = &g->layers[layer];
     const struct node *n = &g->nodes[l->node];
@@ -48,15 +51,19 @@ static void put_notes(struct text *out, const struct graph *g, int layer)
         text_printf(out, isinf(n->act_hi) ? "%sRelu fused" : "%sclamp %g..%g fused", comma, n->act_lo, n->act_hi);
         comma = ", ";
     }
-    for (int i = 0; i < g->n_layers; i++) {
+    int others = sharers[l->group] - 1, shown = others > SHARERS_SHOWN ? SHARERS_SHOWN : others;
+    for (int i = 0, k = 0; k < shown; i++) {
         if (i == layer || g->layers[i].group != l->group)
             continue;
         text_printf(out, "%sshares its input with %s", comma, g->layers[i].name);
         comma = ", ";
+        k++;
     }
+    if (others > shown)
+        text_printf(out, " and %d more", others - shown);
 }
 
-static void add_row(struct table *t, const struct graph *g, int layer)
+static void add_row(struct table *t, const struct graph *g, const int *sharers, int layer)
 {
     const struct layer *l = &g->layers[layer];
     const struct node *n = &g->nodes[l->node];
@@ -83,7 +90,7 @@ static void add_row(struct table *t, const struct graph *g, int layer)
     table_add_text(t, s.s);
     s.n = 0;
     text_put(&s, "");
-    put_notes(&s, g, layer);
+    put_notes(&s, g, sharers, layer);
     table_add_text(t, *s.s ? s.s : NULL);
     text_done(&s);
 }
@@ -165,8 +172,12 @@ int command_inspect(const struct options *o)
     put_model(&r, g);
     put_others(&r, g);
     struct table *t = table_new("layers", columns, sizeof columns / sizeof *columns);
+    int *sharers = mem_new((size_t)g->n_groups + 1, sizeof *sharers);
     for (int i = 0; i < g->n_layers; i++)
-        add_row(t, g, i);
+        sharers[g->layers[i].group]++;
+    for (int i = 0; i < g->n_layers; i++)
+        add_row(t, g, sharers, i);
+    mem_free(sharers);
     report_add(&r, t, REPORT_LIST);
     status = report_write(&r, o);
     report_done(&r);

@@ -21,7 +21,7 @@ struct value {
 struct table {
     const char *name;
     const struct column *columns;
-    int n_columns, n_rows, n_values;
+    int n_columns, n_rows, n_values, cap_values;
     struct value *values; /* [n_rows][n_columns], and the row that is being filled */
     struct arena arena;
 };
@@ -61,8 +61,11 @@ static struct value *add(struct table *t, enum column_kind kind)
     int column = t->n_values % t->n_columns;
     assert(t->columns[column].kind == kind);
     (void)kind;
-    if (!column)
-        t->values = mem_resize(t->values, (size_t)t->n_values, (size_t)(t->n_values + t->n_columns), sizeof *t->values);
+    if (t->n_values == t->cap_values) {
+        int cap = t->cap_values ? 2 * t->cap_values : 16 * t->n_columns;
+        t->values = mem_resize(t->values, (size_t)t->n_values, (size_t)cap, sizeof *t->values);
+        t->cap_values = cap;
+    }
     struct value *v = &t->values[t->n_values++];
     t->n_rows = t->n_values / t->n_columns;
     return v;

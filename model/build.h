@@ -43,7 +43,7 @@ struct build {
     struct names bound;   /* tensor names of the file that have a tensor by now */
     struct names readers; /* how often each name is read by nodes of the file and outputs of the model */
     int64_t const_bytes;  /* of all blocks */
-    int64_t file_bytes;   /* of the file's initializers */
+    int64_t file_bytes;   /* of the tensors that the file holds */
     double fold_work;     /* done by now, see fold.h */
     struct scope *scope;  /* control.c: the sub-graph that is imported, NULL outside */
     struct control *control;
@@ -107,8 +107,6 @@ void build_recount(struct build *b);
 void build_release(struct build *b, int t);
 /* Back to where there were that many of each. */
 void build_rollback(struct build *b, int n_nodes, int n_tensors);
-/* Tensor t is gone, with what it held. */
-void build_drop_data(struct build *b, int t);
 /* The file's name is this tensor from here on. */
 void build_name_tensor(struct build *b, const char *name, int tensor);
 /* An OP_CALL with a tensor for each output of the call, bound to the ONNX node's names. */

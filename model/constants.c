@@ -78,7 +78,8 @@ int build_alias(struct build *b, const struct source *s, const char *name, int x
     return t;
 }
 
-void build_drop_data(struct build *b, int t)
+/* Tensor t holds nothing from here on; the last holder frees the block. */
+static void drop_data(struct build *b, int t)
 {
     struct block *k = b->holds[t].block < 0 ? NULL : &b->blocks[b->holds[t].block];
     b->holds[t].released = true;
@@ -95,7 +96,7 @@ void build_release(struct build *b, int t)
 {
     const struct hold *h = &b->holds[t];
     if (b->tensors[t].data && !h->readers && !h->users)
-        build_drop_data(b, t);
+        drop_data(b, t);
 }
 
 void build_rollback(struct build *b, int n_nodes, int n_tensors)
@@ -106,7 +107,7 @@ void build_rollback(struct build *b, int n_nodes, int n_tensors)
                 b->holds[b->nodes[i].in[k]].users--;
     for (int t = n_tensors; t < b->n_tensors; t++)
         if (b->tensors[t].data)
-            build_drop_data(b, t);
+            drop_data(b, t);
     b->n_nodes = n_nodes;
     b->n_tensors = n_tensors;
 }

@@ -3,10 +3,11 @@
 
 #include <string.h>
 
-static const double WORK_LIMIT = 8589934592.0;        /* multiplications in all: seconds */
-static const double ELEMENT = 8;                      /* of them, for an element moved or computed by itself */
-static const int64_t BYTES_FREE = (int64_t)512 << 20; /* of constants, and FACTOR times what the file itself holds */
-enum { ELEMENTS_MAX = 1 << 26, FACTOR = 8 };          /* elements of one array */
+/* In multiplications: seconds, and some sweeps over what the file itself holds. An element that is moved or computed by
+ * itself counts as ELEMENT. */
+static const double WORK_FREE = 4294967296.0, WORK_PER_BYTE = 32, ELEMENT = 8;
+static const int64_t BYTES_FREE = (int64_t)512 << 20, BYTES_PER_BYTE = 8; /* of constants */
+enum { ELEMENTS_MAX = 1 << 26 };                                          /* of one array */
 
 /* What an element of the output takes, where that is more than a constant. */
 enum cost { BY_ROW, BY_SIDE, BY_OPERAND, BY_WINDOW, BY_EVERYTHING };
@@ -78,7 +79,7 @@ bool fold_allowed(struct build *b, const struct op_call *c)
             return false;
         bytes += (int64_t)array_bytes(&c->out[k]);
     }
-    if (work > WORK_LIMIT || bytes > BYTES_FREE + FACTOR * b->file_bytes)
+    if (work > WORK_FREE + WORK_PER_BYTE * (double)b->file_bytes || bytes > BYTES_FREE + BYTES_PER_BYTE * b->file_bytes)
         return false;
     b->fold_work = work;
     return true;

@@ -339,6 +339,7 @@ int import_model(struct build *b)
     if (b->model.opset < 1 || b->model.opset > OPSET_MAX)
         return err_set(b->e, "%s: opset %lld is not supported, only 1 to %d", b->file, (long long)b->model.opset,
                        OPSET_MAX);
+    b->file_bytes = b->model.tensor_bytes;
     count_readers(b);
     if (import_initializers(b) || import_inputs(b) || import_graph(b) || import_outputs(b))
         return -1;

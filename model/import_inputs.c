@@ -30,7 +30,6 @@ int import_initializers(struct build *b)
     for (int i = 0; i < b->model.n_initializers; i++)
         if (import_initializer(b, &b->model.initializers[i], b->model.initializers[i].name, false))
             return -1;
-    b->file_bytes = b->const_bytes;
     return 0;
 }
 

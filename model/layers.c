@@ -60,7 +60,7 @@ static char *shorten_name(struct arena *a, const char *name, const char *op_type
 /* The first of: short name, full name, full name with a number, that no layer has. */
 static void name_layers(struct graph *g)
 {
-    struct names shorts = {0}, taken = {0};
+    struct names shorts = {0}, taken = {0}, numbers = {0}; /* numbers: the next one to try for a name */
     for (int i = 0; i < g->n_layers; i++) {
         const struct node *n = &g->nodes[g->layers[i].node];
         g->layers[i].name = shorten_name(&g->arena, n->name, n->op_type);
@@ -76,9 +76,13 @@ static void name_layers(struct graph *g)
             continue;
         const char *full = clean_name(&g->arena, g->nodes[l->node].name);
         l->name = full;
-        for (int k = 2; names_put(&taken, l->name, i) >= 0; k++)
+        int next = names_get(&numbers, full);
+        for (int k = next > 2 ? next : 2; names_put(&taken, l->name, i) >= 0; k++) {
             l->name = arena_printf(&g->arena, "%s_%d", full, k);
+            names_set(&numbers, full, k + 1);
+        }
     }
+    names_done(&numbers);
     names_done(&taken);
     names_done(&shorts);
 }
@@ -107,23 +111,26 @@ static void find_aliases(struct graph *g, struct layer *l)
     l->aliases = list;
 }
 
-/* The tensor whose values this one holds: through what only moves or picks elements. */
-static int source_tensor(const struct graph *g, int t)
+/* For each tensor the one whose values it holds: through what only moves or picks elements. */
+static int *find_sources(struct graph *g)
 {
-    while (g->tensors[t].producer >= 0) {
-        const struct node *n = &g->nodes[g->tensors[t].producer];
-        if (n->op != OP_RESHAPE && n->op != OP_TRANSPOSE && n->op != OP_MAX_POOL)
-            break;
-        t = n->in[0];
+    int *source = arena_new(&g->arena, (size_t)g->n_tensors, sizeof *source);
+    for (int t = 0; t < g->n_tensors; t++)
+        source[t] = t;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct node *n = &g->nodes[i];
+        if (n->op == OP_RESHAPE || n->op == OP_TRANSPOSE || n->op == OP_MAX_POOL)
+            source[n->out[0]] = source[n->in[0]];
     }
-    return t;
+    return source;
 }
 
 static void group_layers(struct graph *g)
 {
     int *group = arena_new(&g->arena, (size_t)g->n_tensors, sizeof *group); /* 0: none yet, else number + 1 */
+    const int *source = find_sources(g);
     for (int i = 0; i < g->n_layers; i++) {
-        int t = source_tensor(g, g->nodes[g->layers[i].node].in[0]);
+        int t = source[g->nodes[g->layers[i].node].in[0]];
         if (!group[t])
             group[t] = ++g->n_groups;
         g->layers[i].group = group[t] - 1;

@@ -63,7 +63,8 @@ struct onnx_model {
     struct onnx_tensor *initializers;
     struct onnx_value *inputs, *outputs, *values;
     int n_nodes, n_initializers, n_inputs, n_outputs, n_values;
-    bool has_subgraphs; /* some node has one */
+    bool has_subgraphs;   /* some node has one */
+    int64_t tensor_bytes; /* of initializers and attributes */
     const char *folder;
     struct onnx_tensor **tensors; /* of attributes */
     int n_tensors;

@@ -361,6 +361,7 @@ int onnx_tensor_read(struct onnx_model *m, struct wire *w, struct onnx_tensor *t
         rc = wire_fail(w);
     else if (take_message(m, p, lists, t, must, e))
         rc = err_wrap(e, "tensor \"%s\"", onnx_name_show(&m->arena, p->name));
+    m->tensor_bytes += rc || !array_there(&t->value) ? 0 : (int64_t)array_bytes(&t->value);
     wire_bytes_done(&rest);
     for (int i = 0; i < FIELDS; i++)
         wire_bytes_done(&lists[i]);

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "tests/hostile.h"
+#include "tests/onnx_make.h"
 #include "tests/process.h"
 
 Suite *check_bad_input_suite(void);
@@ -105,6 +106,40 @@ START_TEST(hostile_models)
         ck_assert_msg(p.status == 0, "%s: %d: %s", c->name, p.status, p.err);
         ck_assert_msg(p.peak_kib < 1300 * 1024, "%s: %ld KiB", c->name, p.peak_kib);
         process_done(&p);
+    }
+    room_close(&r);
+}
+END_TEST
+
+/* Weights that climb out of the folder. */
+START_TEST(far_data)
+{
+    static const struct {
+        const char *location, *said;
+    } rows[] = {{"../../../../../../../../etc/passwd",
+                 "tensor \"w\": its data file ../../../../../../../../etc/passwd is outside"},
+                {"/etc/passwd", "tensor \"w\": it does not say where its data is"},
+                {"no/such\x1b[31m.bin", "tensor \"w\": its data file no/such?[31m.bin cannot be read"},
+                {".", "tensor \"w\": its data file . is outside"}};
+    struct room r;
+    if (room_open(&r))
+        return;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arena a = {0};
+        size_t n;
+        Onnx__ModelProto *m = onnx_make_model("in x 1,3\nconst w 3,3\nMatMul(x,w)->y\nout y", &a);
+        Onnx__StringStringEntryProto entry, *entries[] = {&entry};
+        onnx__string_string_entry_proto__init(&entry);
+        entry.key = arena_strdup(&a, "location");
+        entry.value = arena_strdup(&a, rows[i].location);
+        m->graph->initializer[0]->external_data = entries;
+        m->graph->initializer[0]->n_external_data = 1;
+        m->graph->initializer[0]->data_location = 1;
+        m->graph->initializer[0]->n_float_data = 0;
+        unsigned char *bytes = onnx_make_bytes(m, &a, &n);
+        room_write(&r, "far.onnx", bytes, n);
+        expect(&r, NULL, "inspect $D/far.onnx", 3, rows[i].said);
+        arena_done(&a);
     }
     room_close(&r);
 }
@@ -263,6 +298,7 @@ Suite *check_bad_input_suite(void)
     tcase_set_timeout(t, 180);
     tcase_add_test(t, truncated_models);
     tcase_add_test(t, models_that_are_none);
+    tcase_add_test(t, far_data);
     tcase_add_loop_test(t, hostile_models, 0, hostile_cases_count);
     tcase_add_test(t, broken_profiles);
     tcase_add_test(t, places_are_named);

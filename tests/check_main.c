@@ -18,7 +18,10 @@
     X(ops)        \
     X(opsets)     \
     X(import)     \
+    X(wire)       \
+    X(inputs)     \
     X(control)    \
+    X(constants)  \
     X(passes)     \
     X(layout)     \
     X(dataset)    \

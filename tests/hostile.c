@@ -71,15 +71,18 @@ static void put_model(struct back *b, size_t from)
     put_field(b, 8, from);
 }
 
-/* Input x of one element and output y of some. */
-static void put_io(struct back *b)
+/* Input x of one element in so many dimensions, and output y of some. */
+static void put_io(struct back *b, int rank)
 {
     for (int out = 0; out < 2; out++) {
         size_t from = b->at;
+        for (int i = 0; !out && i < rank; i++) {
+            size_t dimension = b->at;
+            put_number(b, 1, 1);
+            put_field(b, 1, dimension);
+        }
         if (!out)
-            put_number(b, 1, 1); /* the dimension */
-        put_field(b, 1, from);
-        put_field(b, 2, from); /* the shape */
+            put_field(b, 2, from); /* the shape */
         put_number(b, 1, 1);
         put_field(b, 1, from); /* the tensor type */
         put_field(b, 2, from);
@@ -124,7 +127,7 @@ static uint8_t *nest(int depth, int known, size_t *n)
         put_number(&b, 2, 9);
         put_field(&b, 5, c);
     }
-    put_io(&b);
+    put_io(&b, 1);
     put_model(&b, whole);
     return back_take(&b, n);
 }
@@ -161,7 +164,7 @@ static uint8_t *wide(const char *op, size_t *n)
     for (int i = 0; i < INPUTS; i++)
         put_string(&b, 1, "x");
     put_field(&b, 1, whole);
-    put_io(&b);
+    put_io(&b, 1);
 
     put_model(&b, whole);
     return back_take(&b, n);
@@ -193,7 +196,37 @@ static uint8_t *chain(size_t *n)
         put_string(&b, 1, i ? name : "x");
         put_field(&b, 1, node);
     }
-    put_io(&b);
+    put_io(&b, 1);
+    put_model(&b, whole);
+    return back_take(&b, n);
+}
+
+/* Layers one after the other that all have one name. */
+static uint8_t *namesakes(size_t *n)
+{
+    enum { NODES = 20000 };
+    struct back b = back_new(NODES * 64 + 4096);
+    size_t whole = b.at, w;
+    char name[16];
+    for (int i = NODES; i-- > 0;) {
+        size_t node = b.at;
+        put_string(&b, 4, "MatMul");
+        put_string(&b, 3, "layer");
+        snprintf(name, sizeof name, "t%d", i + 1);
+        put_string(&b, 2, i + 1 == NODES ? "y" : name);
+        put_string(&b, 1, "w");
+        snprintf(name, sizeof name, "t%d", i);
+        put_string(&b, 1, i ? name : "x");
+        put_field(&b, 1, node);
+    }
+    w = b.at;
+    put_string(&b, 9, "\x01\x01\x01\x01");
+    put_string(&b, 8, "w");
+    put_number(&b, 2, 1);
+    put_number(&b, 1, 1);
+    put_number(&b, 1, 1);
+    put_field(&b, 5, w);
+    put_io(&b, 2);
     put_model(&b, whole);
     return back_take(&b, n);
 }
@@ -263,7 +296,7 @@ static uint8_t *two_graphs(size_t *n)
     put_field(&b, 1, whole);
     put_field(&b, 7, whole);
     whole = b.at;
-    put_io(&b);
+    put_io(&b, 1);
     put_model(&b, whole);
     return back_take(&b, n);
 }
@@ -382,6 +415,49 @@ static uint8_t *far_range(size_t *n)
                   n);
 }
 
+/* --- what contradicts itself -------------------------------------------------------------------------------------- */
+
+static uint8_t *cycle(size_t *n)
+{
+    return packed("in x 1,3\nAdd(x,c)->a name='first'\nRelu(a)->b\nNeg(b)->c\nout c", n);
+}
+
+static uint8_t *missing_input(size_t *n)
+{
+    return packed("in x 1,3\nAdd(x,z)->y name='node'\nout y", n);
+}
+
+static uint8_t *duplicate_output(size_t *n)
+{
+    return packed("in x 1,3\nRelu(x)->y\nNeg(x)->y\nout y", n);
+}
+
+static uint8_t *duplicate_initializer(size_t *n)
+{
+    return packed("in x 1,3\nconst k 1\nints k 1 = 1\nAdd(x,k)->y\nout y", n);
+}
+
+static uint8_t *wrong_type(size_t *n)
+{
+    return packed("in x 1,3\nints k 3 = 1,2,3\nMul(x,k)->y name='node'\nout y", n);
+}
+
+static uint8_t *wrong_attribute(size_t *n)
+{
+    return packed("in x 1,3,4\nFlatten(x)->y axis='two' name='node'\nout y", n);
+}
+
+static uint8_t *short_data(size_t *n)
+{
+    struct arena a = {0};
+    Onnx__ModelProto *m = onnx_make_model("in x 1,3\nconst w 3,3\nMatMul(x,w)->y\nout y", &a);
+    m->graph->initializer[0]->n_float_data--;
+    unsigned char *bytes = onnx_make_bytes(m, &a, n);
+    uint8_t *out = memcpy(mem_new(*n + 1, 1), bytes, *n);
+    arena_done(&a);
+    return out;
+}
+
 const struct hostile_case hostile_cases[] = {
     {"10,000 sub-graphs in each other", nested, "sub-graphs deeper than 32"},
     {"10,000 of which none is known", nested_unknown, "not a single bool"},
@@ -389,6 +465,7 @@ const struct hostile_case hostile_cases[] = {
     {"a million inputs too many", wide_relu, "1000000 inputs"},
     {"a million inputs", wide_concat, NULL},
     {"100,000 nodes", chain, NULL},
+    {"20,000 layers of one name", namesakes, NULL},
     {"raw data of 2 GB in a few bytes", claim_raw, "cut short"},
     {"floats of 4 EiB", claim_floats, "cut short"},
     {"a name of 16 EiB", claim_name, "cut short"},
@@ -410,6 +487,13 @@ const struct hostile_case hostile_cases[] = {
     {"less than none", negative_dimension, "dimension 1 is -4"},
     {"a shape of less than none", negative_value, "does not broadcast"},
     {"a shape of 10^12", far_value, "1000000000000"},
+    {"a cycle", cycle, "it is part of a cycle through \"a\""},
+    {"an input that nobody makes", missing_input, "node \"node\": its input \"z\" is not defined anywhere"},
+    {"two makers", duplicate_output, "tensor \"y\" is defined twice"},
+    {"two initializers", duplicate_initializer, "tensor \"k\" is defined twice"},
+    {"types that do not fit", wrong_type, "node \"node\": "},
+    {"an attribute of another type", wrong_attribute, "node \"node\": attribute axis has the wrong type"},
+    {"eight numbers for nine", short_data, "tensor \"w\": its data has 8 values, its shape asks for 9"},
     {"10^12 numbers in a row", far_range, "a range from 0 to 1e+12"},
 };
 const int hostile_cases_count = sizeof hostile_cases / sizeof *hostile_cases;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 64 };
+enum { MOST = 128 };
 
 struct block { /* a sub-graph by name */
     const char *name;
