@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/report.h"
 #include "model/graph.h"
+#include "quant/own.h"
 
 static const struct column columns[] = {
     {"index", "#", COLUMN_NUMBER},
@@ -17,6 +18,7 @@ static const struct column columns[] = {
     {"macs", "MACs", COLUMN_NUMBER, .group = true},
     {"parameters_percent", "params%", COLUMN_NUMBER, .decimals = 1},
     {"macs_percent", "MACs%", COLUMN_NUMBER, .decimals = 1},
+    {"own", NULL, COLUMN_TEXT, .hide = true},
     {"group", NULL, COLUMN_NUMBER, READER_MACHINE},
     {"node", NULL, COLUMN_TEXT, READER_MACHINE},
     {"notes", NULL, COLUMN_TEXT, .hide = true, .drop = 1},
@@ -69,6 +71,9 @@ static void add_row(struct table *t, const struct graph *g, int layer)
     table_add_number(t, (double)l->macs);
     table_add_number(t, g->params ? 100.0 * (double)l->params / (double)g->params : 0);
     table_add_number(t, g->macs ? 100.0 * (double)l->macs / (double)g->macs : 0);
+    const struct precision own = own_precision(l);
+    char width[16];
+    table_add_text(t, own.w_bits || own.a_bits ? precision_text(&own, width) : NULL);
     table_add_number(t, l->group);
     table_add_text(t, n->name);
     s.n = 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/compile.h"
+#include "quant/own.h"
 
 struct weight_entry {
     struct weight_entry *next;
@@ -89,7 +90,10 @@ const struct quant_weights *weight_cache_get(struct weight_cache *c, const struc
     struct weight_entry *x = mem_new(1, sizeof *x);
     float *w = layer_weights(g, layer);
     *x = (struct weight_entry){.next = c->entries, .layer = layer, .p = *p};
-    x->q = scheme_quantize(w, g->layers[layer].cout, g->layers[layer].k, p);
+    const struct layer *l = &g->layers[layer];
+    x->q = own_weights(g->tensors[g->nodes[l->node].in[1]].lattice, w, l->cout, l->k, p);
+    if (!x->q)
+        x->q = scheme_quantize(w, l->cout, l->k, p);
     mem_free(w);
     c->entries = x;
     return x->q;

@@ -121,6 +121,11 @@ void step_affine_f32(const struct step *s, const struct run_state *r);
 void step_maxpool_f32(const struct step *s, const struct run_state *r);
 void step_avgpool_f32(const struct step *s, const struct run_state *r);
 void step_softmax_f32(const struct step *s, const struct run_state *r);
+/* To a lattice of scale `alpha` and levels lo..hi; the codes are levels - lo. Binary: `qhi` is the code of +scale. */
+void step_snap_f32(const struct step *s, const struct run_state *r);
+void step_snap_u8(const struct step *s, const struct run_state *r);
+void step_sign_f32(const struct step *s, const struct run_state *r);
+void step_sign_u8(const struct step *s, const struct run_state *r);
 
 /* The values that a step writes. */
 int call_outputs(const struct step *s, const int **values);

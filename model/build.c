@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/lattice.h"
+
 static const int64_t CONST_LIMIT = (int64_t)1 << 31; /* bytes of all constants */
 
 const char *shape_show(struct arena *a, const struct shape *s)
@@ -253,8 +255,10 @@ static int reshape_for_free(struct build *b, const struct source *s, int x, cons
     if (!b->tensors[x].data)
         return -1;
     int t = build_tensor(b, s, name, b->tensors[x].type, shape);
-    if (t >= 0)
-        b->tensors[t].data = b->tensors[x].data;
+    if (t < 0)
+        return -1;
+    b->tensors[t].data = b->tensors[x].data;
+    lattice_keep(b, x, t);
     return t;
 }
 
@@ -346,6 +350,7 @@ static void finish_tensors(struct build *b, struct graph *g, const bool *needed,
             size_t n = (size_t)shape_count(&t->shape), size = dtype_size(t->type);
             t->data = copy_bytes(&g->arena, t->data, n * size);
         }
+        t->lattice = lattice_copy(&g->arena, t->lattice);
         map[i] = g->n_tensors++;
     }
 }
@@ -432,6 +437,7 @@ void build_done(struct build *b)
     names_done(&b->bound);
     mem_free(b->tensors);
     mem_free(b->nodes);
+    mem_free(b->twins);
     arena_done(&b->arena);
     onnx_done(&b->model);
 }

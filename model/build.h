@@ -15,6 +15,8 @@
 #include "model/names.h"
 #include "model/onnx.h"
 
+struct twin;
+
 struct build {
     struct arena arena; /* names, shapes, constants of the import; the graph gets copies */
     const char *file;
@@ -24,6 +26,8 @@ struct build {
     struct node *nodes; /* op is OP_COUNT: removed by a pass */
     int n_tensors, cap_tensors, n_nodes, cap_nodes;
     struct names bound; /* tensor names of the file that have a tensor by now */
+    struct twin *twins; /* codes that are read as floats too: lower_quantized.c */
+    int n_twins, cap_twins;
     int64_t const_bytes;
     int64_t batch; /* a fixed batch dimension of the file that was taken as 1, else 1 */
     int *inputs, n_inputs;

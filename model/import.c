@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "model/lattice.h"
 #include "model/layers.h"
 #include "model/lower.h"
 #include "model/passes.h"
@@ -306,6 +307,8 @@ static int fold_node(struct build *b, const struct source *s, struct op_call *c)
         if (t < 0)
             return -1;
         build_bind(b, s, k, t);
+        if (!k)
+            lattice_fold(b, s, c, t);
     }
     return 0;
 }
@@ -326,8 +329,9 @@ static bool can_fold(const struct op_call *c)
 /* The engine's own operators where the node is one of them, else a call of ops/. */
 static int lower_node(struct build *b, const struct source *s, const struct op_call *c)
 {
-    const struct lower_row *row =
-        !*s->node->domain || !strcmp(s->node->domain, "ai.onnx") ? lower_find(s->node->op_type) : NULL;
+    const struct lower_row *row = lower_find(s->node->op_type);
+    if (row && !row->any_domain && *s->node->domain && strcmp(s->node->domain, "ai.onnx"))
+        row = NULL;
     bool moves = c->row->flags & OP_RESHAPES && c->in[0].type == DTYPE_F32;
     for (int k = 1; k < c->n_out; k++) /* the engine's own have one output */
         if (*s->node->out[k])
@@ -337,7 +341,7 @@ static int lower_node(struct build *b, const struct source *s, const struct op_c
     if (!row)
         return build_call(b, s, c);
     struct err *keep = b->e, aside;
-    int n_nodes = b->n_nodes, n_tensors = b->n_tensors;
+    int n_nodes = b->n_nodes, n_tensors = b->n_tensors, n_twins = b->n_twins;
     b->e = &aside; /* what the engine's own cannot do is no error: the call can */
     bool lowered = row->lower(b, s) == 0 && !b->failed;
     b->e = keep;
@@ -346,6 +350,7 @@ static int lower_node(struct build *b, const struct source *s, const struct op_c
         return 0;
     b->n_nodes = n_nodes;
     b->n_tensors = n_tensors;
+    b->n_twins = n_twins;
     return build_call(b, s, c);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "model/lattice.h"
 #include "model/names.h"
 
 /* name with everything that is not printable ASCII, and blanks, quotes and backslashes, as '_'. */
@@ -137,6 +138,7 @@ int layers_find(struct graph *g, struct err *e)
                 return err_set(e, "%s: node \"%s\" is too large", g->file, g->nodes[i].name);
     name_layers(g);
     group_layers(g);
+    lattice_settle(g);
     return 0;
 }
 

@@ -7,9 +7,11 @@ static const struct lower_row rows[] = {
     {"Add", lower_add},
     {"AveragePool", lower_average_pool},
     {"BatchNormalization", lower_batch_norm},
+    {"BipolarQuant", lower_bipolar_quant, true},
     {"Clip", lower_clip},
     {"Concat", lower_concat},
     {"Conv", lower_conv},
+    {"DequantizeLinear", lower_dequantize_linear},
     {"Div", lower_div},
     {"Gemm", lower_gemm},
     {"GlobalAveragePool", lower_global_average_pool},
@@ -21,6 +23,9 @@ static const struct lower_row rows[] = {
     {"MaxPool", lower_max_pool},
     {"Mul", lower_mul},
     {"Pad", lower_pad},
+    {"QLinearConv", lower_qlinear_conv},
+    {"QLinearMatMul", lower_qlinear_matmul},
+    {"Quant", lower_quant, true},
     {"ReduceMean", lower_reduce_mean},
     {"Relu", lower_relu},
     {"Sigmoid", lower_sigmoid},
@@ -28,6 +33,7 @@ static const struct lower_row rows[] = {
     {"Softmax", lower_softmax},
     {"Sub", lower_sub},
     {"Transpose", lower_transpose},
+    {"Where", lower_where},
 };
 
 const struct lower_row *lower_find(const char *name)

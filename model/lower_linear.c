@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "model/lattice.h"
 #include "model/lower.h"
 
 /* w [k][n], or [n][k] when rows_are_outputs, to a new constant [n][k] times alpha; w itself when that is what it is. */
@@ -25,6 +26,8 @@ static int normalise_weights(struct build *b, const struct source *s, int w, boo
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < k; j++)
             rows[i * k + j] = alpha * (rows_are_outputs ? from[i * k + j] : from[j * n + i]);
+    static const int as_is[] = {0, 1}, swapped[] = {1, 0};
+    lattice_move(b, w, *out, rows_are_outputs ? as_is : swapped, alpha);
     return 0;
 }
 

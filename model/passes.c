@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/lattice.h"
+
 /* The node that makes input k of n, when n is the only one that reads it; NULL otherwise. */
 static struct node *sole_producer(struct build *b, const int *uses, const struct node *n, int k)
 {
@@ -101,6 +103,7 @@ static int scale_weights(struct build *b, const struct source *s, struct node *l
     for (int64_t c = 0; c < channels; c++)
         for (int64_t i = 0; i < k; i++)
             ((float *)data)[c * k + i] = from[c * k + i] * l->scale[c * l->scale_step];
+    lattice_scale(b, layer->in[1], t, l->scale, l->scale_step);
     layer->in[1] = t;
     return 0;
 }

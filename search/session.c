@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "kernels/isa.h"
+#include "quant/own.h"
 
 struct session_options session_defaults(void)
 {
@@ -104,7 +105,10 @@ static void name_layers(struct session *s)
         kinds[l] = g->layers[l].kind;
         groups[l] = g->layers[l].group;
     }
-    s->model = (struct profile_model){g->file, g->fingerprint, g->n_layers, names, kinds, groups};
+    struct precision *own = g->quantized ? mem_new((size_t)g->n_layers, sizeof *own) : NULL;
+    for (int l = 0; own && l < g->n_layers; l++)
+        own[l] = own_precision(&g->layers[l]);
+    s->model = (struct profile_model){g->file, g->fingerprint, g->n_layers, names, kinds, groups, own};
 }
 
 /* Images go into one input, scores come out of the first output. */
@@ -169,6 +173,7 @@ void session_free(struct session *s)
     mem_free((void *)s->model.names);
     mem_free((void *)s->model.kinds);
     mem_free((void *)s->model.groups);
+    mem_free((void *)s->model.own);
     mem_free(s->fp32_outputs);
     mem_free(s->fp32_calibrate);
     graph_free(s->graph);
