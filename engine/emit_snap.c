@@ -43,10 +43,11 @@ int emit_snap(struct compiler *c, int node, struct err *e)
     struct forms *out = &c->forms[n->out[0]];
     int bits = forms_stored_bits(out);
     if (c->on_codes[node] && c->forms[n->in[0]].snapped == n->out[0]) {
-        int v = compile_codes(c, n->in[0], bits, e);
-        if (v < 0)
+        int made = lattice->binary ? 1 : bits, v = compile_codes(c, n->in[0], made, e);
+        struct act_quant q;
+        if (v < 0 || compile_quantizer(c, n->out[0], bits, &q, e))
             return -1;
-        out->as_codes[bits] = same_codes(c, v, n->out[0]);
+        out->as_codes[bits] = made == bits ? same_codes(c, v, n->out[0]) : compile_requantize(c, v, n->out[0], &q);
         return 0;
     }
     int from = compile_float(c, n->in[0], e);

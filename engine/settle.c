@@ -78,7 +78,8 @@ static void settle_snap(struct compiler *c, int node)
         in->want |= WANT_FLOAT;
         return;
     }
-    in->want |= out->want;
+    /* Binary is a sign: a requantization to more bits would leave a middle. */
+    in->want |= c->g->tensors[n->out[0]].lattice->binary ? 1u << 1 : out->want;
     in->range = out->range;
     in->snapped = n->out[0];
 }

@@ -19,6 +19,7 @@
     X(dataset)    \
     X(quant)      \
     X(engine)     \
+    X(quantized)  \
     X(profile)    \
     X(solve)      \
     X(estimate)   \
