@@ -46,6 +46,14 @@ static void put_notes(struct text *out, const struct graph *g, int layer)
         text_printf(out, isinf(n->act_hi) ? "%sRelu fused" : "%sclamp %g..%g fused", comma, n->act_lo, n->act_hi);
         comma = ", ";
     }
+    const struct lattice *w = g->tensors[n->in[1]].lattice;
+    if (w && !l->own.w_bits) {
+        if (w->n_scales > 1 && w->axis != 0)
+            text_printf(out, "%sthe file's weight scales lie along its inputs", comma);
+        else
+            text_printf(out, "%sthe file's weights %d..%d do not fit kernels", comma, w->lo, w->hi);
+        comma = ", ";
+    }
     for (int i = 0; i < g->n_layers; i++) {
         if (i == layer || g->layers[i].group != l->group)
             continue;
@@ -107,6 +115,19 @@ static void put_others(struct report *r, const struct graph *g)
         text_put(&r->foot, "\n");
 }
 
+/* Products on codes that are made anew for every image have no profile of their own. */
+static void put_dynamic(struct report *r, const struct graph *g)
+{
+    int n = 0;
+    for (int i = 0; i < g->n_nodes; i++)
+        n += !strcmp(g->nodes[i].op_type, "MatMulInteger") || !strcmp(g->nodes[i].op_type, "ConvInteger");
+    if (n)
+        text_printf(&r->foot,
+                    "%d of them are products on integers whose ranges the model finds anew for every image: they run "
+                    "exactly so, as no layers\n",
+                    n);
+}
+
 static void put_model(struct report *r, const struct graph *g)
 {
     char macs[32], params[32];
@@ -116,6 +137,7 @@ static void put_model(struct report *r, const struct graph *g)
     cJSON_AddStringToObject(model, "producer", g->producer ? g->producer : "");
     cJSON_AddNumberToObject(model, "parameters", (double)g->params);
     cJSON_AddNumberToObject(model, "macs", (double)g->macs);
+    cJSON_AddBoolToObject(model, "quantized", g->quantized);
     cJSON_AddNumberToObject(model, "file_nodes", g->n_file_nodes);
     cJSON_AddNumberToObject(model, "nodes", g->n_nodes);
     cJSON *inputs = cJSON_AddArrayToObject(model, "inputs");
@@ -151,6 +173,7 @@ int command_inspect(const struct options *o)
     report_init(&r, "inspect", g->file, g->fingerprint);
     put_model(&r, g);
     put_others(&r, g);
+    put_dynamic(&r, g);
     struct table *t = table_new("layers", columns, sizeof columns / sizeof *columns);
     for (int i = 0; i < g->n_layers; i++)
         add_row(t, g, i);
