@@ -301,6 +301,10 @@ static const struct rule {
      "113\nQuantizeLinear(x,s,z)->q\nDequantizeLinear(q,t,z)->d\n"
      "const w 2,3,1,1\nConv(d,w)->y\nout y",
      "fp32", 0},
+    {"in x 1,3,8,8\nconst s  = 0.02\nu8 zq  = 113\nu8 z  = "
+     "112\nQuantizeLinear(x,s,zq)->q\nDequantizeLinear(q,s,z)->d\n"
+     "const w 2,3,1,1\nConv(d,w)->y\nout y",
+     "fp32", 0},
     {"in x 1,3,8,8\nconst s  = 0\nu8 z  = 113\nQuantizeLinear(x,s,z)->q\nDequantizeLinear(q,s,z)->d\n"
      "const w 2,3,1,1\nConv(d,w)->y\nout y",
      "fp32", 0},
