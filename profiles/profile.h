@@ -57,9 +57,9 @@ struct profile {
 struct profile_model {
     const char *file, *fingerprint;
     int n_layers;
-    const char *const *names; /* [n_layers] short names */
-    const char *const *kinds; /* [n_layers] "Conv", "DWConv", "PWConv", "Gemm": for rules like "op=DWConv" */
-    const int *groups;        /* [n_layers] layers of a group agree on activation bits; NULL: no groups */
+    const char *const *names;    /* [n_layers] short names */
+    const char *const *kinds;    /* [n_layers] "Conv", "DWConv", "PWConv", "Gemm": for rules like "op=DWConv" */
+    const int *groups;           /* [n_layers] layers of a group agree on activation bits; NULL: no groups */
     const struct precision *own; /* [n_layers] that the model brings along; NULL: it is not quantized */
 };
 
