@@ -47,7 +47,7 @@ static void put_notes(struct text *out, const struct graph *g, int layer)
         comma = ", ";
     }
     const struct lattice *w = g->tensors[n->in[1]].lattice;
-    if (w && !l->own.w_bits) {
+    if (w && g->tensors[n->in[1]].data && !l->own.w_bits) {
         if (w->n_scales > 1 && w->axis != 0)
             text_printf(out, "%sthe file's weight scales lie along its inputs", comma);
         else

@@ -91,7 +91,8 @@ const struct quant_weights *weight_cache_get(struct weight_cache *c, const struc
     float *w = layer_weights(g, layer);
     *x = (struct weight_entry){.next = c->entries, .layer = layer, .p = *p};
     const struct layer *l = &g->layers[layer];
-    x->q = own_weights(g->tensors[g->nodes[l->node].in[1]].lattice, w, l->cout, l->k, p);
+    if (l->own.w_bits)
+        x->q = own_weights(g->tensors[g->nodes[l->node].in[1]].lattice, w, l->cout, l->k, p);
     if (!x->q)
         x->q = scheme_quantize(w, l->cout, l->k, p);
     mem_free(w);

@@ -67,7 +67,7 @@ void lattice_put(struct build *b, int t, int bits, bool binary, const float *sca
     for (int i = axis + 1; n_scales > 1 && i < x->shape.n; i++)
         inner *= x->shape.d[i];
     for (int i = 0; i < n_scales; i++)
-        if (!(scale[i] >= 0 && scale[i] < INFINITY))
+        if (!(scale[i] >= 0 && scale[i] < 1e18f))
             return;
     struct lattice g = {bits, binary, LEVEL_MAX, -LEVEL_MAX, axis, n_scales, scale};
     for (int64_t i = 0; i < count; i++) {
@@ -250,7 +250,7 @@ static const struct lattice *lattice_of_weights(struct graph *g, const struct te
         zeros |= own_zeros && scale[c] > 0;
         most = fmaxf(most, scale[c]);
     }
-    if (!(most > 0 && most < INFINITY))
+    if (!(most > 0 && most < 1e18f))
         return NULL;
     struct lattice *out = arena_new(&g->arena, 1, sizeof *out);
     *out = (struct lattice){zeros ? 2 : 1, !zeros, -1, 1, 0, (int)channels, scale};
@@ -275,7 +275,7 @@ static void settle_layer(struct graph *g, struct layer *l)
     const struct node *n = &g->nodes[l->node];
     struct tensor *w = &g->tensors[n->in[1]];
     l->own.a_bits = own_a_bits(g, n);
-    if (!w->data)
+    if (!w->data || (n->op != OP_CONV && n->op != OP_GEMM)) /* whose weights have the output channels first */
         return;
     if (!w->lattice && l->own.a_bits)
         w->lattice = lattice_of_weights(g, w, l->cout);

@@ -87,6 +87,8 @@ static int read_bias(struct build *b, const struct source *s)
 static int lower_qlinear(struct build *b, const struct source *s, int axis,
                          int (*lower)(struct build *b, const struct source *s))
 {
+    if (b->tensors[s->in[6]].type != DTYPE_F32)
+        return -1;
     int bias = read_bias(b, s), in[3] = {read_input(b, s), read_weights(b, s, axis), bias};
     if (in[0] < 0 || in[1] < 0 || bias == -1)
         return -1;

@@ -31,6 +31,12 @@ static bool read_number(const struct build *b, int t, double *out)
     return true;
 }
 
+/* Far enough from both ends of float that products and quotients of scales stay inside. */
+static bool is_scale(double v)
+{
+    return v > 1e-18 && v < 1e18;
+}
+
 static const struct node *producer(const struct build *b, int t)
 {
     return t >= 0 && b->tensors[t].producer >= 0 ? &b->nodes[b->tensors[t].producer] : NULL;
@@ -75,7 +81,7 @@ static bool read_codes(const struct build *b, int t, int scale, int zero, struct
     if (!read_number(b, scale, &k) || (zero >= 0 && !read_number(b, zero, &z)))
         return false;
     *c = (struct codes){(float)k, (int)z, b->tensors[t].type};
-    return c->scale > 0 && c->scale < INFINITY && (c->type == DTYPE_U8 || c->type == DTYPE_I8);
+    return is_scale(k) && (c->type == DTYPE_U8 || c->type == DTYPE_I8);
 }
 
 static void keep_twin(struct build *b, int codes, int floats, const struct codes *c)
@@ -113,7 +119,7 @@ static int move_floats(struct build *b, const struct source *s, const struct nod
     if (!moves || n->n_out != 1)
         return -1;
     const struct node mover = *n; /* the list of nodes grows */
-    int *in = arena_new(&b->arena, (size_t)mover.n_in + 1, sizeof *in), before = b->n_nodes;
+    int *in = arena_new(&b->arena, (size_t)mover.n_in + 1, sizeof *in);
     for (int k = 0; k < mover.n_in; k++) {
         in[k] = k == 0 || concat ? floats_of(b, s, mover.in[k], c, depth + 1) : mover.in[k];
         if (in[k] < 0 && (k == 0 || concat))
@@ -127,7 +133,7 @@ static int move_floats(struct build *b, const struct source *s, const struct nod
                                     .n_attr = mover.n_attr,
                                     .attr = mover.attr};
     const struct source as = {.node = &again, .name = build_name(b, s, mover.row->name), .in = in, .n_in = mover.n_in};
-    before = b->n_nodes;
+    int before = b->n_nodes;
     if (lower_find(mover.row->name)->lower(b, &as) || b->failed)
         return -1;
     return b->n_nodes == before ? in[0] : b->nodes[b->n_nodes - 1].out[0];
@@ -152,8 +158,9 @@ static int make_floats(struct build *b, const struct source *s, int t, const str
     }
     if (!(n->row->flags & OP_RESHAPES))
         return move_floats(b, s, n, c, depth);
+    struct shape shape = b->tensors[t].shape;
     int x = floats_of(b, s, n->in[0], c, depth + 1);
-    return x < 0 || build_reshape_step(b, s, x, &b->tensors[t].shape, "moved", &out) ? -1 : out;
+    return x < 0 || build_reshape_step(b, s, x, &shape, "moved", &out) ? -1 : out;
 }
 
 static int floats_of(struct build *b, const struct source *s, int t, const struct codes *c, int depth)
@@ -196,7 +203,7 @@ int lower_quant(struct build *b, const struct source *s)
         return -1;
     if (!read_number(b, s->in[1], &scale) || !read_number(b, s->in[2], &zero) || !read_number(b, s->in[3], &bits))
         return -1;
-    if (!(scale > 0 && scale < INFINITY) || bits != rint(bits) || bits < 2 || bits > 8 || fmod(zero, 2) != 0)
+    if (!is_scale(scale) || bits != rint(bits) || bits < 2 || bits > 8 || fmod(zero, 2) != 0)
         return -1;
     int levels = 1 << (int)bits, lo = is_signed ? -levels / 2 + narrow : 0;
     int hi = is_signed ? levels / 2 - 1 : levels - 1 - narrow;
@@ -210,7 +217,7 @@ int lower_bipolar_quant(struct build *b, const struct source *s)
 {
     double scale;
     int out;
-    if (!read_number(b, s->in[1], &scale) || !(scale > 0 && scale < INFINITY))
+    if (!read_number(b, s->in[1], &scale) || !is_scale(scale))
         return -1;
     return snap(b, s, s->in[0], lattice_new(&b->arena, (float)scale, -1, 1, true), NULL, &out);
 }
@@ -232,7 +239,7 @@ int lower_where(struct build *b, const struct source *s)
         if (b->tensors[s->in[k]].type != DTYPE_F32 || b->tensors[s->in[k]].shape.n > x->n)
             return -1;
     if (b->tensors[test->in[0]].type != DTYPE_F32 || b->tensors[test->in[1]].shape.n > x->n || !shape_equal(x, &to) ||
-        !(yes > 0 && yes < INFINITY) || no != -yes)
+        !is_scale(yes) || no != -yes)
         return -1;
     return snap(b, s, test->in[0], lattice_new(&b->arena, (float)yes, -1, 1, true), NULL, &out);
 }
@@ -253,7 +260,7 @@ bool lower_scaled_snap(struct build *b, const struct source *s)
     double scale, inverse;
     int k = s->n_in == 2 && b->tensors[s->in[0]].data ? 1 : 0, out;
     const struct node *n = producer(b, s->in[k]);
-    if (!n || n->op != OP_SNAP || !read_number(b, s->in[1 - k], &scale) || !(scale > 0 && scale < INFINITY) ||
+    if (!n || n->op != OP_SNAP || !read_number(b, s->in[1 - k], &scale) || !is_scale(scale) ||
         b->tensors[s->in[1 - k]].type != DTYPE_F32 || b->tensors[s->in[1 - k]].shape.n > b->tensors[s->in[k]].shape.n)
         return false;
     const struct lattice *g = b->tensors[n->out[0]].lattice;

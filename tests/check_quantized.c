@@ -115,7 +115,7 @@ static void check_integer(const struct graph *g, const struct plan *p)
 {
     for (int l = 0; l < g->n_layers; l++) {
         const struct plan_layer *x = &plan_layers(p)[l];
-        ck_assert_msg(!*x->note && !strncmp(x->kernel, "conv_", 5) | !strncmp(x->kernel, "dwconv_", 7), "%s: %s %s",
+        ck_assert_msg(!*x->note && (!strncmp(x->kernel, "conv_", 5) || !strncmp(x->kernel, "dwconv_", 7)), "%s: %s %s",
                       g->layers[l].name, x->kernel, x->note);
         ck_assert_int_eq(x->applied.w_bits, g->layers[l].own.w_bits);
         ck_assert_int_eq(x->applied.a_bits, g->layers[l].own.a_bits);
@@ -578,13 +578,18 @@ static int count_right(const struct plan *p, const struct dataset *d)
     return right;
 }
 
+static void tfc_path(const char *name, char *out, size_t size)
+{
+    const char *root = getenv("BITFADER_TEST_DATA");
+    snprintf(out, size, "%s/finn_tfc/%s.onnx", root ? root : "../shared/data", name);
+}
+
 /* FINN's binary and ternary networks: not one code differs over 2,000 images. */
 START_TEST(finn_tfc)
 {
-    const char *root = getenv("BITFADER_TEST_DATA") ? getenv("BITFADER_TEST_DATA") : "../shared/data";
     char path[600], own[80];
     struct err e;
-    snprintf(path, sizeof path, "%s/finn_tfc/%s.onnx", root, tfcs[_i].file);
+    tfc_path(tfcs[_i].file, path, sizeof path);
     struct dataset *d = file_exists(path) ? dataset_load("mnist", ".", &e) : NULL;
     if (!d) {
         fprintf(stderr, "skipped: %s or MNIST is not there\n", path);
@@ -612,6 +617,43 @@ START_TEST(finn_tfc)
 }
 END_TEST
 
+/* Sensitivities of a ternary network, measured from w8a8: nothing until 2 bits, and the truth about 1 bit (the first
+ * layer's zeros are the background of the digits). */
+START_TEST(finn_sensitivity)
+{
+    char path[600];
+    struct err e;
+    int status;
+    tfc_path("tfc_2w2a_std", path, sizeof path);
+    struct dataset *d = file_exists(path) ? dataset_load("mnist", ".", &e) : NULL;
+    dataset_free(d);
+    if (!d) {
+        fprintf(stderr, "skipped: %s or MNIST is not there\n", path);
+        return;
+    }
+    struct session_options o = session_defaults();
+    o.dataset = "mnist";
+    o.config_path = ".";
+    o.cache = false;
+    o.calibration_images = 256;
+    struct session *s = session_open(path, &o, &status, &e);
+    ck_assert_msg(s != NULL, "%s", e.text);
+    ck_assert_ptr_nonnull(session_model(s)->own);
+    ck_assert_int_eq(session_analyze(s, ANALYZE_STATIC | ANALYZE_FP32 | ANALYZE_LOSS, NULL, &e), 0);
+    struct tables *t = session_tables(s);
+    for (int l = 0; l < 4; l++)
+        for (int b = 2; b <= 8; b++) {
+            ck_assert_double_lt(t->layers[l].loss_w[b], 1e-6);
+            ck_assert_double_lt(t->layers[l].loss_a[b], 1e-6);
+        }
+    ck_assert_double_lt(estimate_solo_drop(t, 0, 2), 0.1);
+    ck_assert_double_gt(estimate_solo_drop(t, 0, 1), 30);
+    ck_assert_double_lt(estimate_solo_drop(t, 1, 1), 10);
+    tables_free(t);
+    session_free(s);
+}
+END_TEST
+
 Suite *check_quantized_suite(void)
 {
     Suite *s = suite_create("quantized");
@@ -626,6 +668,7 @@ Suite *check_quantized_suite(void)
     tcase_set_timeout(real, 300);
     tcase_add_test(real, resnet20);
     tcase_add_loop_test(real, finn_tfc, 0, N_TFC);
+    tcase_add_test(real, finn_sensitivity);
     suite_add_tcase(s, real);
     return s;
 }
