@@ -154,13 +154,21 @@ static int make_floats(struct build *b, const struct source *s, int t, const str
             made.scale != c->scale || made.zero != c->zero)
             return -1;
         const struct lattice *g = lattice_new(&b->arena, c->scale, base - c->zero, base + 255 - c->zero, false);
-        return snap(b, s, n->in[0], g, "rounded", &out) ? -1 : out;
+        if (snap(b, s, n->in[0], g, "rounded", &out))
+            return -1;
+        b->nodes[b->tensors[out].producer].op_type = "QuantizeLinear";
+        return out;
     }
     if (!(n->row->flags & OP_RESHAPES))
         return move_floats(b, s, n, c, depth);
     struct shape shape = b->tensors[t].shape;
-    int x = floats_of(b, s, n->in[0], c, depth + 1);
-    return x < 0 || build_reshape_step(b, s, x, &shape, "moved", &out) ? -1 : out;
+    const char *type = n->op_type;
+    int x = floats_of(b, s, n->in[0], c, depth + 1), before = b->n_nodes;
+    if (x < 0 || build_reshape_step(b, s, x, &shape, "moved", &out))
+        return -1;
+    if (b->n_nodes > before)
+        b->nodes[before].op_type = type;
+    return out;
 }
 
 static int floats_of(struct build *b, const struct source *s, int t, const struct codes *c, int depth)
