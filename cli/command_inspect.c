@@ -8,6 +8,7 @@
 #include "cli/report.h"
 #include "model/graph.h"
 #include "model/names.h"
+#include "quant/own.h"
 
 static const struct column columns[] = {
     {"index", "#", COLUMN_NUMBER},
@@ -19,6 +20,7 @@ static const struct column columns[] = {
     {"macs", "MACs", COLUMN_NUMBER, .group = true},
     {"parameters_percent", "params%", COLUMN_NUMBER, .decimals = 1},
     {"macs_percent", "MACs%", COLUMN_NUMBER, .decimals = 1},
+    {"own", NULL, COLUMN_TEXT, .hide = true},
     {"group", NULL, COLUMN_NUMBER, READER_MACHINE},
     {"node", NULL, COLUMN_TEXT, READER_MACHINE},
     {"tensor", NULL, COLUMN_TEXT, READER_MACHINE},
@@ -51,6 +53,14 @@ static void put_notes(struct text *out, const struct graph *g, const int *sharer
         text_printf(out, isinf(n->act_hi) ? "%sRelu fused" : "%sclamp %g..%g fused", comma, n->act_lo, n->act_hi);
         comma = ", ";
     }
+    const struct lattice *w = g->tensors[n->in[1]].lattice;
+    if (w && g->tensors[n->in[1]].data && !l->own.w_bits) {
+        if (w->n_scales > 1 && w->axis != 0)
+            text_printf(out, "%sthe file's weight scales lie along its inputs", comma);
+        else
+            text_printf(out, "%sthe file's weights %d..%d do not fit kernels", comma, w->lo, w->hi);
+        comma = ", ";
+    }
     int others = sharers[l->group] - 1, shown = others > SHARERS_SHOWN ? SHARERS_SHOWN : others;
     for (int i = 0, k = 0; k < shown; i++) {
         if (i == layer || g->layers[i].group != l->group)
@@ -80,6 +90,9 @@ static void add_row(struct table *t, const struct graph *g, const int *sharers, 
     table_add_number(t, (double)l->macs);
     table_add_number(t, g->params ? 100.0 * (double)l->params / (double)g->params : 0);
     table_add_number(t, g->macs ? 100.0 * (double)l->macs / (double)g->macs : 0);
+    const struct precision own = own_precision(l);
+    char width[16];
+    table_add_text(t, own.w_bits || own.a_bits ? precision_text(&own, width) : NULL);
     table_add_number(t, l->group);
     table_add_text(t, n->name);
     table_add_text(t, g->tensors[n->out[0]].name);
@@ -122,6 +135,19 @@ static void put_others(struct report *r, const struct graph *g)
     mem_free(is_layer);
 }
 
+/* Products on codes that are made anew for every image have no profile of their own. */
+static void put_dynamic(struct report *r, const struct graph *g)
+{
+    int n = 0;
+    for (int i = 0; i < g->n_nodes; i++)
+        n += !strcmp(g->nodes[i].op_type, "MatMulInteger") || !strcmp(g->nodes[i].op_type, "ConvInteger");
+    if (n)
+        text_printf(&r->foot,
+                    "%d of them are products on integers whose ranges the model finds anew for every image: they run "
+                    "exactly so, as no layers\n",
+                    n);
+}
+
 static void put_model(struct report *r, const struct graph *g)
 {
     char macs[32], params[32];
@@ -131,6 +157,7 @@ static void put_model(struct report *r, const struct graph *g)
     cJSON_AddStringToObject(model, "producer", g->producer ? g->producer : "");
     cJSON_AddNumberToObject(model, "parameters", (double)g->params);
     cJSON_AddNumberToObject(model, "macs", (double)g->macs);
+    cJSON_AddBoolToObject(model, "quantized", g->quantized);
     cJSON_AddNumberToObject(model, "file_nodes", g->n_file_nodes);
     cJSON_AddNumberToObject(model, "nodes", g->n_nodes);
     cJSON *inputs = cJSON_AddArrayToObject(model, "inputs");
@@ -171,6 +198,7 @@ int command_inspect(const struct options *o)
     report_init(&r, "inspect", g->file, g->fingerprint);
     put_model(&r, g);
     put_others(&r, g);
+    put_dynamic(&r, g);
     struct table *t = table_new("layers", columns, sizeof columns / sizeof *columns);
     int *sharers = mem_new((size_t)g->n_groups + 1, sizeof *sharers);
     for (int i = 0; i < g->n_layers; i++)

@@ -29,7 +29,7 @@ static const char *way_of(const struct op_row *r)
     const struct lower_row *own = *r->domain ? NULL : lower_find(r->name);
     if (layers_are_made_of(own ? own->becomes : OP_CALL, r))
         return "layer";
-    if (own)
+    if (own && own->becomes != OP_CALL)
         return plan_op_has_codes(own->becomes) ? "codes" : "float";
     if (r->flags & OP_RESHAPES)
         return "reshape";

@@ -284,7 +284,7 @@ static int take_glyphs(struct options *o, const char *v, struct err *e)
 }
 
 const struct option_row option_table[OPTION_COUNT] = {
-    [OPTION_PROFILE] = {"profile", 'p', "FILE", "precision profile: a YAML file, '-', or w8a8, w4a4, fp32, ...",
+    [OPTION_PROFILE] = {"profile", 'p', "FILE", "precision profile: a YAML file, '-', or w8a8, w4a4, fp32, own, ...",
                         take_profile},
     [OPTION_SET] = {"set", 0, "EXPR:SETTING", "override after the profile, repeatable: 'layer3.*:w4a8', 'op=DWConv:w8'",
                     take_set},

@@ -60,7 +60,7 @@ int work_profile(struct work *w)
 {
     const struct options *o = w->options;
     struct err e;
-    w->profile_name = o->profile ? o->profile : "w8a8";
+    w->profile_name = o->profile ? o->profile : w->model->own ? "own" : "w8a8";
     w->profile = profile_load(w->profile_name, w->model, options_has(o, OPTION_REBIND), &e);
     if (!w->profile)
         return report_fail(EXIT_FILE, &e);

@@ -25,7 +25,8 @@ struct work {
 /* Applies --isa and --threads and opens the model (the first argument after the command). Returns an exit status; the
  * message is printed. work_done in either case. need_data: fail with the option to use when no dataset is named. */
 int work_open(struct work *w, const struct options *o, const char *model, bool need_data);
-/* Loads -p (w8a8 when not given), applies --set, then --lock; --budget goes before the profile's own budgets. */
+/* Loads -p (when not given: own for a model that is quantized already, else w8a8), applies --set, then --lock; --budget
+ * goes before the profile's own budgets. */
 int work_profile(struct work *w);
 void work_done(struct work *w);
 

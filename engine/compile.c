@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/compile.h"
+#include "quant/own.h"
 
 #include <assert.h>
 #include <cblas.h>
@@ -116,8 +117,18 @@ int compile_permute(struct compiler *c, int v, const struct shape *s, bool to_ro
     return out;
 }
 
+const struct lattice *compile_lattice(const struct compiler *c, int tensor)
+{
+    int to = c->forms[tensor].snapped;
+    return c->g->tensors[to >= 0 ? to : tensor].lattice;
+}
+
 int compile_quantizer(struct compiler *c, int tensor, int bits, struct act_quant *q, struct err *e)
 {
+    if (own_act_quant(compile_lattice(c, tensor), bits, q))
+        return 0;
+    if (c->forms[tensor].snapped >= 0)
+        tensor = c->forms[tensor].snapped;
     const struct histogram *h = c->cal && tensor < c->cal->n_tensors ? c->cal->tensors[tensor] : NULL;
     if (!h)
         return err_set(e,
@@ -133,7 +144,7 @@ int compile_quantizer(struct compiler *c, int tensor, int bits, struct act_quant
 
 void compile_code_limits(const struct act_quant *q, float lo, float hi, int *code_lo, int *code_hi)
 {
-    double top = (1 << q->bits) - 1;
+    double top = act_quant_top(q);
     double a = lo == -INFINITY ? 0 : rint((double)lo / q->scale + q->zero);
     double b = hi == INFINITY ? top : rint((double)hi / q->scale + q->zero);
     *code_lo = (int)fmin(fmax(a, 0), top);
@@ -143,13 +154,13 @@ void compile_code_limits(const struct act_quant *q, float lo, float hi, int *cod
 int compile_requantize(struct compiler *c, int v, int tensor, const struct act_quant *q)
 {
     const struct act_quant from = c->plan->values[v].q;
-    if (from.bits == q->bits && from.scale == q->scale && from.zero == q->zero)
+    if (from.scale == q->scale && from.zero == q->zero && act_quant_top(&from) <= act_quant_top(q))
         return v;
     int out = compile_value(c, tensor, true, q);
     c->plan->values[out].count = c->plan->values[v].count;
     struct step *s = compile_step(c, c->g->tensors[tensor].name, "requantize_u8", v, -1, out);
     uint8_t *table = arena_new(&c->plan->arena, 256, 1);
-    int top = (1 << q->bits) - 1;
+    int top = act_quant_top(q);
     for (int i = 0; i < 256; i++) {
         double x = ((double)i - from.zero) * from.scale, code = rint(x / q->scale + q->zero);
         table[i] = (uint8_t)fmin(fmax(code, 0), top);
@@ -184,8 +195,12 @@ int compile_codes(struct compiler *c, int tensor, int bits, struct err *e)
         int from = compile_float(c, tensor, e);
         if (from < 0)
             return -1;
+        const struct lattice *lattice = compile_lattice(c, tensor);
         out = compile_value(c, tensor, true, &q);
-        compile_step(c, c->g->tensors[tensor].name, "quantize_u8", from, -1, out)->run = step_quantize;
+        if (lattice && lattice->bits <= bits)
+            emit_snap_codes(c, c->g->tensors[tensor].name, lattice, from, out);
+        else
+            compile_step(c, c->g->tensors[tensor].name, "quantize_u8", from, -1, out)->run = step_quantize;
     }
     f->as_codes[bits] = out;
     return out;
@@ -269,102 +284,10 @@ bool plan_op_has_codes(enum op op)
     case OP_TRANSPOSE:
     case OP_CONCAT:
     case OP_SLICE:
+    case OP_SNAP:
         return true;
     default:
         return false;
-    }
-}
-
-/* Operators that run on codes, where the node is a case for it; those whose codes pass through unchanged keep their
- * input's quantizer. */
-static bool op_on_codes(const struct compiler *c, const struct node *n)
-{
-    switch (n->op) {
-    case OP_ADD: {
-        const struct tensor *a = &c->g->tensors[n->in[0]], *b = &c->g->tensors[n->in[1]];
-        return !a->data && !b->data && a->shape.n == b->shape.n &&
-               !memcmp(a->shape.d, b->shape.d, sizeof *a->shape.d * (size_t)a->shape.n);
-    }
-    case OP_AVERAGE_POOL: /* a divisor for each number of taps exists unless padding counts and is cut off */
-        return !n->window.count_include_pad ||
-               (n->window.pad_top | n->window.pad_left | n->window.pad_bottom | n->window.pad_right) == 0;
-    case OP_PAD:
-        return n->value == 0;
-    default:
-        return plan_op_has_codes(n->op);
-    }
-}
-
-static bool passes_codes_through(enum op op)
-{
-    return op == OP_MAX_POOL || op == OP_RESHAPE || op == OP_TRANSPOSE || op == OP_PAD || op == OP_SLICE;
-}
-
-static void count_readers(struct compiler *c)
-{
-    const struct graph *g = c->g;
-    for (int i = 0; i < g->n_tensors; i++) {
-        struct forms *f = &c->forms[i];
-        f->only_reader = f->as_float = f->as_row = -1;
-        f->range = RANGE_MSE;
-        for (int b = 0; b <= BITS_MAX; b++)
-            f->as_codes[b] = -1;
-    }
-    for (int i = 0; i < g->n_nodes; i++)
-        for (int k = 0; k < g->nodes[i].n_in; k++)
-            if (g->nodes[i].in[k] >= 0) {
-                struct forms *f = &c->forms[g->nodes[i].in[k]];
-                f->only_reader = ++f->consumers == 1 ? i : -1;
-            }
-    for (int i = 0; i < g->n_outputs; i++) {
-        struct forms *f = &c->forms[g->outputs[i]];
-        f->want |= WANT_FLOAT;
-        f->only_reader = -1;
-        f->consumers++;
-    }
-}
-
-/* A layer wants its input as codes, and a product of two activations both; what else it reads (the states of a
- * recurrent layer) is float. */
-static void settle_layer(struct compiler *c, int node)
-{
-    const struct node *n = &c->g->nodes[node];
-    const struct precision *p = &c->plan->layers[c->layer_of[node]].applied;
-    c->on_codes[node] = precision_is_integer(p);
-    for (int k = 0; k < n->n_in; k++) {
-        int bits = k == 0 ? p->a_bits : k == 1 && n->op == OP_MATMUL ? p->w_bits : 0;
-        if (n->in[k] < 0)
-            continue;
-        struct forms *in = &c->forms[n->in[k]];
-        in->want |= bits ? 1u << bits : (unsigned)WANT_FLOAT;
-        if (bits)
-            in->range = p->range;
-    }
-}
-
-/* From the outputs back: which node runs on codes, and which widths each tensor is wanted in. */
-static void settle_forms(struct compiler *c)
-{
-    const struct graph *g = c->g;
-    count_readers(c);
-    for (int i = g->n_nodes - 1; i >= 0; i--) {
-        const struct node *n = &g->nodes[i];
-        const struct forms *out = &c->forms[n->out[0]];
-        if (c->layer_of[i] >= 0) {
-            settle_layer(c, i);
-            continue;
-        }
-        unsigned codes = out->want & ~(unsigned)WANT_FLOAT;
-        c->on_codes[i] = codes && op_on_codes(c, n);
-        for (int k = 0; k < n->n_in; k++) {
-            if (n->in[k] < 0)
-                continue;
-            struct forms *in = &c->forms[n->in[k]];
-            bool through = c->on_codes[i] && passes_codes_through(n->op);
-            in->want |= !c->on_codes[i] ? (unsigned)WANT_FLOAT : through ? codes : 1u << BITS_MAX;
-            if (through)
-                in->range = out->range;
-        }
     }
 }
 

@@ -17,6 +17,7 @@ struct forms {       /* of one graph tensor */
     int only_reader; /* the node, when consumers == 1 */
     int as_float;    /* value or -1 */
     int as_row;      /* row-major value of any type, or -1; only where as_float has another order or there is none */
+    int snapped;     /* the tensor that its only reader rounds it to, so that it can be stored as that; or -1 */
     bool float_made; /* as_float was computed as float, not converted from codes */
     int as_codes[BITS_MAX + 1];
 };
@@ -117,6 +118,15 @@ int emit_op(struct compiler *c, int node, struct err *e);
 int emit_call(struct compiler *c, const struct node *n, struct err *e);
 /* The same with values for some inputs (-1: as the node has it; NULL: all). The step, or NULL with a message. */
 struct step *emit_call_with(struct compiler *c, const struct node *n, const int *given, struct err *e);
+/* emit_snap.c: rounding to a lattice, on codes and in float, and codes of a float tensor by such rounding. */
+int emit_snap(struct compiler *c, int node, struct err *e);
+void emit_snap_codes(struct compiler *c, const char *name, const struct lattice *lattice, int from, int out);
+
+/* The lattice that a tensor is stored on: its own, or that of the tensor it is rounded to. NULL when there is none. */
+const struct lattice *compile_lattice(const struct compiler *c, int tensor);
+
+/* settle.c: which form each tensor takes. */
+void settle_forms(struct compiler *c);
 
 /* A quantizer that was found before for this tensor, width and range method; NULL when there is none. The cache belongs
  * to one model and one calibration. */

@@ -61,7 +61,7 @@ static int emit_unary_codes(struct compiler *c, const struct node *n, struct err
     struct step *s = compile_step(c, n->name, "lut_u8", in, -1, out);
     const struct act_quant from = c->plan->values[in].q;
     uint8_t *table = arena_new(&c->plan->arena, 256, 1);
-    int top = (1 << q.bits) - 1;
+    int top = act_quant_top(&q);
     for (int i = 0; i < 256; i++) {
         float y = unary_value(n->op, ((float)i - from.zero) * from.scale, n->alpha, n->act_lo, n->act_hi);
         table[i] = (uint8_t)fmin(fmax(rint((double)y / q.scale + q.zero), 0), top);
@@ -405,6 +405,8 @@ int emit_op(struct compiler *c, int node, struct err *e)
     switch (n->op) {
     case OP_CALL:
         return emit_call(c, n, e);
+    case OP_SNAP:
+        return emit_snap(c, node, e);
     case OP_ADD:
         return codes ? emit_add_codes(c, n, e) : emit_binary(c, n, e);
     case OP_MUL:

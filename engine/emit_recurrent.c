@@ -52,7 +52,7 @@ static void state_codes(void *ctx, int64_t d, const float *h, int64_t first, int
     const struct act_quant *q = &a->p->q;
     const struct state_product *s = a->p->state + d * a->p->products + (first > 0);
     (void)n;
-    a->r->vec->quantize_f32((size_t)a->p->hidden, h, 1 / q->scale, q->zero, 0, (1 << q->bits) - 1, a->codes);
+    a->r->vec->quantize_f32((size_t)a->p->hidden, h, 1 / q->scale, q->zero, 0, act_quant_top(q), a->codes);
     struct conv_call call = {
         .in = a->codes, .packed = s->packed, .scratch = a->scratch, .out_f32 = z, .scale = s->scale, .bias = s->shift};
     s->kernel->run(&s->geom, q->bits, &call);
@@ -63,7 +63,7 @@ static void state_float(void *ctx, int64_t d, const float *h, int64_t first, int
     const struct running *a = ctx;
     const struct recurrent_plan *p = a->p;
     if (p->q.bits) {
-        a->r->vec->quantize_f32((size_t)p->hidden, h, 1 / p->q.scale, p->q.zero, 0, (1 << p->q.bits) - 1, a->codes);
+        a->r->vec->quantize_f32((size_t)p->hidden, h, 1 / p->q.scale, p->q.zero, 0, act_quant_top(&p->q), a->codes);
         a->r->vec->dequantize_u8((size_t)p->hidden, a->codes, p->q.scale, p->q.zero, a->rounded);
         h = a->rounded;
     }

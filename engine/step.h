@@ -131,6 +131,11 @@ void step_affine_f32(const struct step *s, const struct run_state *r);
 void step_maxpool_f32(const struct step *s, const struct run_state *r);
 void step_avgpool_f32(const struct step *s, const struct run_state *r);
 void step_softmax_f32(const struct step *s, const struct run_state *r);
+/* To a lattice of scale `alpha` and levels lo..hi; the codes are levels - lo. Binary: `qhi` is the code of +scale. */
+void step_snap_f32(const struct step *s, const struct run_state *r);
+void step_snap_u8(const struct step *s, const struct run_state *r);
+void step_sign_f32(const struct step *s, const struct run_state *r);
+void step_sign_u8(const struct step *s, const struct run_state *r);
 
 /* What a step that calls an operator of ops/ needs, made once: arrays without data, and the values that the data is in.
  */

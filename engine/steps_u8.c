@@ -39,7 +39,7 @@ void step_quantize(const struct step *s, const struct run_state *r)
 {
     const struct value *out = &r->plan->values[s->out];
     r->vec->quantize_f32((size_t)out->count, value_at(r, s->in[0]), 1 / out->q.scale, out->q.zero, 0,
-                         (1 << out->q.bits) - 1, value_at(r, s->out));
+                         act_quant_top(&out->q), value_at(r, s->out));
 }
 
 void step_dequantize(const struct step *s, const struct run_state *r)

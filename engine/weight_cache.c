@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "engine/compile.h"
+#include "quant/own.h"
 
 struct weight_entry {
     struct weight_entry *next;
@@ -91,7 +92,11 @@ const struct quant_weights *weight_cache_get(struct weight_cache *c, const struc
     struct weight_entry *x = mem_new(1, sizeof *x);
     float *w = layer_weights(g, layer, part);
     *x = (struct weight_entry){.next = c->entries, .layer = layer, .part = part, .p = *p};
-    x->q = scheme_quantize(w, g->layers[layer].cout, layer_weight_count(g, layer, part), p);
+    const struct layer *l = &g->layers[layer];
+    if (l->own.w_bits)
+        x->q = own_weights(g->tensors[g->nodes[l->node].in[1 + part]].lattice, w, l->cout, l->k, p);
+    if (!x->q)
+        x->q = scheme_quantize(w, l->cout, layer_weight_count(g, layer, part), p);
     mem_free(w);
     c->entries = x;
     return x->q;

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/lattice.h"
+
 const char *shape_show(struct arena *a, const struct shape *s)
 {
     char text[SHAPE_MAX * 21 + 1] = "";
@@ -263,7 +265,10 @@ static int reshape_for_free(struct build *b, const struct source *s, int x, cons
         return x;
     if (!b->tensors[x].data)
         return -1;
-    return build_alias(b, s, name, x, shape);
+    int t = build_alias(b, s, name, x, shape);
+    if (t >= 0)
+        lattice_keep(b, x, t);
+    return t;
 }
 
 static int check_reshape(struct build *b, const struct source *s, int x, const struct shape *shape)

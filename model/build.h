@@ -29,6 +29,7 @@ struct block {
     int64_t bytes;
     int holders;
 };
+struct twin;
 
 struct build {
     struct arena arena; /* names and shapes of the import; the graph gets copies */
@@ -47,6 +48,8 @@ struct build {
     double fold_work;     /* done by now, see fold.h */
     struct scope *scope;  /* control.c: the sub-graph that is imported, NULL outside */
     struct control *control;
+    struct twin *twins; /* codes that are read as floats too: lower_quantized.c */
+    int n_twins, cap_twins;
     int64_t batch; /* a fixed batch dimension of the file that was taken as 1, else 1 */
     int *inputs, n_inputs;
     int *outputs, n_outputs;

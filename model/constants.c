@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "model/build.h"
+#include "model/lattice.h"
 
 static const int64_t CONST_LIMIT = (int64_t)1 << 31; /* bytes of all constants */
 
@@ -147,6 +147,7 @@ int build_writable(struct build *b, const struct source *s, struct node *n, int 
     int copy = build_array(b, s, b->tensors[t].name, &value);
     if (copy < 0)
         return -1;
+    b->tensors[copy].lattice = b->tensors[t].lattice;
     build_replace(b, n, k, copy);
     *data = b->blocks[b->holds[copy].block].data;
     return copy;

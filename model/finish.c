@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/control.h"
+#include "model/lattice.h"
 
 /* Backwards from the outputs: nodes that nobody needs are removed. Returns which tensors are needed. */
 static bool *mark_needed(struct build *b)
@@ -66,6 +67,7 @@ static void finish_tensors(struct build *b, struct graph *g, const bool *needed,
         t->producer = -1;
         if (t->data)
             give_block(b, g, b->holds[i].block);
+        t->lattice = lattice_copy(&g->arena, t->lattice);
         map[i] = g->n_tensors++;
     }
 }
@@ -186,6 +188,7 @@ void build_done(struct build *b)
     mem_free(b->holds);
     mem_free(b->tensors);
     mem_free(b->nodes);
+    mem_free(b->twins);
     arena_done(&b->arena);
     control_done(b);
     onnx_done(&b->model);

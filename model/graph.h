@@ -10,18 +10,30 @@
 #ifndef BITFADER_MODEL_GRAPH_H
 #define BITFADER_MODEL_GRAPH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "ops/op.h"
 
+/* Values that are whole multiples of a scale: scale * level with lo <= level <= hi. Binary: -scale and +scale alone.
+ * Never changed once made. */
+struct lattice {
+    int bits; /* as the file has them, 1..8; 1 is binary */
+    bool binary;
+    int lo, hi;         /* of a constant: the levels that occur */
+    int axis, n_scales; /* 1: one for the whole tensor; else one for each place of the axis */
+    const float *scale; /* [n_scales], >= 0 */
+};
+
 struct tensor {
     const char *name; /* as in the file */
     enum dtype type;
     struct shape shape;
-    const void *data; /* constant, or NULL */
-    int producer;     /* node index, or -1 */
+    const void *data;              /* constant, or NULL */
+    const struct lattice *lattice; /* that every value lies on, as far as import knows; else NULL */
+    int producer;                  /* node index, or -1 */
 };
 
 /* Operators as the engine sees them. Rows of op_table (model/ops.c) give ONNX name, arity, import and shape functions.
@@ -50,6 +62,8 @@ enum op {
     OP_CONCAT,    /* axis */
     OP_PAD,       /* constant mode: pads_begin, pads_end, value */
     OP_SLICE,     /* begin, step, per axis; the output shape says how many */
+    OP_SNAP,      /* to the nearest point of the output's lattice (one scale): clamp(rint(x / scale), lo, hi) * scale;
+                     binary:      x >= 0 ? scale : -scale */
     OP_CALL,      /* everything else, as ops/ defines it: row, attr, opset; inputs and outputs row-major, of any type */
     OP_COUNT
 };
@@ -104,6 +118,10 @@ struct layer {
                          weights), 2 for recurrent layers (input and state), else 1. They are inputs 1.. of the node */
     int n_bias;       /* values of the bias, 0 where there is none */
     int group;        /* layers that read the same tensor have the same group and agree on activation bits */
+    struct {          /* the narrowest widths that hold what the file's own quantization allows; 0: float */
+        int w_bits, a_bits;
+        bool per_channel;
+    } own;
 };
 
 struct graph {
@@ -126,6 +144,7 @@ struct graph {
     int n_layers;
     int n_groups;
     int64_t params, macs; /* of all layers */
+    bool quantized;       /* some layer has a width of its own */
     int n_file_nodes;     /* nodes in the file, before folding and fusion */
 };
 
@@ -154,6 +173,9 @@ struct graph *graph_parse(const char *file, const void *bytes, size_t n, struct 
 struct graph *graph_parse_with(const char *file, const void *bytes, size_t n, const struct graph_options *o, int *wants,
                                struct err *e);
 void graph_free(struct graph *g);
+
+/* Whether weights of these levels are codes of a width that kernels have: symmetric integers, at 1 bit binary. */
+bool lattice_fits(const struct lattice *lattice, int bits);
 
 /* Index of the layer with this short name, else of the only one with this alias. LAYER_NONE, or LAYER_AMBIGUOUS when
  * several have it. */

@@ -8,6 +8,7 @@
 #include "model/control.h"
 #include "model/fold.h"
 #include "model/import.h"
+#include "model/lattice.h"
 #include "model/lower.h"
 #include "model/passes.h"
 
@@ -133,6 +134,8 @@ static int fold_node(struct build *b, const struct source *s, struct op_call *c)
         int t = build_take(b, s, *s->node->out[k] ? s->node->out[k] : build_name(b, s, "unused"), &c->out[k]);
         if (t >= 0)
             build_bind(b, s, k, t);
+        if (t >= 0 && !k)
+            lattice_fold(b, s, c, t);
         rc = t < 0 ? -1 : 0;
     }
     return rc;
@@ -151,8 +154,9 @@ static bool can_fold(struct build *b, const struct op_call *c)
 /* The engine's own operators where the node is one of them, else a call of ops/. */
 static int lower_node(struct build *b, const struct source *s, const struct op_call *c)
 {
-    const struct lower_row *row =
-        !*s->node->domain || !strcmp(s->node->domain, "ai.onnx") ? lower_find(s->node->op_type) : NULL;
+    const struct lower_row *row = lower_find(s->node->op_type);
+    if (row && !row->any_domain && *s->node->domain && strcmp(s->node->domain, "ai.onnx"))
+        row = NULL;
     bool moves = c->row->flags & OP_RESHAPES && c->in[0].type == DTYPE_F32;
     for (int k = 1; k < c->n_out; k++) /* the engine's own have one output */
         if (*s->node->out[k])
@@ -168,7 +172,7 @@ static int lower_node(struct build *b, const struct source *s, const struct op_c
     struct source inferred = *s;
     inferred.call = c;
     struct err *keep = b->e, aside;
-    int n_nodes = b->n_nodes, n_tensors = b->n_tensors;
+    int n_nodes = b->n_nodes, n_tensors = b->n_tensors, n_twins = b->n_twins;
     b->e = &aside; /* what the engine's own cannot do is no error: the call can */
     bool lowered = row->lower(b, &inferred) == 0 && !b->failed;
     b->e = keep;
@@ -176,6 +180,7 @@ static int lower_node(struct build *b, const struct source *s, const struct op_c
     if (lowered)
         return 0;
     build_rollback(b, n_nodes, n_tensors);
+    b->n_twins = n_twins;
     return build_call(b, s, c);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "model/lattice.h"
 #include "model/names.h"
 
 /* name with everything that is not printable ASCII, and blanks, quotes and backslashes, as '_'. */
@@ -213,6 +214,7 @@ int layers_find(struct graph *g, struct err *e)
     for (int i = 0; i < g->n_layers; i++)
         find_aliases(g, &g->layers[i]);
     group_layers(g);
+    lattice_settle(g);
     return 0;
 }
 

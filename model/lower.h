@@ -13,7 +13,8 @@
 struct lower_row {
     const char *name;
     int (*lower)(struct build *b, const struct source *s);
-    enum op becomes; /* the node that does the work */
+    enum op becomes; /* the node that does the work; OP_CALL where most cases stay calls */
+    bool any_domain; /* of those that ops/ knows; else ONNX's own alone */
 };
 
 /* NULL when the engine has nothing of its own for it. */
@@ -54,5 +55,21 @@ int lower_transpose(struct build *b, const struct source *s);
 int lower_concat(struct build *b, const struct source *s);
 int lower_slice(struct build *b, const struct source *s);
 int lower_pad(struct build *b, const struct source *s);
+
+/* lower_quantized.c */
+int lower_dequantize_linear(struct build *b, const struct source *s);
+int lower_quant(struct build *b, const struct source *s);
+int lower_bipolar_quant(struct build *b, const struct source *s);
+int lower_where(struct build *b, const struct source *s);
+/* Clip(Round(x)) and what scales it are a quantizer written out: true when the node was one and is done. */
+bool lower_rounded_clip(struct build *b, const struct source *s, float lo, float hi);
+bool lower_scaled_snap(struct build *b, const struct source *s);
+/* What the codes of tensor t stand for, as a float tensor without a DequantizeLinear at run time: through what only
+ * moves them, from the float that was quantized. scale, zero: constants (zero -1: 0). -1 when it is not such a case. */
+int lower_codes(struct build *b, const struct source *s, int t, int scale, int zero);
+
+/* lower_qlinear.c */
+int lower_qlinear_conv(struct build *b, const struct source *s);
+int lower_qlinear_matmul(struct build *b, const struct source *s);
 
 #endif

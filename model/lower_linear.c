@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "model/lattice.h"
 #include "model/lower.h"
 #include "model/transpose.h"
 
@@ -25,6 +26,8 @@ static int normalise_weights(struct build *b, const struct source *s, bool rows_
         transpose_in_place(data, ws->d[0], ws->d[1]);
         *ws = (struct shape){2, {ws->d[1], ws->d[0]}};
     }
+    static const int as_is[] = {0, 1}, swapped[] = {1, 0};
+    lattice_move(b, w, w, rows_are_outputs ? as_is : swapped, alpha);
     return 0;
 }
 

@@ -70,6 +70,8 @@ int lower_add(struct build *b, const struct source *s)
 
 int lower_mul(struct build *b, const struct source *s)
 {
+    if (lower_scaled_snap(b, s))
+        return 0;
     return add_pair(b, s, OP_MUL, s->in[0], s->in[1], NULL, NULL);
 }
 
@@ -136,7 +138,7 @@ int lower_clip(struct build *b, const struct source *s)
     float lo = -INFINITY, hi = INFINITY;
     if (read_bound(b, s, "min", 1, &lo) || read_bound(b, s, "max", 2, &hi))
         return -1;
-    return add_clip(b, s, lo, hi);
+    return lower_rounded_clip(b, s, lo, hi) ? 0 : add_clip(b, s, lo, hi);
 }
 
 /* Max and Min with a number are the halves of a clamp: how Relu6 is written without an operator of its own. One input

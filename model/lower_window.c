@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "model/lattice.h"
 #include "model/lower.h"
 #include "ops/window.h"
 
@@ -197,6 +198,9 @@ static int exchange_channels(struct build *b, const struct source *s, int w, int
         for (int64_t i = 0; i < cin; i++)
             memcpy((float *)data + (o * cin + i) * taps, from + ((o / cout * cin + i) * cout + o % cout) * taps,
                    (size_t)taps * sizeof *from);
+    static const int exchanged[] = {1, 0, 2, 3};
+    if (*out >= 0 && groups == 1)
+        lattice_move(b, w, *out, exchanged, 1);
     return *out < 0 ? -1 : 0;
 }
 

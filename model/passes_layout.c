@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "model/lattice.h"
 #include "model/passes.h"
 #include "model/views.h"
 
@@ -46,7 +47,7 @@ static bool is_number(const struct layout *l, int tensor)
 static bool is_unary(const struct layout *l, const struct node *n, int *k)
 {
     bool any = n->op == OP_CLIP || n->op == OP_LEAKY_RELU || n->op == OP_SIGMOID || n->op == OP_HARD_SWISH ||
-               n->op == OP_ADD || n->op == OP_MUL ||
+               n->op == OP_SNAP || n->op == OP_ADD || n->op == OP_MUL ||
                (n->op == OP_CALL && n->row->flags & OP_ELEMENTWISE && n->n_out == 1 && n->opset >= 7);
     *k = -1;
     for (int i = 0; any && i < n->n_in; i++) {
@@ -361,6 +362,8 @@ static int turn_columns(struct layout *l, struct node *n)
         for (int64_t o = 0; o < ws.d[0]; o++)
             ((float *)to)[o * ws.d[1] + at] = from[o * ws.d[1] + j];
     }
+    static const int as_is[] = {0, 1};
+    lattice_move(b, n->in[1], w, as_is, 1);
     build_replace(b, n, 1, w);
     build_pass_names(b, n, x.passed);
     x = view_of(&l->v, x.base);

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "model/lattice.h"
 #include "model/passes.h"
 
 /* What node n does to channel c; either may be NULL. */
@@ -79,7 +80,7 @@ static int new_per_channel(struct build *b, const struct node *n, int k, int64_t
 }
 
 /* The weights, to be changed. */
-static float *own_weights(struct build *b, struct node *layer)
+static float *writable_weights(struct build *b, struct node *layer)
 {
     const struct onnx_node as = {.op_type = layer->op_type};
     const struct source s = {.node = &as, .name = layer->name};
@@ -89,12 +90,14 @@ static float *own_weights(struct build *b, struct node *layer)
 
 static int scale_weights(struct build *b, struct node *layer, const struct line *l)
 {
-    float *w = own_weights(b, layer);
+    float *w = writable_weights(b, layer);
     const struct shape *shape = &b->tensors[layer->in[1]].shape;
     int64_t channels = shape->d[0], k = shape_count(shape) / channels;
     for (int64_t c = 0; w && c < channels; c++)
         for (int64_t i = 0; i < k; i++)
             w[c * k + i] *= l->scale[c * l->scale_step];
+    if (w)
+        lattice_scale(b, layer->in[1], layer->in[1], l->scale, l->scale_step);
     return w ? 0 : -1;
 }
 
@@ -207,7 +210,7 @@ int passes_fold_input_line(struct build *b, const int *uses, struct node *n)
     if (shifts && is_padded(n))
         return 0;
     const float *old = build_floats(b, n->in[2]);
-    float *w = own_weights(b, n), *bias = NULL;
+    float *w = writable_weights(b, n), *bias = NULL;
     int biases = w && shifts ? new_per_channel(b, n, 2, ws.d[0], "bias", &bias) : -1;
     if (!w || (shifts && biases < 0))
         return -1;
@@ -221,6 +224,8 @@ int passes_fold_input_line(struct build *b, const int *uses, struct node *n)
         if (bias)
             bias[o] = (float)sum;
     }
+    if (l.scale) /* differs within an output channel */
+        b->tensors[n->in[1]].lattice = NULL;
     if (bias)
         build_replace(b, n, 2, biases);
     n->in[0] = p->in[0];

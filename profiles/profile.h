@@ -63,6 +63,7 @@ struct profile_model {
     /* [n_layers] lists of other names that a layer may be called by, NULL after the last; NULL: none. Others may have
      * the same: then the name alone says nothing. */
     const char *const *const *aliases;
+    const struct precision *own; /* [n_layers] that the model brings along; NULL: it is not quantized */
 };
 
 /* Every layer at p. Built-in names are made with this: "fp32", "w8a8", "w4a4", "w4a8", ... */
@@ -71,8 +72,8 @@ struct profile *profile_copy(const struct profile *p);
 void profile_free(struct profile *p);
 
 /* Reads and validates: schema, unknown keys, bits out of range, layers and rules that match nothing, another model's
- * fingerprint (unless rebind). Messages are "FILE:LINE:COLUMN: what; what would be right". "w4a8"-like and "fp32" as
- * path give built-in profiles; "-" is standard input. */
+ * fingerprint (unless rebind). Messages are "FILE:LINE:COLUMN: what; what would be right". "w4a8"-like, "fp32" and
+ * "own" (of a model that is quantized already) as path give built-in profiles; "-" is standard input. */
 struct profile *profile_load(const char *path, const struct profile_model *m, bool rebind, struct err *e);
 struct profile *profile_parse(const char *path, const char *text, const struct profile_model *m, bool rebind,
                               struct err *e);

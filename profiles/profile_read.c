@@ -447,9 +447,25 @@ static bool parse_builtin(const char *name, struct precision *p)
     return true;
 }
 
+/* Every layer as the model itself has it. */
+static struct profile *load_own(const struct profile_model *m, struct err *e)
+{
+    if (!m->own) {
+        err_set(e, "own: %s is not quantized; fp32, w8a8, w4a8 and the like start from nothing", m->file);
+        return NULL;
+    }
+    struct precision defaults = precision_default();
+    struct profile *p = profile_new(m, &defaults);
+    for (int i = 0; i < p->n_layers; i++)
+        p->layers[i].precision = m->own[i];
+    return p;
+}
+
 struct profile *profile_load(const char *path, const struct profile_model *m, bool rebind, struct err *e)
 {
     struct precision p;
+    if (!strcmp(path, "own"))
+        return load_own(m, e);
     if (parse_builtin(path, &p))
         return profile_new(m, &p);
     const char *name = file_name(path);

@@ -28,7 +28,7 @@ static double bin_value(const struct histogram *h, int i)
 
 double range_mse(const struct histogram *h, const struct act_quant *q)
 {
-    int qmax = (1 << q->bits) - 1;
+    int qmax = act_quant_top(q);
     double inv = 1 / (double)q->scale, off = q->zero == 0.5f ? 0.5 * q->scale : 0; /* what stands for 0.0 */
     double sum = off * off * (double)h->zeros;
     for (int i = 0; i < HISTOGRAM_BINS; i++) {

@@ -7,6 +7,9 @@
  * alpha} for a tensor without negative values, alpha the mean of the values that round to it (Lloyd's condition), else
  * {-alpha, +alpha} with alpha = E|x| (Rastegari et al. 2016, arXiv 1603.05279): then zero is 0.5, 0.0 has no code, and
  * padding is +alpha (as Larq's one-padding).
+ *
+ * A tensor of a model that is quantized already has the model's own scale and zero instead, whatever the method, at its
+ * own width and wider ones: nothing is lost by them (quant/own.h).
  */
 #ifndef BITFADER_QUANT_RANGE_H
 #define BITFADER_QUANT_RANGE_H
@@ -18,7 +21,13 @@ struct act_quant {
     int bits;
     float scale; /* > 0 */
     float zero;  /* the code of 0.0: an integer, or 0.5 for signed binary */
+    int top;     /* the largest code that is used; 0: 2^bits - 1 */
 };
+
+static inline int act_quant_top(const struct act_quant *q)
+{
+    return q->top ? q->top : (1 << q->bits) - 1;
+}
 
 /* One row a range method, in the order of enum range_method. */
 struct range_row {

@@ -130,7 +130,7 @@ const struct scheme_row scheme_table[SCHEME_COUNT] = {
     [SCHEME_BINARY] = {"binary", "-alpha and +alpha, alpha the mean of |w|", 1, 1, fit_binary},
 };
 
-struct quant_weights *scheme_quantize(const float *w, int cout, int k, const struct precision *p)
+struct quant_weights *scheme_weights_new(int cout, int k, const struct precision *p)
 {
     assert(precision_valid(p) && p->w_bits >= 1 && p->w_bits <= BITS_MAX);
     struct quant_weights *q = mem_new(1, sizeof *q);
@@ -138,6 +138,12 @@ struct quant_weights *scheme_quantize(const float *w, int cout, int k, const str
     q->codes = mem_new((size_t)cout * (size_t)k, 1);
     q->scale = mem_new((size_t)cout, sizeof *q->scale);
     q->n_scales = p->granularity == GRANULARITY_TENSOR ? 1 : cout;
+    return q;
+}
+
+struct quant_weights *scheme_quantize(const float *w, int cout, int k, const struct precision *p)
+{
+    struct quant_weights *q = scheme_weights_new(cout, k, p);
     scheme_table[p->scheme].fit(w, p->granularity, p->range, q);
     return q;
 }

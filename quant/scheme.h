@@ -32,6 +32,8 @@ extern const struct scheme_row scheme_table[SCHEME_COUNT];
 /* Quantizes w [cout][k] as p says (p->w_bits 1..8, valid). Free with scheme_weights_free. */
 struct quant_weights *scheme_quantize(const float *w, int cout, int k, const struct precision *p);
 void scheme_weights_free(struct quant_weights *q);
+/* With its memory and sizes, to be filled. */
+struct quant_weights *scheme_weights_new(int cout, int k, const struct precision *p);
 
 /* out[cout][k] = scale * level: what the codes stand for. */
 void scheme_dequantize(const struct quant_weights *q, float *out);

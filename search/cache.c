@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-enum { FORMAT = 1, FILE_LIMIT = 64 << 20 };
+enum { FORMAT = 2, FILE_LIMIT = 64 << 20 };
 static const char end_line[] = "end\n";
 
 static char *cache_path(const struct cache_key *k)

@@ -32,7 +32,8 @@ void analyze_static(const struct graph *g, struct weight_cache *cache, struct ta
             }
         for (int b = 1; b <= BITS_MAX && !x->measured; b++) {
             x->loss_w[b] = guess_loss(x->sqnr[GRANULARITY_CHANNEL][b], g->n_layers);
-            x->loss_a[b] = guess_loss(6.02 * b - 4, g->n_layers);
+            bool own = layer->own.a_bits && b >= layer->own.a_bits; /* nothing is lost */
+            x->loss_a[b] = own ? 0 : guess_loss(6.02 * b - 4, g->n_layers);
         }
     }
 }

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "kernels/isa.h"
+#include "quant/own.h"
 
 struct session_options session_defaults(void)
 {
@@ -120,7 +121,10 @@ static void name_layers(struct session *s)
         groups[l] = g->layers[l].group;
         aliases[l] = g->layers[l].aliases;
     }
-    s->model = (struct profile_model){g->file, g->fingerprint, g->n_layers, names, kinds, groups, aliases};
+    struct precision *own = g->quantized ? mem_new((size_t)g->n_layers, sizeof *own) : NULL;
+    for (int l = 0; own && l < g->n_layers; l++)
+        own[l] = own_precision(&g->layers[l]);
+    s->model = (struct profile_model){g->file, g->fingerprint, g->n_layers, names, kinds, groups, aliases, own};
 }
 
 /* Images go into one input, scores come out of the first output. */
@@ -186,6 +190,7 @@ void session_free(struct session *s)
     mem_free((void *)s->model.kinds);
     mem_free((void *)s->model.groups);
     mem_free((void *)s->model.aliases);
+    mem_free((void *)s->model.own);
     mem_free(s->fp32_outputs);
     mem_free(s->fp32_calibrate);
     graph_free(s->graph);

@@ -50,7 +50,7 @@ static void random_profile(const struct tables *t, const struct graph *g, struct
     for (int l = 0; l < g->n_layers; l++) {
         int best_w = BITS_MAX, best_a = BITS_MAX;
         double least_w = INFINITY, least_a = INFINITY;
-        for (int b = 2; b <= BITS_MAX; b++) {
+        for (int b = g->quantized ? 1 : 2; b <= BITS_MAX; b++) { /* a network of one or two bits loses nothing at 2 */
             double w = t->layers[l].loss_w[b] * (0.3 + 1.4 * rng_unit(r)) + price * b;
             double a = t->layers[l].loss_a[b] * (0.3 + 1.4 * rng_unit(r)) + price * b;
             best_w = w < least_w ? b : best_w;
@@ -65,6 +65,16 @@ static void random_profile(const struct tables *t, const struct graph *g, struct
             if (g->layers[k].group == g->layers[l].group)
                 out[l].a_bits = out[k].a_bits;
     }
+}
+
+/* The price at which a profile is as small as it can be. The losses of a model that is quantized already are all or
+ * nothing: there the dearest layer says it. */
+static double highest_price(const struct tables *t, const struct graph *g)
+{
+    double price = 0.03;
+    for (int l = 0; g->quantized && l < g->n_layers; l++)
+        price = fmax(price, fmax(t->layers[l].loss_w[1], t->layers[l].loss_a[1]));
+    return price;
 }
 
 /* The first points of the loss-to-accuracy map: mixed profiles, really run on calibration images. */
@@ -85,7 +95,8 @@ static int fit_first_points(struct session *s, struct tables *t, const struct pr
             rc = 1;
             break;
         }
-        random_profile(t, s->graph, &r, 2e-5 * pow(1500, (double)i / (FIT_PROFILES - 1)), mix);
+        random_profile(t, s->graph, &r, 2e-5 * pow(highest_price(t, s->graph) / 2e-5, (double)i / (FIT_PROFILES - 1)),
+                       mix);
         struct plan *plan = plan_compile(s->graph, mix, s->calibration, s->cache, e);
         if (!plan) {
             rc = -1;

@@ -28,6 +28,7 @@
     X(quant)      \
     X(engine)     \
     X(layers)     \
+    X(quantized)  \
     X(profile)    \
     X(solve)      \
     X(estimate)   \

@@ -240,6 +240,16 @@ static void eval_concat(const struct env *v, float *y)
     }
 }
 
+static void eval_snap(const struct env *v, float *y)
+{
+    const struct lattice *l = v->g->tensors[v->n->out[0]].lattice;
+    for (int64_t i = 0; i < shape_count(shape_out(v)); i++) {
+        float level = rintf(in(v, 0)[i] / l->scale[0]);
+        level = l->binary ? (in(v, 0)[i] >= 0 ? 1 : -1) : fminf(fmaxf(level, (float)l->lo), (float)l->hi);
+        y[i] = level * l->scale[0];
+    }
+}
+
 /* What ops/ says: its own tests are ONNX's cases. */
 static void eval_call(const struct env *v, struct arena *a)
 {
@@ -290,6 +300,7 @@ float **graph_eval(const struct graph *g, const float *const *inputs, struct are
         [OP_CONCAT] = eval_concat,
         [OP_PAD] = eval_moves,
         [OP_SLICE] = eval_moves,
+        [OP_SNAP] = eval_snap,
     };
     struct env v = {.g = g, .value = arena_new(a, (size_t)g->n_tensors, sizeof *v.value)};
     for (int i = 0; i < g->n_tensors; i++) {

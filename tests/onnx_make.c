@@ -99,9 +99,15 @@ static void add_value(struct maker *m, Onnx__ValueInfoProto **list, size_t *n, c
     list[(*n)++] = v;
 }
 
+enum { FLOATS = 1, U8 = 2, I8 = 3, I32 = 6, I64 = 7, BOOL = 9 }; /* TensorProto.DataType */
+
+static int64_t whole_value(int type, int64_t i)
+{
+    return type == U8 ? i * 37 % 256 : type == I8 ? i * 37 % 255 - 127 : i * 37 % 2001 - 1000;
+}
+
 static void add_tensor(struct maker *m, const char *line, int type)
 {
-    int floats = type == 1;
     Onnx__TensorProto *t = arena_new(m->a, 1, sizeof *t);
     onnx__tensor_proto__init(t);
     t->name = cut(m->a, &line, " ");
@@ -114,20 +120,20 @@ static void add_tensor(struct maker *m, const char *line, int type)
         count *= (size_t)t->dims[i];
     if (*line == '=')
         line += 1 + strspn(line + 1, " ");
-    t->float_data = floats ? arena_new(m->a, count, sizeof(float)) : NULL;
-    t->int64_data = type == 7 ? arena_new(m->a, count, sizeof(int64_t)) : NULL;
-    t->int32_data = type == 9 ? arena_new(m->a, count, sizeof(int32_t)) : NULL;
+    t->float_data = type == FLOATS ? arena_new(m->a, count, sizeof(float)) : NULL;
+    t->int64_data = type == I64 ? arena_new(m->a, count, sizeof(int64_t)) : NULL;
+    t->int32_data = type != I64 && type != FLOATS ? arena_new(m->a, count, sizeof(int32_t)) : NULL;
     int pattern = !*line;
     for (size_t i = 0; i < count; i++) {
         const char *value = pattern ? "" : cut(m->a, &line, ",");
-        if (floats)
+        if (type == FLOATS)
             t->float_data[i] = pattern ? onnx_make_value((int64_t)i) : strtof(value, NULL);
-        else if (type == 7)
+        else if (type == I64)
             t->int64_data[i] = strtoll(value, NULL, 10);
         else
-            t->int32_data[i] = (int32_t)strtol(value, NULL, 10);
+            t->int32_data[i] = (int32_t)(pattern ? whole_value(type, (int64_t)i) : strtol(value, NULL, 10));
     }
-    *(floats ? &t->n_float_data : type == 7 ? &t->n_int64_data : &t->n_int32_data) = count;
+    *(type == FLOATS ? &t->n_float_data : type == I64 ? &t->n_int64_data : &t->n_int32_data) = count;
     assert(m->graph->n_initializer < MOST);
     m->graph->initializer[m->graph->n_initializer++] = t;
 }
@@ -214,6 +220,12 @@ static void add_node(struct maker *m, const char *line)
     Onnx__NodeProto *n = arena_new(m->a, 1, sizeof *n);
     onnx__node_proto__init(n);
     n->op_type = cut(m->a, &line, "(");
+    char *colon = strchr(n->op_type, ':');
+    if (colon) {
+        *colon = '\0';
+        n->domain = n->op_type;
+        n->op_type = colon + 1;
+    }
     n->input = parse_names(m->a, cut(m->a, &line, ")"), &n->n_input);
     assert(strncmp(line, "->", 2) == 0);
     line += 2;
@@ -260,11 +272,17 @@ static void add_line(struct maker *m, const char *line)
     else if (strncmp(line, "value ", 6) == 0)
         add_value(m, g->value_info, &g->n_value_info, line + 6);
     else if (strncmp(line, "const ", 6) == 0)
-        add_tensor(m, line + 6, 1);
+        add_tensor(m, line + 6, FLOATS);
     else if (strncmp(line, "ints ", 5) == 0)
-        add_tensor(m, line + 5, 7);
+        add_tensor(m, line + 5, I64);
+    else if (strncmp(line, "u8 ", 3) == 0)
+        add_tensor(m, line + 3, U8);
+    else if (strncmp(line, "i8 ", 3) == 0)
+        add_tensor(m, line + 3, I8);
+    else if (strncmp(line, "i32 ", 4) == 0)
+        add_tensor(m, line + 4, I32);
     else if (strncmp(line, "bools ", 6) == 0)
-        add_tensor(m, line + 6, 9);
+        add_tensor(m, line + 6, BOOL);
     else if (*line)
         add_node(m, line);
 }

@@ -10,13 +10,14 @@
  *   const w 2,3 = 1,2,3,4,5,6             float initializer; without values: onnx_make_value(0), (1), ...
  *   ints s 2 = 1,-1                       int64 initializer
  *   bools c 1 = 1                         bool initializer
+ *   u8 z 1 = 128                          the same of 8-bit codes (u8, i8) and int32 (i32); without values: a pattern
  *   graph T                               lines up to "end" are a sub-graph
  *   end
  *   Conv(x,w,)->y name='c' group=1 pads=[1,1,1,1] alpha=0.5 value=w2
  *
- * In a node line an empty name is an input left out; an attribute is a string in quotes, [ints], a number with a point
- * (float), a whole number (int), {T} (sub-graph), or the name of a const or ints line, which then is no initializer
- * (tensor).
+ * "onnx.brevitas:Quant(" is an operator of another domain. In a node line an empty name is an input left out; an
+ * attribute is a string in quotes, [ints], a number with a point (float), a whole number (int), {T} (sub-graph), or the
+ * name of a const or ints line, which then is no initializer (tensor).
  */
 #ifndef BITFADER_TESTS_ONNX_MAKE_H
 #define BITFADER_TESTS_ONNX_MAKE_H

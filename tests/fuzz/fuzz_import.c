@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * libFuzzer on what people hand us first: an ONNX file. Imported, planned and run once in fp32, where that is small
- * enough to be done a thousand times a second. `make fuzz` starts from ONNX's own cases.
+ * libFuzzer on what people hand us first: an ONNX file. Imported, planned and run once in fp32 (and on its own codes
+ * where it is quantized already), where that is small enough to be done a thousand times a second. `make fuzz` starts
+ * from ONNX's own cases.
  */
 #include <stdint.h>
 
 #include "engine/plan.h"
+#include "quant/own.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
@@ -36,6 +38,20 @@ static void run(const struct graph *g, const struct plan *plan)
     plan_context_free(x);
 }
 
+/* A model that is quantized already, on its own codes; what would need calibration is refused. */
+static void run_own(const struct graph *g)
+{
+    struct precision *own = mem_new((size_t)g->n_layers + 1, sizeof *own);
+    struct err e;
+    for (int l = 0; l < g->n_layers; l++)
+        own[l] = own_precision(&g->layers[l]);
+    struct plan *plan = plan_compile(g, own, NULL, NULL, &e);
+    if (plan && plan_arena_bytes(plan) < (size_t)SMALL * 64)
+        run(g, plan);
+    plan_free(plan);
+    mem_free(own);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     struct err e;
@@ -44,6 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (plan && plan_arena_bytes(plan) < (size_t)SMALL * 64)
         run(g, plan);
     plan_free(plan);
+    if (g && g->quantized && is_small(g))
+        run_own(g);
     graph_free(g);
     return 0;
 }

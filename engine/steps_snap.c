@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Rounding to a lattice: the quantizers of a model that is quantized already, as the file defines them (division, ties
+ * to even). Plain loops that vectorise with any instruction set.
+ */
+#include "engine/step.h"
+
+/* Nearest integer, ties to even, for |x| < 2^22. */
+static inline float round_even(float x)
+{
+    return (x + 12582912.0f) - 12582912.0f;
+}
+
+/* Limits are levels, so that clamping before rounding is the same as after; NAN gives lo. */
+static inline float level_at(float x, float scale, float lo, float hi)
+{
+    float t = x / scale;
+    t = t > lo ? t : lo;
+    t = t < hi ? t : hi;
+    return round_even(t);
+}
+
+void step_snap_f32(const struct step *s, const struct run_state *r)
+{
+    const float *in = value_at(r, s->in[0]);
+    float *out = value_at(r, s->out), scale = s->alpha, lo = s->lo, hi = s->hi;
+    int64_t n = r->plan->values[s->out].count;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = level_at(in[i], scale, lo, hi) * scale;
+}
+
+void step_snap_u8(const struct step *s, const struct run_state *r)
+{
+    const float *in = value_at(r, s->in[0]);
+    uint8_t *out = value_at(r, s->out);
+    float scale = s->alpha, lo = s->lo, hi = s->hi;
+    int64_t n = r->plan->values[s->out].count;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (uint8_t)(int)(level_at(in[i], scale, lo, hi) - lo);
+}
+
+void step_sign_f32(const struct step *s, const struct run_state *r)
+{
+    const float *in = value_at(r, s->in[0]);
+    float *out = value_at(r, s->out), scale = s->alpha;
+    int64_t n = r->plan->values[s->out].count;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = in[i] >= 0 ? scale : -scale;
+}
+
+void step_sign_u8(const struct step *s, const struct run_state *r)
+{
+    const float *in = value_at(r, s->in[0]);
+    uint8_t *out = value_at(r, s->out), plus = (uint8_t)s->qhi;
+    int64_t n = r->plan->values[s->out].count;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = in[i] >= 0 ? plus : 0;
+}
