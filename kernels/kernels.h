@@ -101,8 +101,8 @@ struct matmul_call {
     int rows;
     const void *packed; /* by pack(), 64-byte aligned */
     void *scratch;      /* scratch_size() bytes, 64-byte aligned */
-    int32_t *out_s32;   /* [rows][n] sums of products of those integers: that none leaves 32 bits is the caller's duty */
-    uint8_t *out_u8;    /* [rows][n], requantized: m[0] and b[0] of rq for all, no residual */
+    int32_t *out_s32; /* [rows][n] sums of products of those integers: that none leaves 32 bits is the caller's duty */
+    uint8_t *out_u8;  /* [rows][n], requantized: m[0] and b[0] of rq for all, no residual */
     const struct requant *rq;
     float *out_f32; /* [rows][n] (float)acc * scale */
     float scale;
