@@ -133,6 +133,9 @@ struct graph *graph_parse_with(const char *file, const void *bytes, size_t n, co
                                struct err *e);
 void graph_free(struct graph *g);
 
+/* Index in outputs of the first float output: its values are read as scores. -1 when there is none. */
+int graph_scores(const struct graph *g);
+
 /* Index of the layer with this short or ONNX name, or -1. */
 int graph_layer_find(const struct graph *g, const char *name);
 /* The layer name most like this one (edit distance), for messages. Never NULL when there are layers. */
