@@ -17,6 +17,9 @@
     X(import)     \
     X(passes)     \
     X(dataset)    \
+    X(images)     \
+    X(arrays)     \
+    X(compare)    \
     X(quant)      \
     X(engine)     \
     X(profile)    \
