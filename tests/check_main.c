@@ -7,29 +7,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUITES(X) \
-    X(base)       \
-    X(yaml)       \
-    X(isa)        \
-    X(vec)        \
-    X(kernels)    \
-    X(ops)        \
-    X(import)     \
-    X(passes)     \
-    X(dataset)    \
-    X(images)     \
-    X(arrays)     \
-    X(compare)    \
-    X(quant)      \
-    X(engine)     \
-    X(profile)    \
-    X(solve)      \
-    X(estimate)   \
-    X(session)    \
-    X(ui_layout)  \
-    X(ui_desk)    \
-    X(ui_pty)     \
-    X(cli)        \
+#define SUITES(X)   \
+    X(base)         \
+    X(yaml)         \
+    X(isa)          \
+    X(vec)          \
+    X(kernels)      \
+    X(ops)          \
+    X(import)       \
+    X(passes)       \
+    X(dataset)      \
+    X(images)       \
+    X(arrays)       \
+    X(compare)      \
+    X(quant)        \
+    X(engine)       \
+    X(profile)      \
+    X(solve)        \
+    X(estimate)     \
+    X(session)      \
+    X(session_data) \
+    X(ui_layout)    \
+    X(ui_desk)      \
+    X(ui_pty)       \
+    X(cli)          \
     X(bad_input)
 
 #define DECLARE(name) Suite *check_##name##_suite(void);
