@@ -22,7 +22,7 @@ static void put_images(struct report *r, const struct run_result *run)
     else
         text_printf(&r->head, "accuracy  %d of %d images right, " G_PLUS_MINUS "%s pp (95 %%)", run->right, run->images,
                     format_number(a, metrics_accuracy_error(run->right, run->images), 2));
-    if (!isnan(run->agreement))
+    if (!isnan(run->agreement) && run->comparison.n_outputs == 1) /* of several outputs, few are scores */
         text_printf(&r->head, "; top-1 as fp32 on %s %%", format_number(b, run->agreement, 2));
     text_put(&r->head, "\n");
 }
