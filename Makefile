@@ -24,7 +24,8 @@ Q := $(if $(V),,@)
 
 # --- what Debian packages it takes: `make deps` installs the missing ones, and this is the only list of them -----------
 DEPS := build-essential pkg-config libncurses-dev libyaml-dev libopenblas-dev check protobuf-c-compiler \
-        libprotobuf-c-dev zlib1g-dev libcjson-dev libxxhash-dev dataset-fashion-mnist
+        libprotobuf-c-dev zlib1g-dev libcjson-dev libxxhash-dev libpng-dev libjpeg-dev libzip-dev \
+        dataset-fashion-mnist
 DEPS_CHECK := libglpk-dev libvterm-dev libsimde-dev libonnx-testdata
 DEPS_LINT := clang clang-format
 
@@ -39,7 +40,7 @@ TEST_SRC := $(wildcard tests/*.c)
 BENCH_SRC := $(wildcard bench/*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
-PKGS := ncursesw yaml-0.1 libprotobuf-c zlib libcjson openblas libxxhash
+PKGS := ncursesw yaml-0.1 libprotobuf-c zlib libcjson openblas libxxhash libpng libjpeg libzip
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 TEST_PKG = $(shell pkg-config --cflags --libs check vterm 2>/dev/null) -lglpk -lutil

@@ -16,8 +16,9 @@ enum { ROUNDS = 15, RUNS = 15, IMAGES = 16 };
 static const int widths[][2] = {{0, 0}, {8, 8}, {6, 8}, {4, 8}, {4, 4}, {3, 3}, {2, 2}, {1, 1}};
 enum { CONFIGS = sizeof widths / sizeof *widths };
 
-static void noise_image(void *ctx, int i, float *out)
+static void noise_image(void *ctx, int i, void *const *in)
 {
+    float *out = in[0];
     struct rng r;
     rng_init(&r, (uint64_t)i + 1);
     const struct graph *g = ctx;
@@ -42,7 +43,7 @@ static int bench_network(const char *file)
     struct err e = {{0}};
     struct plan *plans[CONFIGS] = {NULL};
     double times[CONFIGS][ROUNDS];
-    float *input = NULL;
+    void **in = NULL;
     struct calibration *c = NULL;
     int status = -1;
     struct graph *g = graph_load(file, &e);
@@ -52,14 +53,14 @@ static int bench_network(const char *file)
     c = evaluate_calibrate(g, &src, IMAGES, NULL, &e);
     if (!c)
         goto out;
-    input = mem_new((size_t)shape_count(&g->tensors[g->inputs[0]].shape), sizeof *input);
-    noise_image(g, 0, input);
+    in = plan_inputs_new(g);
+    noise_image(g, 0, in);
     for (int i = 0; i < CONFIGS; i++)
         if (!(plans[i] = plan_compile_uniform(g, widths[i][0], widths[i][1], c, NULL, &e)))
             goto out;
     for (int r = 0; r < ROUNDS; r++)
         for (int i = 0; i < CONFIGS; i++)
-            times[i][r] = evaluate_latency(plans[i], input, RUNS, NULL).median_ns;
+            times[i][r] = evaluate_latency(plans[i], (const void *const *)in, RUNS, NULL).median_ns;
     printf("%s, %.1f M MACs, one image, one thread\n  precision       us   vs fp32   weights KiB\n", file,
            (double)g->macs / 1e6);
     double fp32 = median(times[0], ROUNDS);
@@ -78,7 +79,7 @@ out:
         fprintf(stderr, "bench: %s\n", e.text);
     for (int i = 0; i < CONFIGS; i++)
         plan_free(plans[i]);
-    mem_free(input);
+    plan_arrays_free(in);
     calibration_free(c);
     graph_free(g);
     return status;

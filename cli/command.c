@@ -47,7 +47,9 @@ const struct command command_table[] = {
          OPTION_BIT(OPTION_NO_VERIFY) | OPTION_BIT(OPTION_IMAGES),
      command_search},
     {"run", "eval", "MODEL -p PROFILE -d DATASET", "execute a profile: measured accuracy and latency, per layer",
-     "Tables: metrics, layers.\n", 1, 1,
+     "The fp32 network runs beside it on the same images: scores where there are labels, and how far each output is.\n"
+     "Tables: metrics, scores, outputs, layers.\n",
+     1, 1,
      BITS_ALWAYS | BITS_SESSION | BITS_TABLE | BITS_PROFILE | BITS_BUDGET | OPTION_BIT(OPTION_CHECK) |
          OPTION_BIT(OPTION_STRICT) | OPTION_BIT(OPTION_IMAGES),
      command_run},

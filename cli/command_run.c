@@ -6,16 +6,49 @@
 #include "cli/work.h"
 #include "ui/format.h"
 
+static double percent(int n, int of)
+{
+    return of ? 100.0 * n / of : NAN;
+}
+
+/* What is known of the evaluation images: accuracy where they have labels, agreement with fp32 in any case. */
+static void put_images(struct report *r, const struct run_result *run)
+{
+    char a[24], b[24];
+    if (!run->images)
+        return;
+    if (isnan(run->accuracy))
+        text_printf(&r->head, "images    %d without labels", run->images);
+    else
+        text_printf(&r->head, "accuracy  %d of %d images right, " G_PLUS_MINUS "%s pp (95 %%)", run->right, run->images,
+                    format_number(a, metrics_accuracy_error(run->right, run->images), 2));
+    if (!isnan(run->agreement) && run->comparison.n_outputs == 1) /* of several outputs, few are scores */
+        text_printf(&r->head, "; top-1 as fp32 on %s %%", format_number(b, run->agreement, 2));
+    text_put(&r->head, "\n");
+}
+
+/* Scores beside accuracy; null where there are no labels, or no five classes. */
+static void add_scores(cJSON *json, const struct run_result *run)
+{
+    const struct comparison *c = &run->comparison;
+    bool labelled = c->labelled && c->images, five = labelled && c->classes >= 5;
+    report_number(json, "top5_percent", five ? percent(c->plan.right5, c->images) : NAN);
+    report_number(json, "fp32_top5_percent", five ? percent(c->fp32.right5, c->images) : NAN);
+    report_number(json, "cross_entropy_nats", labelled ? c->plan.cross_entropy : NAN);
+    report_number(json, "fp32_cross_entropy_nats", labelled ? c->fp32.cross_entropy : NAN);
+}
+
 /* Two lines before the tables, and the same as JSON. */
 static void put_summary(struct report *r, const struct run_result *run, const struct estimate *est)
 {
-    char a[24], b[24];
+    char a[24];
     struct scale s = format_time_scale(run->latency_ns);
     cJSON *json = cJSON_AddObjectToObject(r->json, "measurement");
     report_number(json, "accuracy_percent", run->accuracy);
     report_number(json, "accuracy_error_95_pp", metrics_accuracy_error(run->right, run->images));
     report_number(json, "fp32_accuracy_percent", run->fp32_accuracy);
     report_number(json, "agreement_percent", run->agreement);
+    add_scores(json, run);
     cJSON_AddNumberToObject(json, "images", run->images);
     cJSON_AddNumberToObject(json, "right", run->right);
     report_number(json, "latency_us", run->latency_ns * 1e-3);
@@ -24,12 +57,7 @@ static void put_summary(struct report *r, const struct run_result *run, const st
     report_number(json, "other_us", run->latency_runs ? run->other_ns * 1e-3 : NAN);
     report_number(json, "bytes", run->n_layers ? (double)run->bytes : NAN);
     cJSON_AddBoolToObject(json, "partial", run->partial);
-    if (run->images)
-        text_printf(&r->head, "accuracy  %d of %d images right, " G_PLUS_MINUS "%s pp (95 %%)", run->right, run->images,
-                    format_number(a, metrics_accuracy_error(run->right, run->images), 2));
-    if (run->images && !isnan(run->agreement))
-        text_printf(&r->head, "; agrees with fp32 on %s %%", format_number(b, run->agreement, 2));
-    text_put(&r->head, run->images ? "\n" : "");
+    put_images(r, run);
     if (run->latency_runs)
         text_printf(&r->head, "latency   best median of 15 in a row, of %d runs, one image on one thread; p95 %s %s\n",
                     run->latency_runs, format_number(a, run->latency_p95_ns / s.divisor, s.decimals), s.unit);
@@ -47,6 +75,9 @@ static int print(const struct work *w, const struct tables *t, const struct esti
     put_summary(&r, run, est);
     text_put(&r.head, "\n");
     report_add(&r, metrics_table(est, run), 0);
+    const struct comparison *c = &run->comparison;
+    report_add(&r, metrics_scores(c), c->images && c->labelled ? 0 : REPORT_QUIET);
+    report_add(&r, metrics_outputs(g, c, &r.foot), c->images ? 0 : REPORT_QUIET);
     report_add(&r, run->n_layers ? metrics_run_layers(g, t, w->profile, run) : metrics_layers(g, t, w->profile),
                REPORT_LIST);
     metrics_put_notes(g, run, &r.foot);
@@ -66,6 +97,7 @@ static int estimate_and_run(struct work *w)
     int failed = 0;
     estimate_profile(t, w->profile, NULL, &est);
     ro.images = w->options->images;
+    ro.compare = true;
     ro.strict = options_has(w->options, OPTION_STRICT);
     if (!w->signal) {
         work_begin(w);

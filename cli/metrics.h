@@ -20,6 +20,11 @@ struct table *metrics_layers(const struct graph *g, const struct tables *t, cons
 struct table *metrics_run_layers(const struct graph *g, const struct tables *t, const struct profile *p,
                                  const struct run_result *run);
 
+/* "scores": top-1, top-5 and cross-entropy beside fp32's; unknown without labels. */
+struct table *metrics_scores(const struct comparison *c);
+/* "outputs": how far each output is from fp32's; no rows when nothing ran. Lines on values left out go to notes. */
+struct table *metrics_outputs(const struct graph *g, const struct comparison *c, struct text *notes);
+
 /* Names of the budgets that are not met, or cannot be told, appended with commas. Returns their number. */
 int metrics_missed(const struct estimate *est, const struct run_result *run, const struct budgets *b, struct text *out);
 

@@ -21,10 +21,9 @@ int work_open(struct work *w, const struct options *o, const char *model, bool n
     if (o->threads)
         parallel_set_threads(o->threads);
     if (need_data && !o->data)
-        return report_usage(
-            "%s: needs labelled images; name a dataset with -d, as in -d fashion-mnist ('bitfader doctor' "
-            "lists them)",
-            o->arguments.items[0]);
+        return report_usage("%s: needs images; name a dataset with -d, as in -d fashion-mnist ('bitfader doctor' "
+                            "lists them)",
+                            o->arguments.items[0]);
     char *config = paths_config();
     struct session_options so = session_defaults();
     so.dataset = o->data;

@@ -32,7 +32,7 @@ void work_done(struct work *w);
 
 /* What most commands are: a check of -o, work_open, then work_profile and work_analyze as asked, then run; all closed
  * and freed whatever happens. Returns an exit status. */
-enum work_need { WORK_DATA = 1 /* labelled images */, WORK_PROFILE = 2 };
+enum work_need { WORK_DATA = 1 /* a dataset */, WORK_PROFILE = 2 };
 int work_do(const struct options *o, const char *model, unsigned needs, unsigned analyze_parts,
             int (*run)(struct work *w));
 

@@ -316,7 +316,8 @@ static int emit_outputs(struct compiler *c, struct err *e)
         if (v < 0)
             return -1;
     }
-    c->plan->output_value = c->plan->outputs[0];
+    int scores = graph_scores(g);
+    c->plan->output_value = c->plan->outputs[scores < 0 ? 0 : scores];
     return 0;
 }
 

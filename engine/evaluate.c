@@ -11,7 +11,8 @@
 /* One thread's memory to run images. */
 struct worker {
     struct plan_context *context;
-    float *input, *output;
+    void **in, **out; /* out: only the scores, or none */
+    float *scores;
     struct calibration *seen;
     bool counting; /* second pass of calibration: bins; first: extremes */
 };
@@ -21,7 +22,9 @@ struct crew {
     int n_workers;
     const struct image_source *src;
     float *outputs; /* [images][per_image] or NULL */
+    int32_t *best;  /* [images] or NULL */
     int64_t per_image;
+    int scores; /* index in the graph's outputs, or -1 */
     int first;
 };
 
@@ -35,12 +38,15 @@ static struct calibration *calibration_new(int n_tensors)
 
 static struct crew crew_new(const struct plan *plan, const struct image_source *src)
 {
-    struct crew c = {.n_workers = parallel_threads(), .src = src, .per_image = plan_output_count(plan)};
+    const struct graph *g = plan_graph(plan);
+    struct crew c = {
+        .n_workers = parallel_threads(), .src = src, .per_image = plan_output_count(plan), .scores = graph_scores(g)};
     c.workers = mem_new((size_t)c.n_workers, sizeof *c.workers);
     for (int i = 0; i < c.n_workers; i++) {
         c.workers[i].context = plan_context_new(plan);
-        c.workers[i].input = mem_new((size_t)plan_input_count(plan), sizeof(float));
-        c.workers[i].output = mem_new((size_t)c.per_image, sizeof(float));
+        c.workers[i].in = plan_inputs_new(g);
+        c.workers[i].out = mem_new((size_t)g->n_outputs + 1, sizeof *c.workers[i].out);
+        c.workers[i].scores = mem_new((size_t)c.per_image + 1, sizeof(float));
     }
     return c;
 }
@@ -49,8 +55,9 @@ static void crew_done(struct crew *c)
 {
     for (int i = 0; i < c->n_workers; i++) {
         plan_context_free(c->workers[i].context);
-        mem_free(c->workers[i].input);
-        mem_free(c->workers[i].output);
+        plan_arrays_free(c->workers[i].in);
+        mem_free(c->workers[i].out);
+        mem_free(c->workers[i].scores);
     }
     mem_free(c->workers);
 }
@@ -91,8 +98,8 @@ static void observe_image(void *ctx, int i, int thread)
 {
     struct crew *c = ctx;
     struct worker *w = &c->workers[thread];
-    c->src->get(c->src->ctx, c->first + i, w->input);
-    plan_run_observed(w->context, w->input, w->output, see_values, w);
+    c->src->get(c->src->ctx, c->first + i, w->in);
+    plan_run_observed(w->context, (const void *const *)w->in, see_values, w);
 }
 
 /* The extremes of all workers into all workers. */
@@ -173,20 +180,40 @@ static void output_image(void *ctx, int i, int thread)
 {
     struct crew *c = ctx;
     struct worker *w = &c->workers[thread];
-    c->src->get(c->src->ctx, c->first + i, w->input);
-    plan_run(w->context, w->input, c->outputs + (c->first + i) * c->per_image, NULL);
+    float *scores = c->outputs ? c->outputs + (c->first + i) * c->per_image : w->scores;
+    c->src->get(c->src->ctx, c->first + i, w->in);
+    w->out[c->scores] = scores;
+    plan_run_arrays(w->context, (const void *const *)w->in, w->out);
+    if (c->best)
+        c->best[c->first + i] = evaluate_argmax(scores, (int)c->per_image);
 }
 
-int evaluate_outputs(const struct plan *plan, const struct image_source *src, int n, float *outputs,
-                     const struct progress *p, struct err *e)
+static int run_scores(const struct plan *plan, const struct image_source *src, int n, float *outputs, int32_t *best,
+                      const struct progress *p, struct err *e)
 {
+    const struct graph *g = plan_graph(plan);
+    if (graph_scores(g) < 0)
+        return err_set(e, "%s: has no float output to read scores from", g->file);
     struct crew c = crew_new(plan, src);
     c.outputs = outputs;
+    c.best = best;
     int done = crew_run(&c, n, output_image, "images", p);
     if (crew_check(&c, e))
         done = -1;
     crew_done(&c);
     return done;
+}
+
+int evaluate_outputs(const struct plan *plan, const struct image_source *src, int n, float *outputs,
+                     const struct progress *p, struct err *e)
+{
+    return run_scores(plan, src, n, outputs, NULL, p, e);
+}
+
+int evaluate_top1(const struct plan *plan, const struct image_source *src, int n, int32_t *best,
+                  const struct progress *p, struct err *e)
+{
+    return run_scores(plan, src, n, NULL, best, p, e);
 }
 
 int evaluate_argmax(const float *x, int n)
@@ -235,23 +262,22 @@ static double median_of(int64_t *x, int n)
     return (double)x[n / 2];
 }
 
-struct latency evaluate_latency(const struct plan *plan, const float *input, int runs, double *step_ns)
+struct latency evaluate_latency(const struct plan *plan, const void *const *in, int runs, double *step_ns)
 {
     enum { WARM_UP = 3 };
     int steps = plan_step_count(plan);
     struct plan_context *x = plan_context_new(plan);
-    float *output = mem_new((size_t)plan_output_count(plan), sizeof *output);
     int64_t *all = mem_new((size_t)runs, sizeof *all), batch[LATENCY_BATCH];
     int64_t *each = mem_new((size_t)steps * LATENCY_BATCH + 1, sizeof *each);
     int64_t *one = mem_new((size_t)steps + 1, sizeof *one);
     struct latency l = {.median_ns = INFINITY, .runs = runs};
     for (int i = 0; i < WARM_UP; i++)
-        plan_run(x, input, output, NULL);
+        plan_run_timed(x, in, NULL);
     for (int first = 0; first < runs; first += LATENCY_BATCH) {
         int n = runs - first < LATENCY_BATCH ? runs - first : LATENCY_BATCH;
         for (int i = 0; i < n; i++) {
             int64_t begin = clock_ns();
-            plan_run(x, input, output, step_ns ? one : NULL);
+            plan_run_timed(x, in, step_ns ? one : NULL);
             batch[i] = all[first + i] = clock_ns() - begin;
             for (int s = 0; step_ns && s < steps; s++)
                 each[s * LATENCY_BATCH + i] = one[s];
@@ -268,7 +294,6 @@ struct latency evaluate_latency(const struct plan *plan, const float *input, int
     mem_free(all);
     mem_free(each);
     mem_free(one);
-    mem_free(output);
     plan_context_free(x);
     return l;
 }

@@ -9,9 +9,9 @@
 #include "base/progress.h"
 #include "engine/plan.h"
 
-/* Source of images: writes image i as the model's input. */
+/* Source of images: writes image i as the model's inputs (arrays as plan_run_arrays takes them). */
 struct image_source {
-    void (*get)(void *ctx, int i, float *out);
+    void (*get)(void *ctx, int i, void *const *in);
     void *ctx;
     int n;
 };
@@ -21,10 +21,15 @@ struct image_source {
 struct calibration *evaluate_calibrate(const struct graph *g, const struct image_source *src, int n,
                                        const struct progress *p, struct err *e);
 
-/* outputs[n][plan_output_count] of images 0..n-1, on all cores. Returns the number of images done from the start
- * (less than n only when stopped), or -1 with a message when an operator refused its values (plan_check). */
+/* Scores outputs[n][plan_output_count] of images 0..n-1, on all cores. Returns the number of images done from the start
+ * (less than n only when stopped), or -1 with a message when an operator refused its values (plan_check) or the graph
+ * has no scores. */
 int evaluate_outputs(const struct plan *plan, const struct image_source *src, int n, float *outputs,
                      const struct progress *p, struct err *e);
+
+/* The same, but only the index of each image's largest score: best[n]. */
+int evaluate_top1(const struct plan *plan, const struct image_source *src, int n, int32_t *best,
+                  const struct progress *p, struct err *e);
 
 /* Index of the largest value: top-1. */
 int evaluate_argmax(const float *x, int n);
@@ -40,6 +45,6 @@ struct latency {
     double median_ns, p95_ns;
     int runs;
 };
-struct latency evaluate_latency(const struct plan *plan, const float *input, int runs, double *step_ns);
+struct latency evaluate_latency(const struct plan *plan, const void *const *in, int runs, double *step_ns);
 
 #endif

@@ -139,6 +139,11 @@ int64_t plan_output_count(const struct plan *p)
     return p->values[p->output_value].count;
 }
 
+const struct graph *plan_graph(const struct plan *p)
+{
+    return p->graph;
+}
+
 struct plan_context *plan_context_new(const struct plan *p)
 {
     struct plan_context *x = mem_new(1, sizeof *x);
@@ -174,20 +179,46 @@ static void copy_inputs(struct plan_context *x, const void *const *in)
         memcpy(value_at(&x->state, p->inputs[i]), in[i], bytes_of(&p->values[p->inputs[i]]));
 }
 
-static void copy_outputs(struct plan_context *x, void *const *out, int n)
+static void copy_output(struct plan_context *x, int value, void *out)
+{
+    memcpy(out, value_at(&x->state, value), bytes_of(&x->plan->values[value]));
+}
+
+static void run_steps(struct plan_context *x)
 {
     const struct plan *p = x->plan;
-    for (int i = 0; i < n; i++)
-        memcpy(out[i], value_at(&x->state, p->outputs[i]), bytes_of(&p->values[p->outputs[i]]));
+    for (int i = 0; i < p->n_steps; i++)
+        p->steps[i].run(&p->steps[i], &x->state);
+}
+
+static void run_steps_timed(struct plan_context *x, int64_t *step_ns)
+{
+    const struct plan *p = x->plan;
+    int64_t before = clock_ns();
+    for (int i = 0; i < p->n_steps; i++) {
+        p->steps[i].run(&p->steps[i], &x->state);
+        int64_t now = clock_ns();
+        step_ns[i] = now - before;
+        before = now;
+    }
 }
 
 void plan_run_arrays(struct plan_context *x, const void *const *in, void *const *out)
 {
-    const struct plan *p = x->plan;
     copy_inputs(x, in);
-    for (int i = 0; i < p->n_steps; i++)
-        p->steps[i].run(&p->steps[i], &x->state);
-    copy_outputs(x, out, p->graph->n_outputs);
+    run_steps(x);
+    for (int i = 0; i < x->plan->graph->n_outputs; i++)
+        if (out[i])
+            copy_output(x, x->plan->outputs[i], out[i]);
+}
+
+void plan_run_timed(struct plan_context *x, const void *const *in, int64_t *step_ns)
+{
+    copy_inputs(x, in);
+    if (step_ns)
+        run_steps_timed(x, step_ns);
+    else
+        run_steps(x);
 }
 
 int plan_check(const struct plan_context *x, struct err *e)
@@ -199,33 +230,20 @@ int plan_check(const struct plan_context *x, struct err *e)
 
 void plan_run(struct plan_context *x, const float *input, float *output, int64_t *step_ns)
 {
-    const struct plan *p = x->plan;
     const void *in[] = {input};
-    void *out[] = {output};
-    copy_inputs(x, in);
-    if (!step_ns) {
-        for (int i = 0; i < p->n_steps; i++)
-            p->steps[i].run(&p->steps[i], &x->state);
-    } else {
-        int64_t before = clock_ns();
-        for (int i = 0; i < p->n_steps; i++) {
-            p->steps[i].run(&p->steps[i], &x->state);
-            int64_t now = clock_ns();
-            step_ns[i] = now - before;
-            before = now;
-        }
-    }
-    copy_outputs(x, out, 1);
+    assert(x->plan->graph->n_inputs == 1);
+    plan_run_timed(x, in, step_ns);
+    copy_output(x, x->plan->output_value, output);
 }
 
-void plan_run_observed(struct plan_context *x, const float *input, float *output,
+void plan_run_observed(struct plan_context *x, const void *const *in,
                        void (*see)(void *ctx, int tensor, const float *values, size_t n), void *ctx)
 {
     const struct plan *p = x->plan;
-    const void *in[] = {input};
-    void *out[] = {output};
     copy_inputs(x, in);
-    see(ctx, p->values[p->input_value].tensor, input, (size_t)plan_input_count(p));
+    for (int i = 0; i < p->graph->n_inputs; i++)
+        if (p->graph->tensors[p->graph->inputs[i]].type == DTYPE_F32)
+            see(ctx, p->graph->inputs[i], in[i], (size_t)p->values[p->inputs[i]].count);
     for (int i = 0; i < p->n_steps; i++) {
         const struct step *s = &p->steps[i];
         if (s->sum >= 0) {
@@ -246,7 +264,33 @@ void plan_run_observed(struct plan_context *x, const float *input, float *output
                 see(ctx, v->tensor, value_at(&x->state, made[k]), (size_t)v->count);
         }
     }
-    copy_outputs(x, out, 1);
+}
+
+static void **arrays_new(const struct graph *g, const int *tensors, int n)
+{
+    void **arrays = mem_new((size_t)n + 1, sizeof *arrays); /* NULL after the last */
+    for (int i = 0; i < n; i++) {
+        const struct tensor *t = &g->tensors[tensors[i]];
+        arrays[i] = mem_new((size_t)shape_count(&t->shape) + 1, dtype_size(t->type));
+    }
+    return arrays;
+}
+
+void **plan_inputs_new(const struct graph *g)
+{
+    return arrays_new(g, g->inputs, g->n_inputs);
+}
+
+void **plan_outputs_new(const struct graph *g)
+{
+    return arrays_new(g, g->outputs, g->n_outputs);
+}
+
+void plan_arrays_free(void **arrays)
+{
+    for (int i = 0; arrays && arrays[i]; i++)
+        mem_free(arrays[i]);
+    mem_free(arrays);
 }
 
 int plan_read_tensor(const struct plan_context *x, int tensor, float *out)

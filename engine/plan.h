@@ -81,21 +81,31 @@ struct plan_context;
 struct plan_context *plan_context_new(const struct plan *p);
 void plan_context_free(struct plan_context *x);
 
-/* Runs one image. input: the graph's first input, row-major (NCHW). output: the graph's first output, row-major.
- * step_ns may be NULL, or takes each step's time in nanoseconds. */
+/* Runs one image through a graph with one float input. input: row-major (NCHW). output: the graph's scores
+ * (graph_scores), row-major. step_ns may be NULL, or takes each step's time in nanoseconds. */
 void plan_run(struct plan_context *x, const float *input, float *output, int64_t *step_ns);
 
-/* The same with every input and output of the graph, in its order: row-major arrays of the tensors' types. */
+/* The same with every input and output of the graph, in its order: row-major arrays of the tensors' types. An output
+ * that is NULL is not wanted. */
 void plan_run_arrays(struct plan_context *x, const void *const *in, void *const *out);
+/* Without outputs, for the time that it takes. */
+void plan_run_timed(struct plan_context *x, const void *const *in, int64_t *step_ns);
+
+/* Arrays as the functions above take them, for all inputs or all outputs of a graph. */
+void **plan_inputs_new(const struct graph *g);
+void **plan_outputs_new(const struct graph *g);
+void plan_arrays_free(void **arrays);
+
 /* 0, or -1 and a message when an operator refused the values that it got (an index out of range) in any run so far. */
 int plan_check(const struct plan_context *x, struct err *e);
 
-int64_t plan_input_count(const struct plan *p);
-int64_t plan_output_count(const struct plan *p);
+int64_t plan_input_count(const struct plan *p);  /* elements of the first input */
+int64_t plan_output_count(const struct plan *p); /* of the scores */
+const struct graph *plan_graph(const struct plan *p);
 
-/* Called after each step that makes a float tensor, with the tensor's index; values in physical order. Used by
- * calibration on the fp32 plan. */
-void plan_run_observed(struct plan_context *x, const float *input, float *output,
+/* see is called for each float input, and after each step that makes a float tensor, with the tensor's index; values in
+ * physical order. Used by calibration on the fp32 plan. */
+void plan_run_observed(struct plan_context *x, const void *const *in,
                        void (*see)(void *ctx, int tensor, const float *values, size_t n), void *ctx);
 
 /* Copy of a tensor of the graph in row-major order as floats (codes are dequantized), after plan_run and before the

@@ -96,7 +96,7 @@ struct plan {
     int n_values, cap_values;
     struct plan_layer *layers;
     size_t arena_bytes, scratch_bytes;
-    int input_value, output_value; /* the first of each */
+    int input_value, output_value; /* the first input; the scores */
     int *inputs, *outputs;         /* values, row-major, in the graph's order */
     bool keep_all;
 };

@@ -174,6 +174,9 @@ struct graph *graph_parse_with(const char *file, const void *bytes, size_t n, co
                                struct err *e);
 void graph_free(struct graph *g);
 
+/* Index in outputs of the first float output: its values are read as scores. -1 when there is none. */
+int graph_scores(const struct graph *g);
+
 /* Whether weights of these levels are codes of a width that kernels have: symmetric integers, at 1 bit binary. */
 bool lattice_fits(const struct lattice *lattice, int bits);
 

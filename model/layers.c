@@ -218,6 +218,14 @@ int layers_find(struct graph *g, struct err *e)
     return 0;
 }
 
+int graph_scores(const struct graph *g)
+{
+    for (int i = 0; i < g->n_outputs; i++)
+        if (g->tensors[g->outputs[i]].type == DTYPE_F32)
+            return i;
+    return -1;
+}
+
 int graph_layer_find(const struct graph *g, const char *name)
 {
     int found = LAYER_NONE;

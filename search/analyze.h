@@ -21,7 +21,7 @@ void analyze_static(const struct graph *g, struct weight_cache *cache, struct ta
 
 /* Latency of every layer at every pair of widths, from plans of this model that ran with all layers at that pair: the
  * median of a step inside of a running network, with the caches as they are there. 1 stopped, -1 failed. */
-int analyze_cost(const struct graph *g, const struct calibration *c, struct weight_cache *cache, const float *input,
+int analyze_cost(const struct graph *g, const struct calibration *c, struct weight_cache *cache, const void *const *in,
                  struct tables *t, const struct progress *p, struct err *e);
 
 /* Sensitivity: KL divergence of the output from fp32's on images 0..n-1, with every layer at w8a8 and one layer's

@@ -24,20 +24,20 @@ struct pace {
     double now, best; /* nanoseconds of the plan */
 };
 
-static void pace_look(struct pace *x, const float *input)
+static void pace_look(struct pace *x, const void *const *in)
 {
-    x->now = evaluate_latency(x->plan, input, RUNS, NULL).median_ns;
+    x->now = evaluate_latency(x->plan, in, RUNS, NULL).median_ns;
     x->best = fmin(x->best, x->now);
 }
 
 /* Times one plan: every layer, then what is not a layer, then the whole, in times of the w8a8 plan. */
-static void time_plan(const struct graph *g, const struct timed_plan *p, const float *input, struct pace *pace,
+static void time_plan(const struct graph *g, const struct timed_plan *p, const void *const *in, struct pace *pace,
                       double *out)
 {
     int steps = plan_step_count(p->plan);
     double *ns = mem_new((size_t)steps + 1, sizeof *ns), before = pace->now;
-    struct latency whole = evaluate_latency(p->plan, input, RUNS, ns);
-    pace_look(pace, input);
+    struct latency whole = evaluate_latency(p->plan, in, RUNS, ns);
+    pace_look(pace, in);
     double unit = (before + pace->now) / 2;
     for (int s = 0; s < steps; s++) {
         int l = plan_step(p->plan, s).layer;
@@ -75,19 +75,19 @@ static void fill_table(const struct graph *g, const struct timed_plan *plans, do
     t->latency_partial = passes < PASSES;
 }
 
-static int time_passes(const struct graph *g, const struct timed_plan *plans, const float *input, struct tables *t,
+static int time_passes(const struct graph *g, const struct timed_plan *plans, const void *const *in, struct tables *t,
                        const struct progress *p)
 {
     int slots = g->n_layers + 2, stopped = 0, ended = 0;
     double *samples = mem_new((size_t)PLANS * (size_t)slots * PASSES, sizeof *samples);
     double *one = mem_new((size_t)slots, sizeof *one);
     struct pace pace = {.plan = plans[PLANS - 1].plan, .best = INFINITY}; /* w8a8 is the last */
-    pace_look(&pace, input);
+    pace_look(&pace, in);
     for (int pass = 0; pass < PASSES && !stopped; pass++) {
         for (int i = 0; i < PLANS && !stopped; i++) {
             stopped = progress_step(p, "latency table", pass * PLANS + i, PASSES * PLANS);
             memset(one, 0, (size_t)slots * sizeof *one);
-            time_plan(g, &plans[i], input, &pace, one);
+            time_plan(g, &plans[i], in, &pace, one);
             for (int k = 0; k < slots; k++)
                 samples[((size_t)i * (size_t)slots + (size_t)k) * PASSES + (size_t)pass] = one[k];
         }
@@ -100,7 +100,7 @@ static int time_passes(const struct graph *g, const struct timed_plan *plans, co
     return stopped;
 }
 
-int analyze_cost(const struct graph *g, const struct calibration *c, struct weight_cache *cache, const float *input,
+int analyze_cost(const struct graph *g, const struct calibration *c, struct weight_cache *cache, const void *const *in,
                  struct tables *t, const struct progress *p, struct err *e)
 {
     struct timed_plan plans[PLANS];
@@ -118,7 +118,7 @@ int analyze_cost(const struct graph *g, const struct calibration *c, struct weig
                 n++;
         }
     if (!status)
-        status = time_passes(g, plans, input, t, p);
+        status = time_passes(g, plans, in, t, p);
     for (int i = 0; i < n; i++)
         plan_free(plans[i].plan);
     return status;

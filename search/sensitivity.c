@@ -57,7 +57,12 @@ static double probe_loss(struct probe *x, struct err *e)
         return NAN;
     int done = evaluate_outputs(plan, x->src, x->n, x->outputs, NULL, e);
     plan_free(plan);
-    return done < 0 ? NAN : evaluate_kl(x->reference, x->outputs, x->n, x->classes);
+    if (done < 0)
+        return NAN;
+    double loss = evaluate_kl(x->reference, x->outputs, x->n, x->classes);
+    if (isnan(loss))
+        err_set(e, "%s: its scores are not finite: sensitivity cannot be measured", x->g->file);
+    return loss;
 }
 
 /* More bits never hurt: noise that says otherwise is levelled, from the many bits down. */
@@ -132,7 +137,7 @@ int analyze_loss(const struct graph *g, const struct calibration *c, struct weig
                  const struct image_source *src, int n, const float *fp32_outputs, struct tables *t,
                  const struct publish *publish, const struct progress *p, struct err *e)
 {
-    int64_t classes = shape_count(&g->tensors[g->outputs[0]].shape);
+    int64_t classes = shape_count(&g->tensors[g->outputs[graph_scores(g)]].shape);
     struct probe x = {
         .g = g, .c = c, .cache = cache, .src = src, .n = n, .classes = (int)classes, .reference = fp32_outputs};
     x.outputs = mem_new((size_t)n * (size_t)classes, sizeof *x.outputs);

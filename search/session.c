@@ -15,16 +15,16 @@ struct session_options session_defaults(void)
     return (struct session_options){.calibration_images = 512, .cache = true, .seed = 1};
 }
 
-static void get_calibrate(void *ctx, int i, float *out)
+static void get_calibrate(void *ctx, int i, void *const *in)
 {
     const struct session *s = ctx;
-    dataset_image(s->dataset, &s->dataset->calibrate, i, out);
+    dataset_sample(s->dataset, &s->dataset->calibrate, i, in);
 }
 
-static void get_evaluate(void *ctx, int i, float *out)
+static void get_evaluate(void *ctx, int i, void *const *in)
 {
     const struct session *s = ctx;
-    dataset_image(s->dataset, &s->dataset->evaluate, i, out);
+    dataset_sample(s->dataset, &s->dataset->evaluate, i, in);
 }
 
 struct image_source session_calibrate_source(struct session *s)
@@ -57,18 +57,15 @@ static uint64_t host_hash(void)
     return h;
 }
 
-static uint64_t part_hash(const struct dataset *d, const struct dataset_part *p, int n, uint64_t seed)
+int session_classes(const struct session *s)
 {
-    size_t image = (size_t)d->h * (size_t)d->w * (size_t)d->c;
-    uint64_t h = hash_u64(p->pixels, image * (size_t)(n < p->n ? n : p->n), seed);
-    h = hash_u64(d->mean, sizeof d->mean, h);
-    h = hash_u64(d->std, sizeof d->std, h);
-    return p->labels ? hash_u64(p->labels, (size_t)(n < p->n ? n : p->n), h) : h;
+    int k = graph_scores(s->graph);
+    return k < 0 ? 0 : (int)shape_count(&s->graph->tensors[s->graph->outputs[k]].shape);
 }
 
 void session_refit(const struct session *s, struct tables *t)
 {
-    double classes = (double)shape_count(&s->graph->tensors[s->graph->outputs[0]].shape);
+    double classes = session_classes(s);
     double fp32 = isnan(t->fp32_accuracy) ? 95 : t->fp32_accuracy;
     t->fit = analyze_fit(s->points, s->n_points, fmax(1, fp32 - 100 / fmax(classes, 1)));
 }
@@ -93,9 +90,9 @@ static void load_cached(struct session *s)
     s->cost_key = (struct cache_key){"cost", s->graph->fingerprint, host_hash() ^ inputs};
     s->points_key = (struct cache_key){"points", s->graph->fingerprint, 0};
     if (s->dataset) {
-        s->loss_key.settings = part_hash(s->dataset, &s->dataset->calibrate, s->calibration_images, inputs);
+        s->loss_key.settings = dataset_hash(s->dataset, &s->dataset->calibrate, s->calibration_images, inputs);
         s->points_key.settings =
-            part_hash(s->dataset, &s->dataset->evaluate, s->dataset->evaluate.n, s->loss_key.settings);
+            dataset_hash(s->dataset, &s->dataset->evaluate, s->dataset->evaluate.n, s->loss_key.settings);
     }
     if (!s->options.cache)
         return;
@@ -127,18 +124,6 @@ static void name_layers(struct session *s)
     s->model = (struct profile_model){g->file, g->fingerprint, g->n_layers, names, kinds, groups, aliases, own};
 }
 
-/* Images go into one input, scores come out of the first output. */
-static int check_interface(const struct graph *g, struct err *e)
-{
-    if (g->n_inputs != 1)
-        return err_set(e, "%s: the model has %d inputs; images go into models with one", g->file, g->n_inputs);
-    const struct tensor *in = &g->tensors[g->inputs[0]], *out = &g->tensors[g->outputs[0]];
-    if (in->type != DTYPE_F32 || out->type != DTYPE_F32)
-        return err_set(e, "%s: input \"%s\" is %s and output \"%s\" is %s; both must be float", g->file, in->name,
-                       dtype_name(in->type), out->name, dtype_name(out->type));
-    return 0;
-}
-
 struct session *session_open(const char *model, const struct session_options *o, int *status, struct err *e)
 {
     struct session *s = mem_new(1, sizeof *s);
@@ -152,15 +137,17 @@ struct session *session_open(const char *model, const struct session_options *o,
         err_set(e, "%s: no Conv, Gemm or MatMul with constant weights: nothing to quantize", model);
         goto fail;
     }
-    if (check_interface(s->graph, e))
+    if (s->graph->n_inputs == 0) {
+        err_set(e, "%s: the model has no inputs: nothing can be fed", model);
         goto fail;
+    }
     name_layers(s);
     s->tables = tables_new(s->graph->n_layers);
     s->cache = weight_cache_new();
     *status = 4;
     if (o->dataset) {
         s->dataset = dataset_load(o->dataset, o->config_path, e);
-        if (!s->dataset || dataset_check(s->dataset, s->graph, e))
+        if (!s->dataset || dataset_bind(s->dataset, s->graph, e))
             goto fail;
         int most = s->dataset->calibrate.n;
         s->calibration_images = o->calibration_images < most ? o->calibration_images : most;
@@ -191,7 +178,7 @@ void session_free(struct session *s)
     mem_free((void *)s->model.groups);
     mem_free((void *)s->model.aliases);
     mem_free((void *)s->model.own);
-    mem_free(s->fp32_outputs);
+    mem_free(s->fp32_best);
     mem_free(s->fp32_calibrate);
     graph_free(s->graph);
     lock_free(s->lock);
@@ -250,11 +237,11 @@ int session_need_calibration(struct session *s, const struct progress *p, struct
     return 0;
 }
 
-double session_accuracy(const float *outputs, const uint8_t *labels, int n, int classes, int *right)
+double session_accuracy(const int32_t *best, const int32_t *labels, int n, int *right)
 {
     *right = 0;
     for (int i = 0; i < n; i++)
-        *right += evaluate_argmax(outputs + (int64_t)i * classes, classes) == labels[i];
+        *right += best[i] == labels[i];
     return n ? 100.0 * *right / n : NAN;
 }
 
@@ -266,11 +253,10 @@ int session_need_fp32(struct session *s, int images, const struct progress *p, s
     if (!plan)
         return -1;
     struct image_source src = session_evaluate_source(s);
-    int64_t per = plan_output_count(plan);
-    mem_free(s->fp32_outputs);
-    s->fp32_outputs = mem_new((size_t)per * (size_t)images, sizeof *s->fp32_outputs);
+    mem_free(s->fp32_best);
+    s->fp32_best = mem_new((size_t)images, sizeof *s->fp32_best);
     s->fp32_images = 0;
-    int done = evaluate_outputs(plan, &src, images, s->fp32_outputs, p, e);
+    int done = evaluate_top1(plan, &src, images, s->fp32_best, p, e);
     plan_free(plan);
     if (done < 0)
         return -1;

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/progress.h"
+#include "engine/compare.h"
 #include "model/dataset.h"
 #include "model/graph.h"
 #include "profiles/profile.h"
@@ -73,7 +74,8 @@ struct run_result {
     int64_t bytes;   /* exact */
     struct run_layer *layers;
     int n_layers;
-    bool partial; /* stopped before all images were seen */
+    struct comparison comparison; /* with run_options.compare; else without outputs */
+    bool partial;                 /* stopped before all images were seen */
 };
 struct run_result run_result_none(void); /* nothing ran: partial, numbers NAN, no layers */
 void run_result_done(struct run_result *r);
@@ -82,6 +84,7 @@ struct run_options {
     int images;    /* of the evaluation part; 0: all */
     bool accuracy; /* default true */
     bool latency;  /* default true */
+    bool compare;  /* with fp32, side by side: more scores, and every output. Default false */
     bool strict;   /* fail when a layer cannot run as requested */
 };
 struct run_options run_defaults(void);

@@ -4,7 +4,7 @@
 #include "base/rng.h"
 #include "search/session_private.h"
 
-enum { FIT_PROFILES = 16, FIT_IMAGES = 1024 };
+enum { FIT_PROFILES = 16, FIT_IMAGES = 1024, SCORES_MAX = 1 << 26 /* floats kept at once */ };
 
 struct listener {
     struct session *s;
@@ -36,10 +36,23 @@ static int need_calibrate_outputs(struct session *s, int n, const struct progres
     return 0;
 }
 
+/* At most n images, so many that their scores can be kept: outputs of detectors and segmentation are large. */
+static int kept_images(const struct session *s, int n)
+{
+    int most = SCORES_MAX / session_classes(s);
+    return n <= most ? n : most < 1 ? 1 : most;
+}
+
+static int loss_images(const struct session *s)
+{
+    return kept_images(s, s->calibration_images);
+}
+
+/* 0 without labels to fit to. */
 static int fit_images(const struct session *s)
 {
-    int n = s->dataset->calibrate.n;
-    return n < FIT_IMAGES ? n : FIT_IMAGES;
+    int n = s->dataset->calibrate.labels ? s->dataset->calibrate.n : 0;
+    return kept_images(s, n < FIT_IMAGES ? n : FIT_IMAGES);
 }
 
 /* A profile like those that a search would find: each layer takes the widths that are best for a price of bits, and
@@ -80,14 +93,16 @@ static double highest_price(const struct tables *t, const struct graph *g)
 /* The first points of the loss-to-accuracy map: mixed profiles, really run on calibration images. */
 static int fit_first_points(struct session *s, struct tables *t, const struct progress *p, struct err *e)
 {
-    const uint8_t *labels = s->dataset->calibrate.labels;
+    const int32_t *labels = s->dataset->calibrate.labels;
     if (!labels || s->n_points > 0)
         return 0;
-    int n = fit_images(s), classes = (int)shape_count(&s->graph->tensors[s->graph->outputs[0]].shape), right, rc = 0;
-    double fp32 = session_accuracy(s->fp32_calibrate, labels, n, classes, &right);
+    int n = fit_images(s), classes = session_classes(s), right, rc = 0;
     struct image_source src = session_calibrate_source(s);
     struct precision *mix = mem_new((size_t)s->graph->n_layers + 1, sizeof *mix);
-    float *out = mem_new((size_t)n * (size_t)classes, sizeof *out);
+    int32_t *best = mem_new((size_t)n, sizeof *best);
+    for (int i = 0; i < n; i++)
+        best[i] = evaluate_argmax(s->fp32_calibrate + (int64_t)i * classes, classes);
+    double fp32 = session_accuracy(best, labels, n, &right);
     struct rng r;
     rng_init(&r, s->options.seed);
     for (int i = 0; i < FIT_PROFILES && rc == 0; i++) {
@@ -102,7 +117,7 @@ static int fit_first_points(struct session *s, struct tables *t, const struct pr
             rc = -1;
             break;
         }
-        int done = evaluate_outputs(plan, &src, n, out, NULL, e);
+        int done = evaluate_top1(plan, &src, n, best, NULL, e);
         plan_free(plan);
         if (done < 0) {
             rc = -1;
@@ -111,15 +126,14 @@ static int fit_first_points(struct session *s, struct tables *t, const struct pr
         double loss = 0;
         for (int l = 0; l < s->graph->n_layers; l++)
             loss += estimate_loss(&t->layers[l], &mix[l]);
-        s->points[s->n_points++] =
-            (struct fit_point){loss, fp32 - session_accuracy(out, labels, n, classes, &right), n, 0};
+        s->points[s->n_points++] = (struct fit_point){loss, fp32 - session_accuracy(best, labels, n, &right), n, 0};
     }
     if (rc)
         s->n_points = 0;
     else
         session_refit(s, t);
     mem_free(mix);
-    mem_free(out);
+    mem_free(best);
     return rc;
 }
 
@@ -127,18 +141,18 @@ static int analyze_all_loss(struct session *s, struct tables *t, const struct pr
 {
     if (t->layers_measured == t->n_layers && s->n_points > 0)
         return 0;
-    int rc = session_need_calibration(s, p, e);
+    if (!session_classes(s))
+        return err_set(e, "%s: has no float output: sensitivity cannot be measured", s->graph->file);
+    int rc = session_need_calibration(s, p, e), fit = fit_images(s), loss = loss_images(s);
     if (!rc)
-        rc = need_calibrate_outputs(s, fit_images(s) > s->calibration_images ? fit_images(s) : s->calibration_images, p,
-                                    e);
+        rc = need_calibrate_outputs(s, fit > loss ? fit : loss, p, e);
     if (rc)
         return rc;
     struct listener listener = {s, t};
     struct publish publish = {publish_tables, &listener};
     struct image_source src = session_calibrate_source(s);
     if (t->layers_measured < t->n_layers) {
-        rc = analyze_loss(s->graph, s->calibration, s->cache, &src, s->calibration_images, s->fp32_calibrate, t,
-                          &publish, p, e);
+        rc = analyze_loss(s->graph, s->calibration, s->cache, &src, loss, s->fp32_calibrate, t, &publish, p, e);
         if (s->options.cache && t->layers_measured)
             cache_save_loss(&s->loss_key, t);
     }
@@ -156,10 +170,10 @@ static int analyze_all_cost(struct session *s, struct tables *t, const struct pr
     int rc = session_need_calibration(s, p, e);
     if (rc)
         return rc;
-    float *input = mem_new((size_t)shape_count(&s->graph->tensors[s->graph->inputs[0]].shape), sizeof *input);
-    dataset_image(s->dataset, &s->dataset->calibrate, 0, input);
-    rc = analyze_cost(s->graph, s->calibration, s->cache, input, t, p, e);
-    mem_free(input);
+    void **in = plan_inputs_new(s->graph);
+    dataset_sample(s->dataset, &s->dataset->calibrate, 0, in);
+    rc = analyze_cost(s->graph, s->calibration, s->cache, (const void *const *)in, t, p, e);
+    plan_arrays_free(in);
     if (!rc && s->options.cache)
         cache_save_cost(&s->cost_key, t);
     return rc;
@@ -173,8 +187,7 @@ static int analyze_fp32(struct session *s, struct tables *t, const struct progre
     int rc = session_need_fp32(s, part->n, p, e), right;
     if (rc)
         return rc;
-    int classes = (int)shape_count(&s->graph->tensors[s->graph->outputs[0]].shape);
-    t->fp32_accuracy = session_accuracy(s->fp32_outputs, part->labels, part->n, classes, &right);
+    t->fp32_accuracy = session_accuracy(s->fp32_best, part->labels, part->n, &right);
     session_publish(s, t);
     session_save_points(s);
     return 0;

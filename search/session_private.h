@@ -24,9 +24,9 @@ struct session {
     int calibration_images;
     struct calibration *calibration; /* made when first needed */
     struct weight_cache *cache;
-    float *fp32_outputs; /* of the first fp32_images evaluation images */
+    int32_t *fp32_best; /* index of the largest score of the first fp32_images evaluation images */
     int fp32_images;
-    float *fp32_calibrate; /* of the calibration images used by sensitivity and the fit */
+    float *fp32_calibrate; /* scores of the calibration images used by sensitivity and the fit */
     struct cache_key loss_key, cost_key, points_key;
     struct fit_point points[MAX_POINTS];
     int n_points;
@@ -44,10 +44,13 @@ void session_publish(struct session *s, const struct tables *t);
 
 /* Calibration, made if there is none. 0, 1 stopped, -1. */
 int session_need_calibration(struct session *s, const struct progress *p, struct err *e);
-/* fp32 outputs of the first `images` evaluation images. 0, 1 stopped, -1. */
+/* fp32_best of the first `images` evaluation images. 0, 1 stopped, -1. */
 int session_need_fp32(struct session *s, int images, const struct progress *p, struct err *e);
 
-double session_accuracy(const float *outputs, const uint8_t *labels, int n, int classes, int *right);
+/* Elements of the output that is read as scores (graph_scores); 0 when there is none. */
+int session_classes(const struct session *s);
+/* Percent of images whose best index is their label. */
+double session_accuracy(const int32_t *best, const int32_t *labels, int n, int *right);
 
 void session_add_point(struct session *s, double loss, double drop, int images, int held_out);
 void session_save_points(struct session *s);

@@ -31,6 +31,7 @@ struct run_result run_result_none(void)
 void run_result_done(struct run_result *r)
 {
     mem_free(r->layers);
+    comparison_done(&r->comparison);
     *r = (struct run_result){0};
 }
 
@@ -43,26 +44,30 @@ static bool profile_needs_calibration(const struct profile *p)
 }
 
 /* An image to time with: the first one there is, else noise (latency does not depend on it). */
-static float *timing_input(struct session *s)
+static void **timing_input(struct session *s)
 {
-    size_t n = (size_t)shape_count(&s->graph->tensors[s->graph->inputs[0]].shape);
-    float *input = mem_new(n, sizeof *input);
+    const struct graph *g = s->graph;
+    void **in = plan_inputs_new(g); /* zeros: any integer input takes them */
     if (s->dataset) {
-        dataset_image(s->dataset, &s->dataset->calibrate, 0, input);
-        return input;
+        dataset_sample(s->dataset, &s->dataset->calibrate, 0, in);
+        return in;
     }
     struct rng r;
     rng_init(&r, s->options.seed);
-    for (size_t i = 0; i < n; i++)
-        input[i] = (float)(2 * rng_unit(&r) - 1);
-    return input;
+    for (int k = 0; k < g->n_inputs; k++) {
+        const struct tensor *t = &g->tensors[g->inputs[k]];
+        for (int64_t i = 0; t->type == DTYPE_F32 && i < shape_count(&t->shape); i++)
+            ((float *)in[k])[i] = (float)(2 * rng_unit(&r) - 1);
+    }
+    return in;
 }
 
 /* Machines have slow spells of seconds: the better median of two times counts, one before the images are evaluated and
  * one after, as the latency table counts the better of two passes. */
 static void measure_latency(struct session *s, const struct plan *plan, struct run_result *r)
 {
-    float *input = timing_input(s);
+    void **in = timing_input(s);
+    const void *const *input = (const void *const *)in;
     int steps = plan_step_count(plan);
     double *ns = mem_new((size_t)steps + 1, sizeof *ns);
     struct latency first = evaluate_latency(plan, input, 5, NULL);
@@ -83,37 +88,76 @@ static void measure_latency(struct session *s, const struct plan *plan, struct r
         }
     }
     mem_free(ns);
-    mem_free(input);
+    plan_arrays_free(in);
 }
 
 static int measure_accuracy(struct session *s, const struct plan *plan, int images, const struct progress *pr,
                             struct run_result *r, struct err *e)
 {
     const struct dataset_part *part = &s->dataset->evaluate;
-    int classes = (int)plan_output_count(plan), agree = 0, right;
+    int agree = 0, right;
     struct image_source src = session_evaluate_source(s);
-    float *out = mem_new((size_t)classes * (size_t)images, sizeof *out);
-    int done = evaluate_outputs(plan, &src, images, out, pr, e);
+    int32_t *best = mem_new((size_t)images, sizeof *best);
+    int done = evaluate_top1(plan, &src, images, best, pr, e);
     if (done < 0) {
-        mem_free(out);
+        mem_free(best);
         return -1;
     }
     r->images = done;
     r->partial = done < images;
     if (part->labels)
-        r->accuracy = session_accuracy(out, part->labels, done, classes, &r->right);
+        r->accuracy = session_accuracy(best, part->labels, done, &r->right);
     if (s->fp32_images >= done && done > 0) {
         for (int i = 0; i < done; i++)
-            agree += evaluate_argmax(out + (int64_t)i * classes, classes) ==
-                     evaluate_argmax(s->fp32_outputs + (int64_t)i * classes, classes);
+            agree += best[i] == s->fp32_best[i];
         r->agreement = 100.0 * agree / done;
         if (part->labels)
-            r->fp32_accuracy = session_accuracy(s->fp32_outputs, part->labels, done, classes, &right);
+            r->fp32_accuracy = session_accuracy(s->fp32_best, part->labels, done, &right);
     } else if (done == part->n) {
         r->fp32_accuracy = s->tables->fp32_accuracy;
     }
-    mem_free(out);
+    mem_free(best);
     return r->partial;
+}
+
+/* The same numbers and more, from both plans side by side: no output is kept. */
+static int measure_comparison(struct session *s, const struct plan *plan, int images, const struct progress *pr,
+                              struct run_result *r, struct err *e)
+{
+    struct plan *fp32 = plan_compile_uniform(s->graph, 0, 0, s->calibration, s->cache, e);
+    if (!fp32)
+        return -1;
+    struct image_source src = session_evaluate_source(s);
+    struct comparison *c = &r->comparison;
+    int rc = evaluate_compare(plan, fp32, &src, s->dataset->evaluate.labels, images, pr, c, e);
+    plan_free(fp32);
+    if (rc < 0)
+        return -1;
+    r->images = c->images;
+    r->partial = rc > 0;
+    if (!c->images || !c->classes)
+        return rc;
+    r->agreement = 100.0 * c->agree / c->images;
+    if (c->labelled) {
+        r->right = c->plan.right;
+        r->accuracy = 100.0 * c->plan.right / c->images;
+        r->fp32_accuracy = 100.0 * c->fp32.right / c->images;
+    }
+    return rc;
+}
+
+static int measure_images(struct session *s, const struct plan *plan, const struct run_options *o,
+                          const struct progress *pr, struct run_result *r, struct err *e)
+{
+    int all = s->dataset->evaluate.n, images = o->images > 0 && o->images < all ? o->images : all;
+    if (o->compare)
+        return measure_comparison(s, plan, images, pr, r, e);
+    if (!session_classes(s))
+        return 0;
+    /* A part of the images is compared with fp32 on the same part; for all of them the tables may know it. */
+    int rc = images < all || isnan(s->tables->fp32_accuracy) ? session_need_fp32(s, images, pr, e) : 0;
+    r->partial = rc > 0;
+    return rc ? rc : measure_accuracy(s, plan, images, pr, r, e);
 }
 
 /* The measured point joins those that the estimator is fitted to, and an fp32 run tells the fp32 accuracy. */
@@ -180,14 +224,7 @@ int session_run(struct session *s, const struct profile *p, const struct run_opt
     if (!rc && o->latency)
         measure_latency(s, plan, r);
     if (!rc && o->accuracy && s->dataset) {
-        int all_images = s->dataset->evaluate.n;
-        int images = o->images > 0 && o->images < all_images ? o->images : all_images;
-        /* A part of the images is compared with fp32 on the same part; for all of them the tables may know it. */
-        if (images < all_images || isnan(s->tables->fp32_accuracy))
-            rc = session_need_fp32(s, images, pr, e);
-        r->partial = rc > 0;
-        if (!rc)
-            rc = measure_accuracy(s, plan, images, pr, r, e);
+        rc = measure_images(s, plan, o, pr, r, e);
         if (!rc && o->latency)
             measure_latency(s, plan, r);
         if (rc == 0)

@@ -179,11 +179,11 @@ static const struct {
 } bad[] = {
     {"name: x\n", "d.yaml:1:1: schema: bitfader/dataset/1 is missing"},
     {"schema: bitfader/profile/1\n", "d.yaml:1:9: schema must be bitfader/dataset/1, not bitfader/profile/1"},
-    {"schema: bitfader/dataset/1\nname: x\nformat: npy\n", "d.yaml:3:9: format must be idx, not npy"},
+    {"schema: bitfader/dataset/1\nname: x\nformat: tar\n", "d.yaml:3:9: format must be idx, npy or images, not tar"},
     {TOP NORM PARTS "rot: x\n", "d.yaml:9:1: unknown key rot in a dataset; did you mean root?"},
     {TOP "mean: [0]\nstd: [1]\n" PARTS, "classes is missing"},
-    {TOP "mean: [0]\nstd: [1]\nclasses: []\n" PARTS, "d.yaml:6:10: classes must be 1..256 names, not 0"},
-    {TOP "mean: [0]\nstd: [1]\nclasses: 0\n" PARTS, "d.yaml:6:10: classes must be 1..256, not 0"},
+    {TOP "mean: [0]\nstd: [1]\nclasses: []\n" PARTS, "d.yaml:6:10: classes must be 1..50000 names, not 0"},
+    {TOP "mean: [0]\nstd: [1]\nclasses: 0\n" PARTS, "d.yaml:6:10: classes must be 1..50000, not 0"},
     {TOP "mean: [0, 0]\nstd: [1]\nclasses: 3\n" PARTS, "d.yaml:4:7: mean must be a list of 1 (one number a channel)"},
     {TOP "mean: [0]\nstd: [0]\nclasses: 3\n" PARTS, "d.yaml:5:7: "},
     {TOP "std: [1]\nclasses: 3\n" PARTS, "mean is missing"},
@@ -281,8 +281,9 @@ START_TEST(model_inputs)
         bool fits;
     } rows[] = {
         {1, 4, {1, 1, 4, 5}, true},  {1, 4, {1, 4, 5, 1}, true},  {1, 2, {1, 20}, true},
-        {3, 4, {1, 3, 4, 5}, true},  {3, 4, {1, 4, 5, 3}, false}, {3, 2, {1, 60}, true},
-        {1, 4, {1, 1, 5, 4}, false}, {1, 3, {1, 4, 5}, false},    {1, 4, {2, 1, 4, 5}, false},
+        {3, 4, {1, 3, 4, 5}, true},  {3, 4, {1, 4, 5, 3}, true},  {3, 2, {1, 60}, true},
+        {1, 4, {1, 1, 5, 4}, false}, {1, 3, {1, 4, 5}, true},     {1, 4, {2, 1, 4, 5}, false},
+        {3, 3, {1, 1, 60}, true},    {3, 3, {1, 20, 3}, false},   {3, 4, {1, 4, 3, 5}, false},
         {1, 2, {1, 21}, false},      {3, 4, {1, 1, 4, 5}, false}, {1, 0, {0}, false},
     };
     struct err e;
@@ -291,12 +292,12 @@ START_TEST(model_inputs)
         struct tensor t = {.name = "in", .type = DTYPE_F32, .shape.n = rows[i].n};
         memcpy(t.shape.d, rows[i].d, sizeof rows[i].d);
         struct graph g = {.file = "m.onnx", .tensors = &t, .n_tensors = 1, .inputs = (int[]){0, 0}, .n_inputs = 1};
-        ck_assert_int_eq(dataset_check(&d, &g, &e), rows[i].fits ? 0 : -1);
+        ck_assert_int_eq(dataset_bind(&d, &g, &e), rows[i].fits ? 0 : -1);
         t.type = DTYPE_I64;
-        ck_assert_int_eq(dataset_check(&d, &g, &e), -1);
+        ck_assert_int_eq(dataset_bind(&d, &g, &e), -1);
         t.type = DTYPE_F32;
         g.n_inputs = 2;
-        ck_assert_int_eq(dataset_check(&d, &g, &e), -1);
+        ck_assert_int_eq(dataset_bind(&d, &g, &e), -1);
         ck_assert_ptr_nonnull(strstr(e.text, "m.onnx: has 2 inputs"));
     }
 }

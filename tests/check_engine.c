@@ -52,6 +52,11 @@ static void make_image(void *ctx, int i, float *out)
         out[k] = (float)(0.7 * sin(f * (double)k + phase) + 0.6 * (rng_unit(&r) - 0.5));
 }
 
+static void get_image(void *ctx, int i, void *const *in)
+{
+    make_image(ctx, i, in[0]);
+}
+
 static struct precision *uniform(const struct graph *g, int w, int a)
 {
     struct precision *p = mem_new((size_t)g->n_layers + 1, sizeof *p);
@@ -66,7 +71,7 @@ static struct precision *uniform(const struct graph *g, int w, int a)
 static struct calibration *calibrate(struct graph *g)
 {
     struct err e = {{0}};
-    struct image_source src = {make_image, g, 16};
+    struct image_source src = {get_image, g, 16};
     struct calibration *c = evaluate_calibrate(g, &src, 16, NULL, &e);
     ck_assert_msg(c, "%s", e.text);
     return c;
@@ -529,7 +534,7 @@ static float *outputs_of(struct graph *g, const struct precision *p, const struc
     ck_assert_msg(!isa_select(isa, &e), "%s", e.text);
     parallel_set_threads(threads);
     struct plan *plan = compile(g, p, c);
-    struct image_source src = {make_image, g, 8};
+    struct image_source src = {get_image, g, 8};
     float *out = mem_new(8 * (size_t)plan_output_count(plan), sizeof *out);
     ck_assert_int_eq(evaluate_outputs(plan, &src, 8, out, NULL, NULL), 8);
     plan_free(plan);

@@ -46,10 +46,15 @@ static void make_input(void *ctx, int i, float *out)
         out[k] = (float)(2.2 * rng_unit(&r) - 1);
 }
 
+static void get_input(void *ctx, int i, void *const *in)
+{
+    make_input(ctx, i, in[0]);
+}
+
 static struct calibration *calibrate(struct graph *g)
 {
     struct err e = {{0}};
-    struct image_source src = {make_input, g, 4};
+    struct image_source src = {get_input, g, 4};
     struct calibration *c = evaluate_calibrate(g, &src, 4, NULL, &e);
     ck_assert_msg(c, "%s", e.text);
     return c;

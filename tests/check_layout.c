@@ -372,6 +372,11 @@ static void source_image(void *ctx, int i, float *out)
 
 /* What is row-major NHWC is how the engine stores NCHW: a model that takes and gives such images runs without a step
  * that only moves elements, in float and on codes. */
+static void get_image(void *ctx, int i, void *const *in)
+{
+    source_image(ctx, i, in[0]);
+}
+
 START_TEST(test_no_copies)
 {
     struct arena a = {0};
@@ -382,7 +387,7 @@ START_TEST(test_no_copies)
         &a, &n);
     struct graph *g = graph_parse("test.onnx", bytes, n, &e);
     ck_assert_msg(g != NULL, "%s", e.text);
-    struct image_source src = {source_image, NULL, 16};
+    struct image_source src = {get_image, NULL, 16};
     struct calibration *c = evaluate_calibrate(g, &src, 16, NULL, &e);
     ck_assert_msg(c != NULL, "%s", e.text);
     float x[24], *out[3];

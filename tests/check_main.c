@@ -7,36 +7,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUITES(X) \
-    X(base)       \
-    X(yaml)       \
-    X(isa)        \
-    X(vec)        \
-    X(kernels)    \
-    X(matmul)     \
-    X(float_conv) \
-    X(ops)        \
-    X(opsets)     \
-    X(import)     \
-    X(wire)       \
-    X(inputs)     \
-    X(control)    \
-    X(constants)  \
-    X(passes)     \
-    X(layout)     \
-    X(dataset)    \
-    X(quant)      \
-    X(engine)     \
-    X(layers)     \
-    X(quantized)  \
-    X(profile)    \
-    X(solve)      \
-    X(estimate)   \
-    X(session)    \
-    X(ui_layout)  \
-    X(ui_desk)    \
-    X(ui_pty)     \
-    X(cli)        \
+#define SUITES(X)   \
+    X(base)         \
+    X(yaml)         \
+    X(isa)          \
+    X(vec)          \
+    X(kernels)      \
+    X(matmul)       \
+    X(float_conv)   \
+    X(ops)          \
+    X(opsets)       \
+    X(import)       \
+    X(wire)         \
+    X(inputs)       \
+    X(control)      \
+    X(constants)    \
+    X(passes)       \
+    X(layout)       \
+    X(dataset)      \
+    X(images)       \
+    X(arrays)       \
+    X(compare)      \
+    X(quant)        \
+    X(engine)       \
+    X(layers)       \
+    X(quantized)    \
+    X(profile)      \
+    X(solve)        \
+    X(estimate)     \
+    X(session)      \
+    X(session_data) \
+    X(ui_layout)    \
+    X(ui_desk)      \
+    X(ui_pty)       \
+    X(cli)          \
     X(bad_input)
 
 #define DECLARE(name) Suite *check_##name##_suite(void);

@@ -478,7 +478,7 @@ static struct agreement compare_plans(const struct graph *g, struct plan *a, str
     plan_keep_all(b);
     struct plan_context *ca = plan_context_new(a), *cb = plan_context_new(b);
     for (int i = 0; i < src->n; i++) {
-        src->get(src->ctx, i, in);
+        src->get(src->ctx, i, (void *const[]){in});
         plan_run(ca, in, x, NULL);
         plan_run(cb, in, y, NULL);
         sum.same_top += evaluate_argmax(x, classes) == evaluate_argmax(y, classes);
@@ -492,15 +492,15 @@ static struct agreement compare_plans(const struct graph *g, struct plan *a, str
     return sum;
 }
 
-static void get_image(void *ctx, int i, float *out)
+static void get_image(void *ctx, int i, void *const *in)
 {
     const struct dataset *d = ctx;
-    dataset_image(d, &d->evaluate, i, out);
+    dataset_sample(d, &d->evaluate, i, in);
 }
 
-static void get_wave(void *ctx, int i, float *out)
+static void get_wave(void *ctx, int i, void *const *in)
 {
-    make_input(ctx, i + 1, out);
+    make_input(ctx, i + 1, in[0]);
 }
 
 /* The zoo's network as an exporter would write it in QDQ form: 20 layers, residuals, average pooling. */
@@ -539,7 +539,7 @@ START_TEST(resnet20)
     ck_assert_int_lt(r.differ, r.codes / 50);
     ck_assert_int_ge(r.same_top, r.images - 1);
     float *x = arena_new(&a, (size_t)plan_input_count(floats), sizeof *x);
-    src.get(src.ctx, 5, x);
+    src.get(src.ctx, 5, (void *const[]){x});
     float *want = run_interpreted(bytes, n, x), *got = run(floats, x), *codes = run(integers, x);
     for (int64_t i = 0; i < plan_output_count(floats); i++) {
         ck_assert_msg(fabsf(got[i] - want[i]) < 0.2f, "float: %g, not %g", (double)got[i], (double)want[i]);
