@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Steps in float: the fp32 reference (OpenBLAS does the matrix products), and the islands around operators that have no
- * kernel on codes.
+ * Steps in float: the fp32 reference (by kernels of our own, or OpenBLAS where there are none), and the islands around
+ * operators that have no kernel on codes.
  */
 #include <cblas.h>
 #include <math.h>
