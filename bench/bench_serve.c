@@ -34,30 +34,13 @@ static void fill(float *x, int64_t n)
     }
 }
 
-static void one_image(void *ctx, int i, float *out)
+static void one_image(void *ctx, int i, void *const *in)
 {
     const struct graph *g = ctx;
     (void)i;
-    fill(out, shape_count(&g->tensors[g->inputs[0]].shape));
-}
-
-static void **arrays_new(const struct graph *g, const int *tensors, int n)
-{
-    void **all = mem_new((size_t)n + 1, sizeof *all);
-    for (int i = 0; i < n; i++) {
-        const struct tensor *t = &g->tensors[tensors[i]];
-        all[i] = mem_new((size_t)shape_count(&t->shape), dtype_size(t->type));
-        if (t->type == DTYPE_F32)
-            fill(all[i], shape_count(&t->shape));
-    }
-    return all;
-}
-
-static void arrays_free(void **all, int n)
-{
-    for (int i = 0; all && i < n; i++)
-        mem_free(all[i]);
-    mem_free(all);
+    for (int k = 0; k < g->n_inputs; k++)
+        if (g->tensors[g->inputs[k]].type == DTYPE_F32)
+            fill(in[k], shape_count(&g->tensors[g->inputs[k]].shape));
 }
 
 static int server_init(struct server *s, const char *file, int w, int a, struct err *e)
@@ -70,17 +53,16 @@ static int server_init(struct server *s, const char *file, int w, int a, struct 
     if (!(s->plan = plan_compile_uniform(s->g, w, a, s->c, NULL, e)))
         return -1;
     s->x = plan_context_new(s->plan);
-    s->in = arrays_new(s->g, s->g->inputs, s->g->n_inputs);
-    s->out = arrays_new(s->g, s->g->outputs, s->g->n_outputs);
+    s->in = plan_inputs_new(s->g);
+    s->out = plan_outputs_new(s->g);
+    one_image(s->g, 0, s->in);
     return 0;
 }
 
 static void server_done(struct server *s)
 {
-    if (s->g) {
-        arrays_free(s->in, s->g->n_inputs);
-        arrays_free(s->out, s->g->n_outputs);
-    }
+    plan_arrays_free(s->in);
+    plan_arrays_free(s->out);
     plan_context_free(s->x);
     plan_free(s->plan);
     calibration_free(s->c);
@@ -101,7 +83,7 @@ static void answer_steps(const struct server *s)
 {
     int n = plan_step_count(s->plan);
     double *ns = mem_new((size_t)n + 1, sizeof *ns);
-    evaluate_latency(s->plan, s->in[0], STEP_RUNS, ns);
+    evaluate_latency(s->plan, (const void *const *)s->in, STEP_RUNS, ns);
     for (int i = 0; i < n; i++) {
         struct plan_step_info info = plan_step(s->plan, i);
         printf("%10.2f us  %-20s %s\n", ns[i] / 1e3, info.kernel, info.name);

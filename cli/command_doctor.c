@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/paths.h"
 #include "cli/report.h"
+#include "kernels/float_conv.h"
 #include "kernels/isa.h"
 #include "kernels/kernels.h"
 #include "model/dataset.h"
@@ -175,6 +176,12 @@ int command_doctor(const struct options *o)
         table_add_text(kernels, isa_name(conv_kernels[i]->isa));
         table_add_bool(kernels, isa_supported(conv_kernels[i]->isa));
         table_add_bool(kernels, isa_enabled(conv_kernels[i]->isa));
+    }
+    for (int i = 0; i < float_conv_kernel_count; i++) {
+        table_add_text(kernels, float_conv_kernels[i]->name);
+        table_add_text(kernels, isa_name(float_conv_kernels[i]->isa));
+        table_add_bool(kernels, isa_supported(float_conv_kernels[i]->isa));
+        table_add_bool(kernels, isa_enabled(float_conv_kernels[i]->isa));
     }
     report_add(&r, checks, 0);
     report_add(&r, kernels, 0);

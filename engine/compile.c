@@ -394,6 +394,9 @@ struct plan *plan_compile(const struct graph *g, const struct precision *precisi
         plan_free(p);
         return NULL;
     }
+    for (int i = 0; i < p->n_steps; i++)
+        if (p->steps[i].copy.n > 0)
+            copy_settle(&p->steps[i].copy);
     plan_place(p);
     return p;
 }

@@ -278,6 +278,27 @@ static void broadcast_strides(const struct compiler *c, int tensor, int value, c
     }
 }
 
+/* One dimension at least, and none that could be one with its neighbour. */
+static void settle_broadcast(struct broadcast *b)
+{
+    int n = 0;
+    for (int k = 0; k < b->n; k++) {
+        bool joins = n > 0 && b->a[n - 1] == b->a[k] * b->d[k] && b->b[n - 1] == b->b[k] * b->d[k];
+        if (b->d[k] == 1)
+            continue;
+        b->d[n - joins] = joins ? b->d[n - 1] * b->d[k] : b->d[k];
+        b->a[n - joins] = b->a[k];
+        b->b[n - joins] = b->b[k];
+        n += !joins;
+    }
+    if (n == 0) {
+        b->d[0] = 1;
+        b->a[0] = b->b[0] = 0;
+        n = 1;
+    }
+    b->n = n;
+}
+
 static int emit_binary(struct compiler *c, const struct node *n, struct err *e)
 {
     int a = compile_float(c, n->in[0], e), b = a < 0 ? -1 : compile_float(c, n->in[1], e);
@@ -303,6 +324,7 @@ static int emit_binary(struct compiler *c, const struct node *n, struct err *e)
     bool same = n->op == OP_ADD && !memcmp(sa, sb, (size_t)to->n * sizeof *sa);
     for (int i = 0; i < to->n; i++)
         same &= to->d[i] == 1 || sa[i] != 0;
+    settle_broadcast(&s->cast);
     s->run = same ? step_add_f32 : step_binary_f32;
     made_float(c, n->out[0], out);
     return 0;

@@ -5,8 +5,8 @@
  * are codes, accumulators are requantized in fixed point, residual additions and pooling work on codes.
  *
  * A plan is immutable after compilation; any number of threads may run it, each in a context of its own. The output
- * is the same whatever the instruction set and the number of threads (integer layers bit for bit; fp32 layers as far as
- * OpenBLAS is).
+ * is the same whatever the instruction set and the number of threads (integer layers bit for bit; fp32 layers but
+ * for the last bits, whose sums instruction sets order and round in their own ways).
  */
 #ifndef BITFADER_ENGINE_PLAN_H
 #define BITFADER_ENGINE_PLAN_H
@@ -71,7 +71,7 @@ bool plan_op_has_codes(enum op op);
 int plan_step_count(const struct plan *p);
 struct plan_step_info {
     const char *name;   /* of the node, or of the tensor that is converted */
-    const char *kernel; /* "conv_madd8_avx2", "add_u8", "quantize", "sgemm" */
+    const char *kernel; /* "conv_madd8_avx2", "add_u8", "quantize", "conv_f32_fma" */
     int layer;          /* or -1 */
 };
 struct plan_step_info plan_step(const struct plan *p, int step);

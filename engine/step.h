@@ -33,6 +33,7 @@ struct copy_dims { /* strided copy: dst[sum i*ds] = src[sum i*ss] */
     int n;
     int64_t d[SHAPE_MAX], ss[SHAPE_MAX], ds[SHAPE_MAX];
     int64_t src_at, dst_at; /* first elements */
+    bool transposes;        /* the last two dimensions are the one that dst and the one that src is contiguous along */
 };
 
 struct broadcast { /* elementwise of two inputs under broadcasting, in physical order of the output */
@@ -147,6 +148,10 @@ size_t call_scratch(const struct call_plan *p);
 /* The call with its data and work memory; *rest is the scratch behind them. call_end notes what run said. */
 struct op_call call_begin(const struct step *s, const struct run_state *r, void **rest);
 void call_end(const struct step *s, const struct run_state *r, const char *wrong);
+
+/* The same copy with as few dimensions as there can be (2 at least) and the contiguous ones last. At the end of
+ * compilation. */
+void copy_settle(struct copy_dims *c);
 
 /* The values that a step writes. */
 int call_outputs(const struct step *s, const int **values);

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Steps in float: the fp32 reference (OpenBLAS does the matrix products), and the islands around operators that have no
- * kernel on codes.
+ * Steps in float: the fp32 reference (by kernels of our own, or OpenBLAS where there are none), and the islands around
+ * operators that have no kernel on codes.
  */
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
 
 #include "engine/step.h"
-
-static inline float clampf(float v, float lo, float hi)
-{
-    return v < lo ? lo : v > hi ? hi : v;
-}
 
 /* Rows of the im2col matrix that are made at a time, so that they stay in the second level cache. */
 static int rows_at_once(const struct conv_geom *g)
@@ -104,16 +99,37 @@ void step_add_f32(const struct step *s, const struct run_state *r)
                     value_at(r, s->out));
 }
 
+/* One row of the innermost dimension, where both operands go on by one element or stay. */
+static void binary_row(const struct step *s, const struct run_state *r, size_t n, const float *x, const float *y,
+                       float *out)
+{
+    const struct broadcast *b = &s->cast;
+    bool add = s->op == OP_ADD;
+    int64_t sx = b->a[b->n - 1], sy = b->b[b->n - 1];
+    if (sx == 1 && sy == 1) {
+        (add ? r->vec->add_f32 : r->vec->mul_f32)(n, x, y, s->lo, s->hi, out);
+        return;
+    }
+    if (sx + sy == 1) { /* one of them is a number: x * 1 + y, x * y + -0 */
+        const float one = 1, nothing = -0.0f, *number = sx ? y : x;
+        r->vec->affine_f32(n, 1, sx ? x : y, add ? &one : number, add ? number : &nothing, s->lo, s->hi, out);
+        return;
+    }
+    for (size_t i = 0; i < n; i++, x += sx, y += sy) {
+        float v = add ? *x + *y : *x * *y;
+        out[i] = v < s->lo ? s->lo : v > s->hi ? s->hi : v;
+    }
+}
+
 void step_binary_f32(const struct step *s, const struct run_state *r)
 {
     const struct broadcast *b = &s->cast;
     const float *x = value_at(r, s->in[0]), *y = value_at(r, s->in[1]);
     float *out = value_at(r, s->out);
-    int64_t count = r->plan->values[s->out].count, at[SHAPE_MAX] = {0};
-    bool add = s->op == OP_ADD;
-    for (int64_t i = 0; i < count; i++) {
-        out[i] = clampf(add ? *x + *y : *x * *y, s->lo, s->hi);
-        for (int k = b->n - 1; k >= 0; k--) {
+    int64_t count = r->plan->values[s->out].count, at[SHAPE_MAX] = {0}, inner = b->d[b->n - 1];
+    for (int64_t i = 0; i < count; i += inner) {
+        binary_row(s, r, (size_t)inner, x, y, out + i);
+        for (int k = b->n - 2; k >= 0; k--) {
             x += b->a[k];
             y += b->b[k];
             if (++at[k] < b->d[k])
@@ -125,27 +141,31 @@ void step_binary_f32(const struct step *s, const struct run_state *r)
     }
 }
 
-float unary_value(enum op op, float x, float alpha, float lo, float hi)
+static enum float_unary unary_of(enum op op)
 {
     switch (op) {
     case OP_LEAKY_RELU:
-        return x < 0 ? alpha * x : x;
+        return FLOAT_LEAKY;
     case OP_SIGMOID:
-        return 1 / (1 + expf(-x));
+        return FLOAT_SIGMOID;
     case OP_HARD_SWISH:
-        return x * clampf(x / 6 + 0.5f, 0, 1);
+        return FLOAT_HARD_SWISH;
     default:
-        return clampf(x, lo, hi);
+        return FLOAT_CLAMP;
     }
+}
+
+float unary_value(enum op op, float x, float alpha, float lo, float hi)
+{
+    float y;
+    vec_kernel_tables[0]->unary_f32(unary_of(op), 1, &x, alpha, lo, hi, &y);
+    return y;
 }
 
 void step_unary_f32(const struct step *s, const struct run_state *r)
 {
-    const float *in = value_at(r, s->in[0]);
-    float *out = value_at(r, s->out);
-    int64_t n = r->plan->values[s->out].count;
-    for (int64_t i = 0; i < n; i++)
-        out[i] = unary_value(s->op, in[i], s->alpha, s->lo, s->hi);
+    r->vec->unary_f32(unary_of(s->op), (size_t)r->plan->values[s->out].count, value_at(r, s->in[0]), s->alpha, s->lo,
+                      s->hi, value_at(r, s->out));
 }
 
 /* Per channel scale and shift; channels are innermost for 4-D tensors, `stride` apart otherwise. */
@@ -153,74 +173,49 @@ void step_affine_f32(const struct step *s, const struct run_state *r)
 {
     const float *in = value_at(r, s->in[0]);
     float *out = value_at(r, s->out);
-    int64_t n = r->plan->values[s->out].count;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t c = i / s->stride % s->inner;
-        out[i] = clampf(in[i] * s->scale[c] + s->bias[c], s->lo, s->hi);
+    size_t channels = (size_t)s->inner, stride = (size_t)s->stride;
+    size_t outer = (size_t)r->plan->values[s->out].count / (channels * stride);
+    if (stride == 1) {
+        r->vec->affine_f32(outer, channels, in, s->scale, s->bias, s->lo, s->hi, out);
+        return;
     }
-}
-
-/* Range of taps of a window that lie inside of the image. */
-static int first_tap(int at, int dilation)
-{
-    return at >= 0 ? 0 : (-at + dilation - 1) / dilation;
-}
-
-static int end_tap(int at, int dilation, int k, int size)
-{
-    int end = at >= size ? 0 : (size - at + dilation - 1) / dilation;
-    return end < k ? end : k;
-}
-
-static void pool_f32(const struct step *s, const struct run_state *r, bool average)
-{
-    const struct conv_geom *g = &s->geom;
-    const float *in = value_at(r, s->in[0]);
-    float *out = value_at(r, s->out);
-    for (int y = 0; y < g->oh; y++)
-        for (int x = 0; x < g->ow; x++, out += g->cin) {
-            int top = y * g->stride_h - g->pad_top, left = x * g->stride_w - g->pad_left;
-            int y0 = first_tap(top, g->dilation_h), y1 = end_tap(top, g->dilation_h, g->kh, g->h);
-            int x0 = first_tap(left, g->dilation_w), x1 = end_tap(left, g->dilation_w, g->kw, g->w);
-            for (int c = 0; c < g->cin; c++)
-                out[c] = average ? 0 : -INFINITY;
-            for (int i = y0; i < y1; i++)
-                for (int j = x0; j < x1; j++) {
-                    const float *p =
-                        in + ((int64_t)(top + i * g->dilation_h) * g->w + left + j * g->dilation_w) * g->cin;
-                    for (int c = 0; c < g->cin; c++)
-                        out[c] = average ? out[c] + p[c] : p[c] > out[c] ? p[c] : out[c];
-                }
-            if (average)
-                for (int c = 0; c < g->cin; c++)
-                    out[c] *= s->scale[y * g->ow + x];
-        }
+    for (size_t o = 0; o < outer; o++)
+        for (size_t c = 0; c < channels; c++, in += stride, out += stride)
+            r->vec->affine_f32(stride, 1, in, &s->scale[c], &s->bias[c], s->lo, s->hi, out);
 }
 
 void step_maxpool_f32(const struct step *s, const struct run_state *r)
 {
-    pool_f32(s, r, false);
+    r->vec->maxpool_f32(&s->geom, value_at(r, s->in[0]), value_at(r, s->out));
 }
 
 void step_avgpool_f32(const struct step *s, const struct run_state *r)
 {
-    pool_f32(s, r, true);
+    r->vec->avgpool_f32(&s->geom, value_at(r, s->in[0]), s->scale, value_at(r, s->out));
 }
 
+/* Exponentials of all elements at once: rows may be short. */
 void step_softmax_f32(const struct step *s, const struct run_state *r)
 {
     const float *in = value_at(r, s->in[0]);
     float *out = value_at(r, s->out);
+    int64_t n = s->inner, stride = s->stride;
     for (int64_t o = 0; o < s->outer; o++)
-        for (int64_t k = 0; k < s->stride; k++) {
-            const float *x = in + o * s->inner * s->stride + k;
-            float *y = out + o * s->inner * s->stride + k;
-            float peak = -INFINITY, sum = 0;
-            for (int64_t i = 0; i < s->inner; i++)
-                peak = fmaxf(peak, x[i * s->stride]);
-            for (int64_t i = 0; i < s->inner; i++)
-                sum += y[i * s->stride] = expf(x[i * s->stride] - peak);
-            for (int64_t i = 0; i < s->inner; i++)
-                y[i * s->stride] /= sum;
+        for (int64_t k = 0; k < stride; k++) {
+            const float *x = in + o * n * stride + k;
+            float *y = out + o * n * stride + k, peak = -INFINITY;
+            for (int64_t i = 0; i < n; i++)
+                peak = x[i * stride] > peak || isnan(x[i * stride]) ? x[i * stride] : peak;
+            for (int64_t i = 0; i < n; i++)
+                y[i * stride] = x[i * stride] - peak;
+        }
+    r->vec->unary_f32(FLOAT_EXP, (size_t)(s->outer * n * stride), out, 0, 0, 0, out);
+    for (int64_t o = 0; o < s->outer; o++)
+        for (int64_t k = 0; k < stride; k++) {
+            float *y = out + o * n * stride + k, sum = 0;
+            for (int64_t i = 0; i < n; i++)
+                sum += y[i * stride];
+            for (int64_t i = 0; i < n; i++)
+                y[i * stride] /= sum;
         }
 }

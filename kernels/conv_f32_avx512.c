@@ -13,21 +13,25 @@ static inline __attribute__((always_inline)) void store(int m, int nv, const str
                                                         __m512 acc[PIXELS_2][4])
 {
     __m512 lo = _mm512_set1_ps(t->lo), hi = _mm512_set1_ps(t->hi);
+    float *out = t->out;
+    const float *add = t->add;
+    ptrdiff_t out_step = t->out_step;
+    int channels = t->channels;
     UNROLL
     for (int j = 0; j < nv; j++) {
-        int n = t->channels - LANES * j;
+        int n = channels - LANES * j;
         __mmask16 mask = (__mmask16)(n >= LANES ? 0xffff : (1u << n) - 1);
         UNROLL
         for (int i = 0; i < m; i++) {
-            ptrdiff_t at = i * t->out_step + LANES * j;
+            ptrdiff_t at = i * out_step + LANES * j;
             __m512 x = acc[i][j];
-            if (t->add)
-                x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, t->add + at));
+            if (add)
+                x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, add + at));
             x = _mm512_min_ps(hi, _mm512_max_ps(lo, x));
             if (n >= LANES)
-                _mm512_storeu_ps(t->out + at, x);
+                _mm512_storeu_ps(out + at, x);
             else
-                _mm512_mask_storeu_ps(t->out + at, mask, x);
+                _mm512_mask_storeu_ps(out + at, mask, x);
         }
     }
 }
@@ -79,8 +83,8 @@ static void tile_2(int m, const struct float_tile *t)
 {
     switch (m) {
         CASE(1, 2)
-        CASE(2, 2) CASE(3, 2) CASE(4, 2) CASE(5, 2) CASE(6, 2) CASE(7, 2) CASE(8, 2) CASE(9, 2) CASE(10, 2) CASE(11, 2)
-            CASE(12, 2)
+        CASE(2, 2)
+        CASE(3, 2) CASE(4, 2) CASE(5, 2) CASE(6, 2) CASE(7, 2) CASE(8, 2) CASE(9, 2) CASE(10, 2) CASE(11, 2) CASE(12, 2)
     }
 }
 

@@ -18,21 +18,25 @@ static inline __attribute__((always_inline)) void store(int m, int nv, const str
                                                         __m256 acc[PIXELS_1][4])
 {
     __m256 lo = _mm256_set1_ps(t->lo), hi = _mm256_set1_ps(t->hi);
+    float *out = t->out;
+    const float *add = t->add;
+    ptrdiff_t out_step = t->out_step;
+    int channels = t->channels;
     UNROLL
     for (int j = 0; j < nv; j++) {
-        int n = t->channels - LANES * j;
+        int n = channels - LANES * j;
         __m256i mask = first_lanes(n);
         UNROLL
         for (int i = 0; i < m; i++) {
-            ptrdiff_t at = i * t->out_step + LANES * j;
+            ptrdiff_t at = i * out_step + LANES * j;
             __m256 x = acc[i][j];
-            if (t->add)
-                x = _mm256_add_ps(x, _mm256_maskload_ps(t->add + at, mask));
+            if (add)
+                x = _mm256_add_ps(x, _mm256_maskload_ps(add + at, mask));
             x = _mm256_min_ps(hi, _mm256_max_ps(lo, x));
             if (n >= LANES)
-                _mm256_storeu_ps(t->out + at, x);
+                _mm256_storeu_ps(out + at, x);
             else
-                _mm256_maskstore_ps(t->out + at, mask, x);
+                _mm256_maskstore_ps(out + at, mask, x);
         }
     }
 }
@@ -76,8 +80,8 @@ static void tile_1(int m, const struct float_tile *t)
 {
     switch (m) {
         CASE(1, 1)
-        CASE(2, 1) CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1) CASE(8, 1) CASE(9, 1) CASE(10, 1) CASE(11, 1)
-            CASE(12, 1)
+        CASE(2, 1)
+        CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1) CASE(8, 1) CASE(9, 1) CASE(10, 1) CASE(11, 1) CASE(12, 1)
     }
 }
 

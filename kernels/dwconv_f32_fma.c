@@ -29,7 +29,8 @@ static inline __attribute__((always_inline)) void row(int m, bool slide, bool wh
         __m256 w0 = _mm256_loadu_ps(w), w1 = _mm256_loadu_ps(w + t->tap), w2 = _mm256_loadu_ps(w + 2 * t->tap);
         UNROLL
         for (int i = 0; i < m + 2; i++) {
-            __m256 x = load(p + i * t->step, whole, mask);
+            bool outside = (i == 0 && t->left) || (i == m + 1 && t->right);
+            __m256 x = outside ? _mm256_setzero_ps() : load(p + i * t->step, whole, mask);
             if (i < m)
                 acc[i] = _mm256_fmadd_ps(x, w0, acc[i]);
             if (i > 0 && i < m + 1)
@@ -42,8 +43,11 @@ static inline __attribute__((always_inline)) void row(int m, bool slide, bool wh
     for (int kx = 0; kx < t->kw; kx++, p += t->across, w += t->tap) {
         __m256 v = _mm256_loadu_ps(w);
         UNROLL
-        for (int i = 0; i < m; i++)
-            acc[i] = _mm256_fmadd_ps(load(p + i * t->step, whole, mask), v, acc[i]);
+        for (int i = 0; i < m; i++) {
+            bool outside = (i == 0 && kx == 0 && t->left) || (i == m - 1 && kx == t->kw - 1 && t->right);
+            if (!outside)
+                acc[i] = _mm256_fmadd_ps(load(p + i * t->step, whole, mask), v, acc[i]);
+        }
     }
 }
 
@@ -57,17 +61,19 @@ static inline __attribute__((always_inline)) void tile(int m, bool slide, bool w
     const float *p = t->in, *w = t->weights;
     for (int ky = 0; ky < t->kh; ky++, p += t->down, w += t->tap_row)
         row(m, slide, whole, mask, t, p, w, acc);
+    float *out = t->out;
+    const float *add = t->add;
+    ptrdiff_t out_step = t->out_step;
     UNROLL
     for (int i = 0; i < m; i++) {
-        float *out = t->out + i * t->out_step;
         __m256 x = acc[i];
-        if (t->add)
-            x = _mm256_add_ps(x, load(t->add + i * t->out_step, whole, mask));
+        if (add)
+            x = _mm256_add_ps(x, load(add + i * out_step, whole, mask));
         x = _mm256_min_ps(hi, _mm256_max_ps(lo, x));
         if (whole)
-            _mm256_storeu_ps(out, x);
+            _mm256_storeu_ps(out + i * out_step, x);
         else
-            _mm256_maskstore_ps(out, mask, x);
+            _mm256_maskstore_ps(out + i * out_step, mask, x);
     }
 }
 

@@ -38,4 +38,8 @@ extern const struct float_conv_kernel *const float_conv_kernels[];
 extern const int float_conv_kernel_count;
 const struct float_conv_kernel *float_conv_find(const struct conv_geom *g);
 
+/* The same convolution with its height and width exchanged where the image is one pixel wide: rows are what kernels are
+ * fast along, and the memory is the same. */
+struct conv_geom float_conv_lying(const struct conv_geom *g);
+
 #endif

@@ -47,76 +47,125 @@ static void taps_inside(int at, int dilation, int k, int size, int *first, int *
     *end = *end > *first ? *end : *first;
 }
 
-/* One row of output pixels, and the tile that its tiles are made from. */
-struct depthwise_row {
+struct depthwise_plan {
     const struct depthwise_kernel *k;
-    const struct conv_geom *g;
-    int wide; /* packed channels */
-    const float *in;
-    struct depthwise_tile t; /* of pixel 0 with all taps in a row; in may lie outside of the image */
+    struct conv_geom g;
+    int wide;           /* packed channels */
+    bool whole;         /* rows are tiles from side to side */
+    bool left, right;   /* whole: what the tiles at the sides lack */
+    int inside, beyond; /* not whole: pixels that have all taps */
+    int strip;          /* pixels of a strip */
 };
 
-/* Pixels ox..ox+m-1 with taps first..end-1 of a row. */
-static void run_pixels(const struct depthwise_row *r, int ox, int m, int first, int end)
+enum { STRIP_FLOATS = 6 * 1024 };
+
+static int at_least(int x, int least)
 {
-    struct depthwise_tile t = r->t;
-    t.in += (ptrdiff_t)ox * t.step + (ptrdiff_t)first * t.across;
-    t.weights += (ptrdiff_t)first * t.tap;
-    t.kw = end - first;
-    t.slide = t.slide && t.kw == 3;
-    t.out += (ptrdiff_t)ox * t.out_step;
-    t.add += t.add ? (ptrdiff_t)ox * t.out_step : 0;
-    r->k->tile(m, &t);
+    return x < least ? least : x;
 }
 
-static void run_row(const struct depthwise_row *r)
+static struct depthwise_plan make_plan(const struct depthwise_kernel *k, const struct conv_geom *shape)
 {
-    const struct conv_geom *g = r->g;
+    struct depthwise_plan p = {.k = k, .g = float_conv_lying(shape), .wide = rounded(k, shape)};
+    const struct conv_geom *g = &p.g;
     int reach = (g->kw - 1) * g->dilation_w;
-    int inside = (g->pad_left + g->stride_w - 1) / g->stride_w; /* pixels from here on have all taps */
-    int right = g->w - 1 - reach + g->pad_left, outside = right < 0 ? 0 : right / g->stride_w + 1; /* up to here */
-    outside = outside < g->ow ? outside : g->ow;
-    for (int ox = 0; ox < g->ow;) {
-        int m = 1, first = 0, end = g->kw;
-        if (ox >= inside && ox < outside) {
-            int left = outside - ox, tiles = (left + r->k->pixels - 1) / r->k->pixels;
+    int over = (g->ow - 1) * g->stride_w - g->pad_left + reach - (g->w - 1); /* of the last pixel */
+    int most = g->stride_w < g->dilation_w ? g->stride_w : g->dilation_w;
+    p.whole = g->pad_left <= most && over <= most;
+    p.left = g->pad_left > 0;
+    p.right = over > 0;
+    p.inside = (g->pad_left + g->stride_w - 1) / g->stride_w;
+    int right = g->w - 1 - reach + g->pad_left;
+    p.beyond = right < 0 ? 0 : right / g->stride_w + 1;
+    p.beyond = p.beyond < g->ow ? p.beyond : g->ow;
+    int columns = STRIP_FLOATS / (g->kh * g->cin);
+    p.strip = at_least((columns - reach) / g->stride_w, 2 * k->pixels);
+    return p;
+}
+
+/* m pixels with all taps but those that t->left and t->right leave out; t moves on behind them. */
+static void run_pixels(const struct depthwise_plan *p, struct depthwise_tile *t, int m)
+{
+    p->k->tile(m, t);
+    t->in += m * t->step;
+    t->out += m * t->out_step;
+    t->add += t->add ? m * t->out_step : 0;
+}
+
+/* One pixel with taps first..end-1 of a row. */
+static void run_side(const struct depthwise_plan *p, struct depthwise_tile *t, int first, int end)
+{
+    struct depthwise_tile own = *t;
+    own.in += (ptrdiff_t)first * t->across;
+    own.weights += (ptrdiff_t)first * t->tap;
+    own.kw = end - first;
+    own.slide = t->slide && own.kw == 3;
+    run_pixels(p, &own, 1);
+    t->in += t->step;
+    t->out += t->out_step;
+    t->add += t->add ? t->out_step : 0;
+}
+
+/* Pixels from..to-1 of a row; t is of the first of them, with all taps. */
+static void run_row(const struct depthwise_plan *p, struct depthwise_tile *t, int from, int to)
+{
+    const struct conv_geom *g = &p->g;
+    int inside = p->whole ? from : p->inside, beyond = p->whole || p->beyond > to ? to : p->beyond;
+    for (int ox = from, m; ox < to; ox += m) {
+        if (ox >= inside && ox < beyond) {
+            int left = beyond - ox, tiles = (left + p->k->pixels - 1) / p->k->pixels;
             m = (left + tiles - 1) / tiles;
+            t->left = p->whole && p->left && ox == 0;
+            t->right = p->whole && p->right && ox + m == g->ow;
+            run_pixels(p, t, m);
         } else {
+            int first, end;
             taps_inside(ox * g->stride_w - g->pad_left, g->dilation_w, g->kw, g->w, &first, &end);
+            run_side(p, t, first, end);
+            m = 1;
         }
-        run_pixels(r, ox, m, first, end);
-        ox += m;
     }
+}
+
+/* A tile at pixel ox of row oy, of the channels from c on. Its `in` may lie outside of the image. */
+static struct depthwise_tile make_tile(const struct depthwise_plan *p, const struct float_conv_call *call, int oy,
+                                       int ox, int c)
+{
+    const struct conv_geom *g = &p->g;
+    const float *bias = call->packed;
+    int y = oy * g->stride_h - g->pad_top, first, end;
+    taps_inside(y, g->dilation_h, g->kh, g->h, &first, &end);
+    ptrdiff_t row = (ptrdiff_t)g->w * g->cin, out = ((ptrdiff_t)oy * g->ow + ox) * g->cout + c;
+    return (struct depthwise_tile){
+        .in = call->in + (y + first * g->dilation_h) * row + (ptrdiff_t)(ox * g->stride_w - g->pad_left) * g->cin + c,
+        .step = (ptrdiff_t)g->stride_w * g->cin,
+        .across = (ptrdiff_t)g->dilation_w * g->cin,
+        .down = g->dilation_h * row,
+        .kw = g->kw,
+        .kh = end - first,
+        .slide = g->kw == 3 && g->dilation_w == g->stride_w,
+        .weights = bias + p->wide + (ptrdiff_t)first * g->kw * p->wide + c,
+        .tap = p->wide,
+        .tap_row = (ptrdiff_t)g->kw * p->wide,
+        .bias = bias + c,
+        .add = call->add ? call->add + out : NULL,
+        .lo = call->lo,
+        .hi = call->hi,
+        .out = call->out + out,
+        .out_step = g->cout,
+        .channels = g->cout - c < p->k->lanes ? g->cout - c : p->k->lanes,
+    };
 }
 
 void depthwise_run(const struct depthwise_kernel *k, const struct conv_geom *g, const struct float_conv_call *call)
 {
-    struct depthwise_row r = {k, g, rounded(k, g), call->in, {0}};
-    const float *bias = call->packed;
-    for (int oy = 0; oy < g->oh; oy++) {
-        int y = oy * g->stride_h - g->pad_top, first, end;
-        taps_inside(y, g->dilation_h, g->kh, g->h, &first, &end);
-        ptrdiff_t row = (ptrdiff_t)g->w * g->cin, out = (ptrdiff_t)oy * g->ow * g->cout;
-        for (int c = 0; c < g->cout; c += k->lanes) {
-            r.t = (struct depthwise_tile){
-                .in = call->in + (y + first * g->dilation_h) * row - (ptrdiff_t)g->pad_left * g->cin + c,
-                .step = (ptrdiff_t)g->stride_w * g->cin,
-                .across = (ptrdiff_t)g->dilation_w * g->cin,
-                .down = g->dilation_h * row,
-                .kh = end - first,
-                .slide = g->dilation_w == g->stride_w,
-                .weights = bias + r.wide + (ptrdiff_t)first * g->kw * r.wide + c,
-                .tap = r.wide,
-                .tap_row = (ptrdiff_t)g->kw * r.wide,
-                .bias = bias + c,
-                .add = call->add ? call->add + out + c : NULL,
-                .lo = call->lo,
-                .hi = call->hi,
-                .out = call->out + out + c,
-                .out_step = g->cout,
-                .channels = g->cout - c < k->lanes ? g->cout - c : k->lanes,
-            };
-            run_row(&r);
-        }
+    struct depthwise_plan p = make_plan(k, g);
+    for (int from = 0; from < p.g.ow; from += p.strip) {
+        int to = from + p.strip < p.g.ow ? from + p.strip : p.g.ow;
+        for (int oy = 0; oy < p.g.oh; oy++)
+            for (int c = 0; c < p.g.cout; c += k->lanes) {
+                struct depthwise_tile t = make_tile(&p, call, oy, from, c);
+                run_row(&p, &t, from, to);
+            }
     }
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The shape of the SIMD depthwise convolutions in float: rows of output pixels, each a block of channels at a time, in
- * tiles of pixels all of whose taps are inside of the image, and single pixels at its sides with the taps that are.
- * Private to kernels/.
+ * tiles of pixels. Where at most one tap of the first and of the last pixel of a row leaves the image, tiles leave
+ * those out; else the pixels at the sides are tiles of their own, with the taps that are inside. Wide images are cut
+ * into strips whose rows stay in the first level cache until the last kernel row has passed. Private to kernels/.
  *
  * Packed: bias [channels], then weights [kh][kw][channels], the channels rounded up to whole vectors.
  */
@@ -17,6 +18,7 @@ struct depthwise_tile {
     ptrdiff_t across, down;  /* from tap to tap, from one row of taps to the next */
     int kw, kh;              /* taps that are inside of the image */
     bool slide;              /* kw is 3 and across == step */
+    bool left, right;        /* the first pixel's first tap, the last one's last tap are outside of the image */
     const float *weights;    /* of the first of these taps */
     ptrdiff_t tap, tap_row;  /* floats from tap to tap, from row to row */
     const float *bias, *add; /* add: NULL, or like out */

@@ -6,14 +6,14 @@
 struct float_plan {
     int cg, og;          /* channels of a group in and out */
     int run, n_runs;     /* values of a run, runs */
-    bool copy;           /* whether the image is copied */
+    bool copy;           /* whether the image is copied, a chunk at a time */
     bool flat;           /* rows are stretches of all pixels */
-    int ih, iw;          /* image (copied or not) in pixels */
+    int iw;              /* width of the image, copied or not */
     int rows, width;     /* output rows, the longest one's pixels */
     int chunk;           /* rows a chunk */
     int vectors, widest; /* of a group's output channels; of a block */
     size_t group_floats; /* of the packed weights */
-    size_t runs_at;      /* scratch: the table of runs, after the image */
+    size_t runs_at;      /* scratch: the table of runs, after a chunk of the image */
 };
 
 enum { CHUNK_FLOATS = 6 * 1024, FLAT_MIN = 14, FLAT_MAX = 112 };
@@ -46,9 +46,8 @@ static struct float_plan make_plan(const struct float_panel_kernel *k, const str
     bool whole_rows = g->groups == 1 && g->dilation_w == 1;
     p.run = whole_rows ? g->kw * p.cg : p.cg;
     p.n_runs = whole_rows ? g->kh : g->kh * g->kw;
-    p.ih = p.copy ? (g->oh - 1) * g->stride_h + (g->kh - 1) * g->dilation_h + 1 : g->h;
     p.iw = p.copy ? (g->ow - 1) * g->stride_w + (g->kw - 1) * g->dilation_w + 1 : g->w;
-    p.flat = g->kh == 1 && g->kw == 1 && g->stride_h == 1 && g->stride_w == 1 && p.iw == g->ow;
+    p.flat = !p.copy && g->kh == 1 && g->kw == 1 && g->stride_h == 1 && g->stride_w == 1 && p.iw == g->ow;
     p.rows = g->oh;
     p.width = g->ow;
     if (p.flat) {
@@ -56,11 +55,13 @@ static struct float_plan make_plan(const struct float_panel_kernel *k, const str
         p.rows = (pixels + most - 1) / most;
         p.width = (pixels + p.rows - 1) / p.rows;
     }
-    p.chunk = at_least(p.flat ? 1 : CHUNK_FLOATS / at_most(g->stride_h * p.iw * g->cin, CHUNK_FLOATS), 1);
+    p.chunk = p.flat ? 1 : CHUNK_FLOATS / at_most(g->stride_h * p.iw * g->cin, CHUNK_FLOATS);
+    p.chunk = at_most(at_least(p.chunk, p.copy ? g->kh : 1), p.rows); /* neighbouring chunks copy rows twice */
     p.vectors = (p.og + k->lanes - 1) / k->lanes;
     p.widest = p.width <= k->pixels[4] ? 4 : 2;
     p.group_floats = (size_t)(1 + p.n_runs * p.run) * (size_t)(p.vectors * k->lanes);
-    p.runs_at = p.copy ? round_up((size_t)p.ih * (size_t)p.iw * (size_t)g->cin * sizeof(float), 64) : 0;
+    size_t copied = (size_t)(p.chunk - 1) * (size_t)g->stride_h + (size_t)((g->kh - 1) * g->dilation_h) + 1;
+    p.runs_at = p.copy ? round_up(copied * (size_t)p.iw * (size_t)g->cin * sizeof(float), 64) : 0;
     return p;
 }
 
@@ -75,13 +76,15 @@ static int block_at(const struct float_plan *p, int v)
 
 size_t float_panel_packed_size(const struct float_panel_kernel *k, const struct conv_geom *g)
 {
-    return make_plan(k, g).group_floats * (size_t)g->groups * sizeof(float);
+    struct conv_geom lying = float_conv_lying(g);
+    return make_plan(k, &lying).group_floats * (size_t)g->groups * sizeof(float);
 }
 
 void float_panel_pack(const struct float_panel_kernel *k, const struct conv_geom *g, const float *weights,
                       const float *bias, void *packed)
 {
-    struct float_plan p = make_plan(k, g);
+    struct conv_geom lying = float_conv_lying(g);
+    struct float_plan p = make_plan(k, &lying);
     size_t taps = (size_t)p.n_runs * (size_t)p.run;
     float *to = packed;
     memset(packed, 0, p.group_floats * (size_t)g->groups * sizeof(float));
@@ -101,25 +104,26 @@ void float_panel_pack(const struct float_panel_kernel *k, const struct conv_geom
 
 size_t float_panel_scratch_size(const struct float_panel_kernel *k, const struct conv_geom *g)
 {
-    struct float_plan p = make_plan(k, g);
+    struct conv_geom lying = float_conv_lying(g);
+    struct float_plan p = make_plan(k, &lying);
     return p.runs_at + (size_t)p.n_runs * sizeof(int32_t);
 }
 
-/* The part of the image under the taps, with zeros where there is none. */
-static void copy_image(const struct float_plan *p, const struct conv_geom *g, const float *in, float *to)
+/* Rows first..end-1 of the image as the taps see it, with zeros where there is none. */
+static void copy_rows(const struct float_plan *p, const struct conv_geom *g, const float *in, int first, int end,
+                      float *to)
 {
     size_t pixel = (size_t)g->cin, row = (size_t)p->iw * pixel;
-    int end = at_most(p->iw, g->pad_left + g->w), first = at_most(g->pad_left, end);
-    for (int y = 0; y < p->ih; y++, to += row) {
-        int source = y - g->pad_top;
-        if (source < 0 || source >= g->h) {
+    int right = at_most(p->iw, g->pad_left + g->w), left = at_most(g->pad_left, right);
+    for (int y = first - g->pad_top; y < end - g->pad_top; y++, to += row) {
+        if (y < 0 || y >= g->h) {
             memset(to, 0, row * sizeof *to);
             continue;
         }
-        memset(to, 0, (size_t)first * pixel * sizeof *to);
-        memcpy(to + (size_t)first * pixel, in + (size_t)source * (size_t)g->w * pixel,
-               (size_t)(end - first) * pixel * sizeof *to);
-        memset(to + (size_t)end * pixel, 0, (size_t)(p->iw - end) * pixel * sizeof *to);
+        memset(to, 0, (size_t)left * pixel * sizeof *to);
+        memcpy(to + (size_t)left * pixel, in + (size_t)y * (size_t)g->w * pixel,
+               (size_t)(right - left) * pixel * sizeof *to);
+        memset(to + (size_t)right * pixel, 0, (size_t)(p->iw - right) * pixel * sizeof *to);
     }
 }
 
@@ -144,49 +148,50 @@ static void run_row(const struct float_panel_kernel *k, int pixels, int nv, stru
     }
 }
 
+/* Rows first..end-1 of a group's output; image: the taps of row `first`. */
 static void run_group(const struct float_panel_kernel *k, const struct conv_geom *g, const struct float_plan *p,
-                      const struct float_conv_call *call, const float *image, int group)
+                      const struct float_conv_call *call, const float *image, int first, int end, int group)
 {
     size_t taps = (size_t)p->n_runs * (size_t)p->run;
-    const float *packed = (const float *)call->packed + (size_t)group * p->group_floats;
+    size_t down = (size_t)(p->flat ? p->width : g->stride_h * p->iw) * (size_t)g->cin;
     struct float_tile t = {.step = (ptrdiff_t)g->stride_w * g->cin,
                            .runs = (const int32_t *)((const char *)call->scratch + p->runs_at),
                            .n_runs = p->n_runs,
                            .run = p->run,
+                           .weights = (const float *)call->packed + (size_t)group * p->group_floats,
                            .lo = call->lo,
                            .hi = call->hi,
                            .out_step = g->cout};
-    for (int first = 0; first < p->rows; first += p->chunk) {
-        int end = at_most(first + p->chunk, p->rows);
-        const float *w = packed;
-        for (int v = 0, nv; v < p->vectors; v += nv) {
-            nv = block_at(p, v);
-            t.weights = w;
-            w += (taps + 1) * (size_t)(nv * k->lanes);
-            t.channels = at_most(nv * k->lanes, p->og - v * k->lanes);
-            for (int y = first; y < end; y++) {
-                int pixel = y * p->width, count = p->flat ? at_most(p->width, g->oh * g->ow - pixel) : p->width;
-                size_t at = (size_t)pixel * (size_t)g->cout + (size_t)(group * p->og + v * k->lanes);
-                t.in = image +
-                       (p->flat ? (size_t)pixel : (size_t)y * (size_t)g->stride_h * (size_t)p->iw) * (size_t)g->cin +
-                       (size_t)(group * p->cg);
-                t.out = call->out + at;
-                t.add = call->add ? call->add + at : NULL;
-                run_row(k, count, nv, t);
-            }
+    for (int v = 0, nv; v < p->vectors; v += nv) {
+        nv = block_at(p, v);
+        t.channels = at_most(nv * k->lanes, p->og - v * k->lanes);
+        for (int y = first; y < end; y++) {
+            int pixel = y * p->width, count = p->flat ? at_most(p->width, g->oh * g->ow - pixel) : p->width;
+            size_t at = (size_t)pixel * (size_t)g->cout + (size_t)(group * p->og + v * k->lanes);
+            t.in = image + (size_t)(y - first) * down + (size_t)(group * p->cg);
+            t.out = call->out + at;
+            t.add = call->add ? call->add + at : NULL;
+            run_row(k, count, nv, t);
         }
+        t.weights += (taps + 1) * (size_t)(nv * k->lanes);
     }
 }
 
-void float_panel_run(const struct float_panel_kernel *k, const struct conv_geom *g, const struct float_conv_call *call)
+void float_panel_run(const struct float_panel_kernel *k, const struct conv_geom *shape,
+                     const struct float_conv_call *call)
 {
+    struct conv_geom lying = float_conv_lying(shape), *g = &lying;
     struct float_plan p = make_plan(k, g);
-    const float *image = call->in;
-    if (p.copy) {
-        copy_image(&p, g, call->in, call->scratch);
-        image = call->scratch;
-    }
     make_runs(&p, g, (int32_t *)((char *)call->scratch + p.runs_at));
-    for (int group = 0; group < g->groups; group++)
-        run_group(k, g, &p, call, image, group);
+    for (int first = 0; first < p.rows; first += p.chunk) {
+        int end = at_most(first + p.chunk, p.rows);
+        const float *image = call->scratch;
+        if (p.copy)
+            copy_rows(&p, g, call->in, first * g->stride_h, (end - 1) * g->stride_h + (g->kh - 1) * g->dilation_h + 1,
+                      call->scratch);
+        else
+            image = call->in + (size_t)first * (size_t)(p.flat ? p.width : g->stride_h * p.iw) * (size_t)g->cin;
+        for (int group = 0; group < g->groups; group++)
+            run_group(k, g, &p, call, image, first, end, group);
+    }
 }

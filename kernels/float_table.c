@@ -20,3 +20,19 @@ const struct float_conv_kernel *float_conv_find(const struct conv_geom *g)
             best = float_conv_kernels[i];
     return best;
 }
+
+struct conv_geom float_conv_lying(const struct conv_geom *g)
+{
+    struct conv_geom l = *g;
+    if (g->w > 1 || g->kw > 1 || g->ow > 1 || g->pad_left > 0)
+        return l;
+    l.h = l.kh = l.oh = l.stride_h = l.dilation_h = 1;
+    l.pad_top = 0;
+    l.w = g->h;
+    l.kw = g->kh;
+    l.ow = g->oh;
+    l.stride_w = g->stride_h;
+    l.dilation_w = g->dilation_h;
+    l.pad_left = g->pad_top;
+    return l;
+}

@@ -123,6 +123,14 @@ extern const struct matmul_kernel *const matmul_kernels[];
 extern const int matmul_kernel_count;
 const struct matmul_kernel *matmul_kernel_best(void);
 
+enum float_unary {
+    FLOAT_CLAMP,      /* to lo..hi */
+    FLOAT_LEAKY,      /* alpha * x below 0 */
+    FLOAT_SIGMOID,    /* 1 / (1 + exp(-x)) */
+    FLOAT_HARD_SWISH, /* x * clamp(x / 6 + 0.5, 0, 1) */
+    FLOAT_EXP
+};
+
 /* Elementwise and pooling kernels on codes, and the float kernels around them. One table an instruction set; entries
  * that a set does not improve point to the C function. vec_kernels_best() follows the ISA mask. */
 struct vec_kernels {
@@ -159,8 +167,26 @@ struct vec_kernels {
     /* x[pixels][channels] = clamp(x + bias[channel], lo, hi): what follows a matrix product. */
     void (*bias_clamp_f32)(size_t pixels, size_t channels, const float *bias, float lo, float hi, float *x);
 
-    /* out = clamp(a + b, lo, hi) */
+    /* out = clamp(a + b, lo, hi), clamp(a * b, lo, hi) */
     void (*add_f32)(size_t n, const float *a, const float *b, float lo, float hi, float *out);
+    void (*mul_f32)(size_t n, const float *a, const float *b, float lo, float hi, float *out);
+
+    /* out[pixels][channels] = clamp(x * scale[channel] + shift[channel], lo, hi), two roundings */
+    void (*affine_f32)(size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, float lo,
+                       float hi, float *out);
+
+    /* out = f(x) element by element, in place too. Exponentials may differ in the last bits between instruction sets;
+     * other functions are the same. */
+    void (*unary_f32)(enum float_unary f, size_t n, const float *x, float alpha, float lo, float hi, float *out);
+
+    /* As on codes, over the taps inside of the image: their maximum (-infinity where there are none), and their sum
+     * times scale[oh * ow]. */
+    void (*maxpool_f32)(const struct conv_geom *g, const float *in, float *out);
+    void (*avgpool_f32)(const struct conv_geom *g, const float *in, const float *scale, float *out);
+
+    /* out[j * out_step + i] = in[i * in_step + j] for i < rows, j < columns; out_step >= rows. Elements of out between
+     * its rows stay as they are. */
+    void (*transpose_f32)(size_t rows, size_t columns, const float *in, size_t in_step, float *out, size_t out_step);
 };
 
 extern const struct vec_kernels *const vec_kernel_tables[]; /* slow to fast, C first */

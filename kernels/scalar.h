@@ -6,11 +6,34 @@
 #ifndef BITFADER_KERNELS_SCALAR_H
 #define BITFADER_KERNELS_SCALAR_H
 
+#include <math.h>
+
 #include "kernels/kernels.h"
 
 static inline int64_t clamp_i64(int64_t x, int64_t lo, int64_t hi)
 {
     return x < lo ? lo : x > hi ? hi : x;
+}
+
+static inline float clamp_f32(float x, float lo, float hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+static inline float unary_one_f32(enum float_unary f, float x, float alpha, float lo, float hi)
+{
+    switch (f) {
+    case FLOAT_LEAKY:
+        return x < 0 ? alpha * x : x;
+    case FLOAT_SIGMOID:
+        return 1 / (1 + expf(-x));
+    case FLOAT_HARD_SWISH:
+        return x * clamp_f32(x / 6 + 0.5f, 0, 1);
+    case FLOAT_EXP:
+        return expf(x);
+    default:
+        return clamp_f32(x, lo, hi);
+    }
 }
 
 /* One accumulator of channel c to the output element at index i, whichever output the call asks for. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * UNROLL before a loop over registers: with counts known after inlining, the loop and its array disappear.
+ * UNROLL before a loop over registers: with counts known after inlining, the loop and its array disappear. Not where
+ * tests compile kernels to portable code (intrin.h), which would take the compiler minutes.
  */
 #ifndef BITFADER_KERNELS_UNROLL_H
 #define BITFADER_KERNELS_UNROLL_H
 
-#ifdef __clang__
+#if defined(BITFADER_SIMDE)
+#define UNROLL
+#elif defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")

@@ -218,7 +218,8 @@ static void dequantize_u8(size_t n, const uint8_t *in, float scale, float zero, 
 }
 
 const struct vec_kernels vec_avx2 = {
-    "avx2",       ISA_AVX2,     add_u8,        lut_u8,          maxpool_u8,
-    avgpool_u8,   quantize_f32, dequantize_u8, im2col_f32_avx2, bias_clamp_f32_avx2,
-    add_f32_avx2,
+    "avx2",           ISA_AVX2,           add_u8,          lut_u8,          maxpool_u8,
+    avgpool_u8,       quantize_f32,       dequantize_u8,   im2col_f32_avx2, bias_clamp_f32_avx2,
+    add_f32_avx2,     mul_f32_avx2,       affine_f32_avx2, unary_f32_avx2,  maxpool_f32_avx2,
+    avgpool_f32_avx2, transpose_f32_avx2,
 };

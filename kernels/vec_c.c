@@ -116,7 +116,60 @@ static void add_f32(size_t n, const float *a, const float *b, float lo, float hi
     }
 }
 
+static void mul_f32(size_t n, const float *a, const float *b, float lo, float hi, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = clamp_f32(a[i] * b[i], lo, hi);
+}
+
+static void affine_f32(size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, float lo,
+                       float hi, float *out)
+{
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t c = 0; c < channels; c++)
+            *out++ = clamp_f32(*x++ * scale[c] + shift[c], lo, hi);
+}
+
+static void unary_f32(enum float_unary f, size_t n, const float *x, float alpha, float lo, float hi, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = unary_one_f32(f, x[i], alpha, lo, hi);
+}
+
+static void maxpool_f32(const struct conv_geom *g, const float *in, float *out)
+{
+    for (int i = 0; i < g->oh * g->ow; i++, out += g->cin)
+        for (int c = 0; c < g->cin; c++) {
+            out[c] = -INFINITY;
+            for (int tap = 0; tap < g->kh * g->kw; tap++) {
+                const float *x = tap_f32(g, in, i / g->ow, i % g->ow, tap / g->kw, tap % g->kw);
+                out[c] = x && x[c] > out[c] ? x[c] : out[c];
+            }
+        }
+}
+
+static void avgpool_f32(const struct conv_geom *g, const float *in, const float *scale, float *out)
+{
+    for (int i = 0; i < g->oh * g->ow; i++)
+        for (int c = 0; c < g->cin; c++) {
+            float sum = 0;
+            for (int tap = 0; tap < g->kh * g->kw; tap++) {
+                const float *x = tap_f32(g, in, i / g->ow, i % g->ow, tap / g->kw, tap % g->kw);
+                sum += x ? x[c] : 0;
+            }
+            *out++ = sum * scale[i];
+        }
+}
+
+static void transpose_f32(size_t rows, size_t columns, const float *in, size_t in_step, float *out, size_t out_step)
+{
+    for (size_t j = 0; j < columns; j++)
+        for (size_t i = 0; i < rows; i++)
+            out[j * out_step + i] = in[i * in_step + j];
+}
+
 const struct vec_kernels vec_c = {
-    "c",          ISA_C,         add_u8,     lut_u8,         maxpool_u8, avgpool_u8,
-    quantize_f32, dequantize_u8, im2col_f32, bias_clamp_f32, add_f32,
+    "c",          ISA_C,         add_u8,      lut_u8,         maxpool_u8,    avgpool_u8,
+    quantize_f32, dequantize_u8, im2col_f32,  bias_clamp_f32, add_f32,       mul_f32,
+    affine_f32,   unary_f32,     maxpool_f32, avgpool_f32,    transpose_f32,
 };

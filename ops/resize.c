@@ -272,24 +272,43 @@ static struct taps find_taps(const struct resize *r, double x, int64_t n)
     return t;
 }
 
-/* from [outer][in][inner] to [outer][out][inner]. */
+/* What position i of the output is made of; n 0: of nothing, a position outside of the region. */
+static struct taps taps_of(const struct resize *r, int axis, int64_t i, int64_t in, int64_t out)
+{
+    double x = source_of(r, axis, i, in, out);
+    if (r->place == TF_CROP && (x < 0 || x > (double)(in - 1)))
+        return (struct taps){.n = 0};
+    return find_taps(r, x, in);
+}
+
+static void resize_row(const struct resize *r, const struct taps *t, const float *row, int64_t inner, float *y)
+{
+    if (t->n == 1) {
+        for (int64_t k = 0; k < inner; k++)
+            y[k] = row[t->at[0] * inner + k];
+        return;
+    }
+    for (int64_t k = 0; k < inner; k++) {
+        double sum = t->n ? 0 : r->outside;
+        for (int j = 0; j < t->n; j++)
+            sum += t->weight[j] * (double)row[t->at[j] * inner + k];
+        y[k] = (float)sum;
+    }
+}
+
+/* from [outer][in][inner] to [outer][out][inner], some positions of the axis at a time. */
 static void resize_axis(const struct resize *r, int axis, const float *from, int64_t outer, int64_t in, int64_t out,
                         int64_t inner, float *to)
 {
-    for (int64_t i = 0; i < out; i++) {
-        double x = source_of(r, axis, i, in, out);
-        bool outside = r->place == TF_CROP && (x < 0 || x > (double)(in - 1));
-        struct taps t = find_taps(r, x, in);
-        for (int64_t o = 0; o < outer; o++) {
-            const float *row = from + o * in * inner;
-            float *y = to + (o * out + i) * inner;
-            for (int64_t k = 0; k < inner; k++) {
-                double sum = 0;
-                for (int j = 0; j < t.n; j++)
-                    sum += t.weight[j] * (double)row[t.at[j] * inner + k];
-                y[k] = (float)(outside ? r->outside : sum);
-            }
-        }
+    enum { BLOCK = 64 };
+    struct taps taps[BLOCK];
+    for (int64_t first = 0; first < out; first += BLOCK) {
+        int64_t n = out - first < BLOCK ? out - first : BLOCK;
+        for (int64_t i = 0; i < n; i++)
+            taps[i] = taps_of(r, axis, first + i, in, out);
+        for (int64_t o = 0; o < outer; o++)
+            for (int64_t i = 0; i < n; i++)
+                resize_row(r, &taps[i], from + o * in * inner, inner, to + (o * out + first + i) * inner);
     }
 }
 
@@ -333,7 +352,9 @@ static const char *run_resize(const struct op_call *c)
     double *weights = (double *)(void *)((char *)c->work + 2 * copy_bytes(most));
     if (!n || !total)
         return n == total ? NULL : "it enlarges nothing";
-    for (int64_t i = 0; i < n; i++)
+    if (c->in[0].type == DTYPE_F32)
+        memcpy(from, c->in[0].data, (size_t)n * sizeof *from);
+    for (int64_t i = 0; c->in[0].type != DTYPE_F32 && i < n; i++)
         from[i] = (float)array_double(&c->in[0], i);
     for (int axis = now.n - 1; axis >= 0; axis--) {
         int64_t outer = 1, inner = 1;
@@ -349,6 +370,10 @@ static const char *run_resize(const struct op_call *c)
         float *swap = from;
         from = to;
         to = swap;
+    }
+    if (c->out[0].type == DTYPE_F32) {
+        memcpy(c->out[0].data, from, (size_t)total * sizeof *from);
+        return NULL;
     }
     ARRAY_NUMBERS(c->out[0].type, return "not a number", {
         for (int64_t i = 0; i < total; i++)

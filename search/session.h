@@ -57,7 +57,7 @@ int session_analyze(struct session *s, unsigned parts, const struct progress *p,
 /* A measurement: the plan of a profile that ran. */
 struct run_layer {
     struct precision requested, applied;
-    const char *kernel; /* what ran: "conv_madd8_avx2", "sgemm_openblas"; lives as long as the program */
+    const char *kernel; /* what ran: "conv_madd8_avx2", "conv_f32_fma"; lives as long as the program */
     char note[64];      /* why applied differs from requested or runs as something else ("emulated: ..."), or "" */
     double latency_ns;
     int64_t bytes;

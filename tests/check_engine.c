@@ -646,6 +646,62 @@ START_TEST(test_memory_is_shared)
 }
 END_TEST
 
+struct sight { /* what plan_run_observed shows */
+    const struct graph *g;
+    float **tensors; /* [n_tensors] */
+};
+
+static void see_tensor(void *ctx, int tensor, const float *values, size_t n)
+{
+    struct sight *s = ctx;
+    ck_assert_ptr_null(s->tensors[tensor]);
+    s->tensors[tensor] = mem_new(n, sizeof *values);
+    memcpy(s->tensors[tensor], values, n * sizeof *values);
+}
+
+/* Additions run where the layer before them stores its sums; calibration still sees every tensor, and the sums are
+ * those of an addition by itself. */
+START_TEST(test_sums_are_seen)
+{
+    struct graph *g = zoo_graph(0);
+    if (!g)
+        return;
+    struct precision *p = uniform(g, 0, 0);
+    struct plan *plan = compile(g, p, NULL);
+    ck_assert_int_lt(plan_step_count(plan), g->n_nodes);
+    float *input = mem_new((size_t)plan_input_count(plan), sizeof *input);
+    make_image(g, 0, input);
+    float *out = run_once(plan, input);
+    struct sight s = {g, mem_new((size_t)g->n_tensors, sizeof *s.tensors)};
+    struct plan_context *x = plan_context_new(plan);
+    plan_run_observed(x, (const void *const[]){input}, see_tensor, &s);
+    assert_close(s.tensors[g->outputs[0]], out, plan_output_count(plan), 1e-5, "output");
+    int sums = 0;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct node *n = &g->nodes[i];
+        const float *y = s.tensors[n->out[0]];
+        if (n->op == OP_RESHAPE)
+            continue;
+        ck_assert_msg(y, "%s is not seen", g->tensors[n->out[0]].name);
+        for (int64_t k = 0; n->op == OP_ADD && k < shape_count(&g->tensors[n->out[0]].shape); k++) {
+            float sum = s.tensors[n->in[0]][k] + s.tensors[n->in[1]][k];
+            ck_assert(y[k] == fminf(n->act_hi, fmaxf(n->act_lo, sum)));
+        }
+        sums += n->op == OP_ADD;
+    }
+    ck_assert_int_gt(sums, 0);
+    for (int i = 0; i < g->n_tensors; i++)
+        mem_free(s.tensors[i]);
+    mem_free(s.tensors);
+    plan_context_free(x);
+    mem_free(out);
+    mem_free(input);
+    plan_free(plan);
+    mem_free(p);
+    graph_free(g);
+}
+END_TEST
+
 Suite *check_engine_suite(void)
 {
     Suite *s = suite_create("engine");
@@ -661,6 +717,7 @@ Suite *check_engine_suite(void)
     tcase_add_loop_test(t, test_same_bits_everywhere, 0, N_ZOO);
     tcase_add_loop_test(t, test_memory_is_shared, 0, N_ZOO);
     tcase_add_test(t, test_needs_calibration);
+    tcase_add_test(t, test_sums_are_seen);
     suite_add_tcase(s, t);
     return s;
 }

@@ -254,11 +254,107 @@ static void try_sums(const struct vec_kernels *v, struct rng *r)
         guard_free(all[i]);
 }
 
+/* Within a few units in the last place of what double gives, extremes included. */
+static void try_unary(const struct vec_kernels *v, struct rng *r)
+{
+    static const float special[] = {NAN,   INFINITY, -INFINITY, 0.0f,  -0.0f, 88.7f,
+                                    89.0f, -87.3f,   -104.0f,   1e30f, -1e30f};
+    size_t n = rng_below(r, 60), count = sizeof special / sizeof *special;
+    float *x = guard_new(n * sizeof *x), *out = guard_new(n * sizeof *out), alpha = (float)rng_unit(r);
+    for (size_t i = 0; i < n; i++)
+        x[i] = between(r, 0, 3) ? (float)(rng_unit(r) * 40 - 20) : special[rng_below(r, (uint32_t)count)];
+    for (enum float_unary f = FLOAT_CLAMP; f <= FLOAT_EXP; f++) {
+        v->unary_f32(f, n, x, alpha, -3, 6, out);
+        for (size_t i = 0; i < n; i++) {
+            double d = x[i], gate = fmin(1, fmax(0, d / 6 + 0.5));
+            double want = f == FLOAT_LEAKY        ? (d < 0 ? (double)alpha * d : d)
+                          : f == FLOAT_SIGMOID    ? 1 / (1 + exp(-d))
+                          : f == FLOAT_HARD_SWISH ? d * gate
+                          : f == FLOAT_EXP        ? exp(d)
+                                                  : fmin(6, fmax(-3, d));
+            if (isnan(d) || isnan(want))
+                ck_assert(isnan(out[i]));
+            else if (fabs(want) > FLT_MAX)
+                ck_assert(isinf(out[i]) && (out[i] > 0) == (want > 0));
+            else
+                ck_assert_msg(fabs(out[i] - want) <= 5e-7 * fabs(f == FLOAT_HARD_SWISH ? d : want) + 1.2e-38,
+                              "%s %d: f(%g) = %g, not %g", v->name, f, d, out[i], want);
+        }
+    }
+    ck_assert(guard_intact(out));
+    guard_free(x);
+    guard_free(out);
+}
+
+static void try_products(const struct vec_kernels *v, struct rng *r)
+{
+    size_t pixels = (size_t)between(r, 1, 20), channels = (size_t)between(r, 0, 2) ? (size_t)between(r, 1, 40) : 1;
+    size_t n = pixels * channels;
+    float *a = random_floats(r, n), *b = random_floats(r, n), *scale = random_floats(r, channels),
+          *shift = random_floats(r, channels), *out = guard_new(n * sizeof *out), *x = guard_new(n * sizeof *x);
+    float lo = between(r, 0, 1) ? -INFINITY : -0.5f, hi = between(r, 0, 1) ? INFINITY : 0.75f;
+    v->mul_f32(n, a, b, lo, hi, out);
+    v->affine_f32(pixels, channels, a, scale, shift, lo, hi, x);
+    for (size_t i = 0; i < n; i++) {
+        volatile float product = a[i] * scale[i % channels];
+        ck_assert(out[i] == fminf(hi, fmaxf(lo, a[i] * b[i])));
+        ck_assert(x[i] == fminf(hi, fmaxf(lo, product + shift[i % channels])));
+    }
+    ck_assert(guard_intact(out) && guard_intact(x));
+    void *all[] = {a, b, scale, shift, out, x};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        guard_free(all[i]);
+}
+
+static void try_float_pools(const struct vec_kernels *v, struct rng *r)
+{
+    struct conv_geom g;
+    random_geom(r, &g);
+    float *in = random_floats(r, in_size(&g)), *scale = random_floats(r, (size_t)(g.oh * g.ow));
+    float *most = guard_new(out_size(&g) * sizeof *most), *mean = guard_new(out_size(&g) * sizeof *mean);
+    v->maxpool_f32(&g, in, most);
+    v->avgpool_f32(&g, in, scale, mean);
+    for (size_t i = 0; i < out_size(&g); i++) {
+        int c = (int)i % g.cin, pixel = (int)i / g.cin;
+        double top = -INFINITY, sum = 0;
+        for (int tap = 0; tap < g.kh * g.kw; tap++) {
+            int at = tap_at(&g, pixel / g.ow, pixel % g.ow, tap / g.kw, tap % g.kw);
+            top = at < 0 ? top : fmax(top, in[at + c]);
+            sum += at < 0 ? 0 : in[at + c];
+        }
+        ck_assert(most[i] == (float)top);
+        ck_assert_double_eq_tol(mean[i], sum * scale[pixel], 1e-4);
+    }
+    ck_assert(guard_intact(most) && guard_intact(mean));
+    void *all[] = {in, scale, most, mean};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        guard_free(all[i]);
+}
+
+static void try_transpose(const struct vec_kernels *v, struct rng *r)
+{
+    size_t rows = (size_t)between(r, 1, 40), columns = (size_t)between(r, 1, 80);
+    size_t in_step = columns + (size_t)between(r, 0, 3), out_step = rows + (size_t)between(r, 0, 2);
+    size_t n_in = (rows - 1) * in_step + columns, n_out = (columns - 1) * out_step + rows;
+    float *in = random_floats(r, n_in), *out = guard_new(n_out * sizeof *out);
+    for (size_t i = 0; i < n_out; i++)
+        out[i] = 7;
+    v->transpose_f32(rows, columns, in, in_step, out, out_step);
+    for (size_t i = 0; i < n_out; i++) {
+        size_t row = i % out_step, column = i / out_step;
+        ck_assert(out[i] == (row < rows ? in[row * in_step + column] : 7));
+    }
+    ck_assert(guard_intact(out));
+    guard_free(in);
+    guard_free(out);
+}
+
 /* --- tests ----------------------------------------------------------------------------------------------------------
  */
 
 static void (*const trials[])(const struct vec_kernels *v, struct rng *r) = {
-    try_add, try_lut, try_quantize, try_dequantize, try_pools, try_im2col, try_sums,
+    try_add,  try_lut,   try_quantize, try_dequantize,  try_pools,     try_im2col,
+    try_sums, try_unary, try_products, try_float_pools, try_transpose,
 };
 enum { TRIALS = sizeof trials / sizeof *trials };
 
