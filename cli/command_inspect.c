@@ -118,8 +118,10 @@ static void put_others(struct report *r, const struct graph *g)
     for (int i = 0; i < g->n_layers; i++)
         is_layer[g->layers[i].node] = true;
     for (int i = 0; i < g->n_nodes; i++) {
-        int at = is_layer[i] ? -1 : names_put(&first, g->nodes[i].op_type, i);
-        counts[at < 0 ? i : at] += !is_layer[i];
+        if (is_layer[i] || g->nodes[i].helper) /* a step on the way to a node that is counted */
+            continue;
+        int at = names_put(&first, g->nodes[i].op_type, i);
+        counts[at < 0 ? i : at]++;
     }
     for (int i = 0; i < g->n_nodes; i++) {
         if (!counts[i])

@@ -292,6 +292,16 @@ int build_reshape(struct build *b, const struct source *s, int x, const struct s
     return 0;
 }
 
+int build_reshape_back(struct build *b, const struct source *s, int x, const struct shape *shape)
+{
+    int before = b->n_nodes;
+    if (build_reshape(b, s, x, shape))
+        return -1;
+    if (b->n_nodes > before)
+        b->nodes[before].helper = true;
+    return 0;
+}
+
 int build_reshape_step(struct build *b, const struct source *s, int x, const struct shape *shape, const char *suffix,
                        int *out)
 {

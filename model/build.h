@@ -126,6 +126,8 @@ int build_node(struct build *b, const struct source *s, enum op op, int n_in, co
 void build_bind(struct build *b, const struct source *s, int k, int tensor);
 /* Output 0 is tensor x in another shape: the same constant, the same tensor, or an OP_RESHAPE. */
 int build_reshape(struct build *b, const struct source *s, int x, const struct shape *shape);
+/* The same behind a node that is the ONNX node already: one of its helpers. */
+int build_reshape_back(struct build *b, const struct source *s, int x, const struct shape *shape);
 /* The same as a step on the way: *out is x in that shape. */
 int build_reshape_step(struct build *b, const struct source *s, int x, const struct shape *shape, const char *suffix,
                        int *out);

@@ -106,7 +106,8 @@ int lower_matmul(struct build *b, const struct source *s)
         build_node(b, s, OP_GEMM, 3, in, &product, "product", &y) || normalise_weights(b, s, false, 1.0f))
         return -1;
     b->nodes[b->n_nodes - 1].name = s->name;
-    return build_reshape(b, s, y, &out);
+    b->nodes[b->n_nodes - 1].helper = false;
+    return build_reshape_back(b, s, y, &out);
 }
 
 /* y = (x - mean) / sqrt(variance + epsilon) * gamma + beta is x * scale + shift, computed here in double. */

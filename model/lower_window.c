@@ -149,7 +149,7 @@ static int add_window_node(struct build *b, const struct source *s, enum op op, 
     n->window = *w;
     n->groups = groups;
     struct shape flat = {3, {1, out->d[1], out->d[3]}};
-    return rank == 1 ? build_reshape(b, s, y, &flat) : 0;
+    return rank == 1 ? build_reshape_back(b, s, y, &flat) : 0;
 }
 
 int lower_conv(struct build *b, const struct source *s)

@@ -402,8 +402,11 @@ static int defer(struct layout *l, const struct node *n)
     }
     x = n->op == OP_TRANSPOSE ? view_transposed(&x, shape_of(l, t)->n, n->perm)
                               : view_reshaped(&l->v, &x, shape_of(l, n->out[0]));
-    x.name = n->name;
-    x.type = n->op == OP_RESHAPE && strcmp(n->op_type, "Transpose") ? n->op_type : NULL;
+    if (!x.name || !n->helper) {
+        x.name = n->name;
+        x.type = n->op == OP_RESHAPE && strcmp(n->op_type, "Transpose") ? n->op_type : NULL;
+        x.helper = n->helper;
+    }
     if (!n->helper) {
         struct passed_name *passed = arena_new(&b->arena, 1, sizeof *passed);
         *passed = (struct passed_name){n->name, x.passed, false};

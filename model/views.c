@@ -182,7 +182,7 @@ static int add_mover(struct views *v, const struct view *x, int in, const int *p
                                 : x->type ? x->type
                                           : "Reshape",
                      .op = perm ? OP_TRANSPOSE : OP_RESHAPE,
-                     .helper = !x->name,
+                     .helper = !x->name || x->helper,
                      .n_in = 1,
                      .n_out = 1,
                      .in = operands,

@@ -17,6 +17,7 @@ struct view {
     struct shape mid;           /* of the axes in their new order; the tensor's own shape has the same elements */
     int map[SHAPE_MAX];         /* axis of mid: which axis of base, -1 for an axis of 1 that base does not have */
     const char *name;           /* of the last node of the file on the way, for the nodes that it takes */
+    bool helper;                /* there is none: it is that of a helper */
     const char *type;           /* and its operator, where that reshapes */
     struct passed_name *passed; /* names of all nodes on the way, the last one first */
 };
