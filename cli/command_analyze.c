@@ -19,18 +19,19 @@ static void add_column(struct columns *c, struct column column)
     c->items[c->n++] = column;
 }
 
-/* drop_w8_pp .. drop_a1_pp for all, loss_w8_nats .. for programs. Narrow terminals lose the widths in between first. */
-static void add_width(struct columns *c, char side, int bits, bool nats)
+/* drop_w8_pp .. drop_a1_pp and loss_w8_nats ..: programs get both, people the points, or the nats where nothing tells
+ * what they cost in points. Narrow terminals lose the widths in between first. */
+static void add_width(struct columns *c, char side, int bits, bool nats, bool shown)
 {
     static const int drops[WIDTHS] = {0, 5, 0, 6, 0, 7, 3, 8, 4};
     char *key = c->keys[c->n], *head = c->heads[c->n];
     snprintf(key, sizeof c->keys[0], nats ? "loss_%c%d_nats" : "drop_%c%d_pp", side, bits);
     snprintf(head, sizeof c->heads[0], "%c%d", side == 'w' ? 'W' : 'A', bits);
-    add_column(c,
-               (struct column){key, head, COLUMN_NUMBER, nats ? READER_MACHINE : READER_ALL, 2, .drop = drops[bits]});
+    add_column(c, (struct column){key, head, COLUMN_NUMBER, shown ? READER_ALL : READER_MACHINE, nats ? 4 : 2,
+                                  .drop = drops[bits]});
 }
 
-static void make_columns(struct columns *c)
+static void make_columns(struct columns *c, bool points)
 {
     add_column(c, (struct column){"index", "#", COLUMN_NUMBER});
     add_column(c, (struct column){"name", NULL, COLUMN_TEXT});
@@ -38,7 +39,7 @@ static void make_columns(struct columns *c)
     for (int nats = 0; nats < 2; nats++)
         for (const char *side = "wa"; *side; side++)
             for (int bits = BITS_MAX; bits > 0; bits--)
-                add_width(c, *side, bits, nats);
+                add_width(c, *side, bits, nats, points != (bool)nats);
     add_column(c, (struct column){"sqnr_w4_db", "SQNR@W4", COLUMN_NUMBER, .decimals = 1, .drop = 1});
     add_column(c, (struct column){"strip", "W8..W1", COLUMN_TEXT, READER_HUMAN});
     add_column(c, (struct column){"measured", NULL, COLUMN_BOOL, READER_MACHINE});
@@ -52,12 +53,13 @@ static double drop_of(const struct tables *t, int layer, char side, int bits)
     return isnan(loss) ? NAN : loss_fit_drop(&t->fit, loss);
 }
 
-/* Eight heights, logarithmic from a hundredth of a point to the worst of the table. */
-static void put_strip(const struct tables *t, int layer, double worst, enum glyph_level level, struct text *out)
+/* Eight heights, logarithmic from a hundredth of a point (or 1e-5 nats) to the worst of the table. */
+static void put_strip(const struct tables *t, int layer, bool points, double worst, enum glyph_level level,
+                      struct text *out)
 {
-    const double least = 0.01;
+    const double least = points ? 0.01 : 1e-5;
     for (int bits = BITS_MAX; bits > 0; bits--) {
-        double drop = drop_of(t, layer, 'w', bits);
+        double drop = points ? drop_of(t, layer, 'w', bits) : t->layers[layer].loss_w[bits];
         char utf8[5];
         int step = drop > least && worst > least ? (int)(8 * log(drop / least) / log(worst / least)) : 0;
         enum glyph g = isnan(drop) ? GLYPH_UNKNOWN : (enum glyph)(GLYPH_STEP_1 + (step > 7 ? 7 : step));
@@ -66,14 +68,14 @@ static void put_strip(const struct tables *t, int layer, double worst, enum glyp
     }
 }
 
-static struct table *make_table(const struct columns *c, const struct graph *g, const struct tables *t,
+static struct table *make_table(const struct columns *c, const struct graph *g, const struct tables *t, bool points,
                                 enum glyph_level level)
 {
     struct table *out = table_new("layers", c->items, c->n);
     double worst = 0;
     for (int i = 0; i < g->n_layers; i++)
         for (int bits = BITS_MAX; bits > 0; bits--)
-            worst = fmax(worst, drop_of(t, i, 'w', bits)); /* fmax passes NAN over */
+            worst = fmax(worst, points ? drop_of(t, i, 'w', bits) : t->layers[i].loss_w[bits]); /* passes NAN over */
     for (int i = 0; i < g->n_layers; i++) {
         const struct layer_table *l = &t->layers[i];
         struct text strip = {0};
@@ -88,7 +90,7 @@ static struct table *make_table(const struct columns *c, const struct graph *g, 
         for (int bits = BITS_MAX; bits > 0; bits--)
             table_add_number(out, l->loss_a[bits]);
         table_add_number(out, l->sqnr[GRANULARITY_CHANNEL][4]);
-        put_strip(t, i, worst, level, &strip);
+        put_strip(t, i, points, worst, level, &strip);
         table_add_text(out, strip.s);
         table_add_bool(out, l->measured);
         text_done(&strip);
@@ -101,16 +103,19 @@ static int print(const struct work *w, const struct tables *t)
     const struct options *o = w->options;
     struct columns c = {.n = 0};
     struct report r;
-    make_columns(&c);
+    bool points = !isnan(t->fp32_accuracy); /* there are labels */
+    make_columns(&c, points);
     work_report(w, "analyze", &r);
     cJSON_AddNumberToObject(r.json, "calibration_images", t->calibration_images);
     cJSON_AddNumberToObject(r.json, "layers_measured", t->layers_measured);
     report_number(r.json, "fp32_accuracy", t->fp32_accuracy);
-    text_printf(&r.head, "points of accuracy that each layer alone costs; %d of %d layers measured on %d images\n",
-                t->layers_measured, t->n_layers, t->calibration_images);
-    struct table *table = make_table(&c, session_graph(w->session), t, report_glyphs(o));
+    text_printf(&r.head, "%s that each layer alone costs; %d of %d layers measured on %d images\n",
+                points ? "points of accuracy" : "nats of divergence (KL) from fp32's output", t->layers_measured,
+                t->n_layers, t->calibration_images);
+    struct table *table = make_table(&c, session_graph(w->session), t, points, report_glyphs(o));
     struct err e;
-    int status = table_sort(table, "drop_w4_pp:desc", &e) ? report_fail(EXIT_FAILED, &e) : EXIT_DONE;
+    int status = table_sort(table, points ? "drop_w4_pp:desc" : "loss_w4_nats:desc", &e) ? report_fail(EXIT_FAILED, &e)
+                                                                                         : EXIT_DONE;
     report_add(&r, table, REPORT_LIST);
     if (!status)
         status = report_write(&r, o);
