@@ -9,7 +9,7 @@ int main(int argc, char **argv)
     const struct {
         const char *name;
         int (*run)(void);
-    } all[] = {{"networks", bench_networks}, {"kernels", bench_kernels}};
+    } all[] = {{"networks", bench_networks}, {"kernels", bench_kernels}, {"matmul", bench_matmul}};
     int status = 0, ran = 0;
     if (argc > 1 && !strcmp(argv[1], "serve"))
         return bench_serve(argc - 2, argv + 2) != 0;
@@ -19,6 +19,6 @@ int main(int argc, char **argv)
             ran++;
         }
     if (!ran)
-        fprintf(stderr, "bench: no benchmark \"%s\"; there are networks, kernels and serve\n", argv[1]);
+        fprintf(stderr, "bench: no benchmark \"%s\"; there are networks, kernels, matmul and serve\n", argv[1]);
     return status || !ran;
 }

@@ -99,25 +99,34 @@ static inline int32_t load_pair(const int16_t *p)
     return x;
 }
 
+/* The accumulators of row i, named: gcc spills arrays of them. */
+#define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3)
+
+#define START(i)                                                \
+    const int16_t *p##i = a + (size_t)(i < m ? i : 0) * length; \
+    __m256i l##i = _mm256_setzero_si256(), h##i = l##i;
+#define STEP(i)                                                          \
+    if (i < m) {                                                         \
+        __m256i pair = _mm256_set1_epi32(load_pair(p##i + UNIT * step)); \
+        l##i = _mm256_add_epi32(l##i, _mm256_madd_epi16(pair, x));       \
+        h##i = _mm256_add_epi32(h##i, _mm256_madd_epi16(pair, y));       \
+    }
+#define STORE(i)                                                           \
+    if (i < m) {                                                           \
+        _mm256_store_si256((__m256i *)(acc + MATMUL_PANEL * i), l##i);     \
+        _mm256_store_si256((__m256i *)(acc + MATMUL_PANEL * i + 8), h##i); \
+    }
+
 /* acc[m][16] of one panel */
 static inline __attribute__((always_inline)) void tile(int m, int steps, const int16_t *a, size_t length, const char *b,
                                                        int32_t *acc)
 {
-    __m256i low[ROWS], high[ROWS];
-    for (int i = 0; i < m; i++)
-        low[i] = high[i] = _mm256_setzero_si256();
+    EACH_ROW(START)
     for (int step = 0; step < steps; step++, b += STEP_BYTES) {
         __m256i x = _mm256_load_si256((const __m256i *)b), y = _mm256_load_si256((const __m256i *)b + 1);
-        for (int i = 0; i < m; i++) {
-            __m256i pair = _mm256_set1_epi32(load_pair(a + (size_t)i * length + UNIT * step));
-            low[i] = _mm256_add_epi32(low[i], _mm256_madd_epi16(pair, x));
-            high[i] = _mm256_add_epi32(high[i], _mm256_madd_epi16(pair, y));
-        }
+        EACH_ROW(STEP)
     }
-    for (int i = 0; i < m; i++) {
-        _mm256_store_si256((__m256i *)(acc + MATMUL_PANEL * i), low[i]);
-        _mm256_store_si256((__m256i *)(acc + MATMUL_PANEL * i + 8), high[i]);
-    }
+    EACH_ROW(STORE)
 }
 
 static void tile_rows(int m, int steps, const int16_t *a, size_t length, const char *b, int32_t *acc)
