@@ -184,8 +184,8 @@ static void draw_numbers(struct grid *g, const struct layout *l, int y, const st
                : e.drop >= 0.3 ? ROLE_HEAT_4
                                : ROLE_TEXT,
                guessed ? signed_text : text);
-    if (isinf(e.sqnr))
-        put_number(g, &c[COLUMN_SQNR], y, ROLE_DIM, "fp");
+    if (isinf(e.sqnr)) /* of codes: the file's own weights are on them */
+        put_number(g, &c[COLUMN_SQNR], y, ROLE_DIM, d->profile->layers[layer].precision.w_bits ? "inf" : "fp");
     else
         put_number(g, &c[COLUMN_SQNR], y, ROLE_TEXT, format_number(text, e.sqnr, 1));
     put_number(g, &c[COLUMN_LATENCY], y, share_role(e.latency_share),
