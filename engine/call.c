@@ -6,14 +6,9 @@
 
 #include "engine/compile.h"
 
-static size_t round_up(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
-
 static size_t arrays_bytes(const struct op_call *c)
 {
-    return round_up((size_t)(c->n_in + c->n_out) * sizeof(struct array));
+    return scratch_align((size_t)(c->n_in + c->n_out) * sizeof(struct array));
 }
 
 struct op_call call_begin(const struct step *s, const struct run_state *r, void **rest)
@@ -33,7 +28,7 @@ struct op_call call_begin(const struct step *s, const struct run_state *r, void 
     c.in = in;
     c.out = out;
     c.work = (char *)r->scratch + arrays_bytes(&c);
-    *rest = (char *)c.work + round_up(c.work_bytes);
+    *rest = (char *)c.work + scratch_align(c.work_bytes);
     return c;
 }
 
@@ -52,7 +47,7 @@ static void step_call(const struct step *s, const struct run_state *r)
 
 size_t call_scratch(const struct call_plan *p)
 {
-    return arrays_bytes(&p->call) + round_up(p->call.work_bytes);
+    return arrays_bytes(&p->call) + scratch_align(p->call.work_bytes);
 }
 
 /* Order does not matter to an operator that works element by element on equal shapes: then 4-D tensors stay as they are

@@ -133,6 +133,9 @@ void settle_forms(struct compiler *c);
 const struct act_quant *weight_cache_find_act(const struct weight_cache *c, int tensor, int bits, int range);
 void weight_cache_keep_act(struct weight_cache *c, int tensor, int bits, int range, const struct act_quant *q);
 
+/* Of a convolution or a pool; a product is that of its rows. */
 struct conv_geom compile_geom(const struct compiler *c, const struct node *n);
+/* A product [rows][cin] x [cin][cout]: a 1x1 convolution whose pixels are the rows. */
+struct conv_geom compile_rows(int64_t rows, int64_t cin, int64_t cout);
 
 #endif

@@ -9,26 +9,30 @@
 
 #include "engine/compile.h"
 
+struct conv_geom compile_rows(int64_t rows, int64_t cin, int64_t cout)
+{
+    return (struct conv_geom){.cin = (int)cin,
+                              .h = 1,
+                              .w = (int)rows,
+                              .cout = (int)cout,
+                              .kh = 1,
+                              .kw = 1,
+                              .stride_h = 1,
+                              .stride_w = 1,
+                              .dilation_h = 1,
+                              .dilation_w = 1,
+                              .groups = 1,
+                              .oh = 1,
+                              .ow = (int)rows};
+}
+
 struct conv_geom compile_geom(const struct compiler *c, const struct node *n)
 {
     const struct shape *in = &c->g->tensors[n->in[0]].shape, *out = &c->g->tensors[n->out[0]].shape;
-    struct conv_geom g = {.kh = 1,
-                          .kw = 1,
-                          .stride_h = 1,
-                          .stride_w = 1,
-                          .dilation_h = 1,
-                          .dilation_w = 1,
-                          .groups = 1,
-                          .h = 1,
-                          .w = 1,
-                          .oh = 1,
-                          .ow = 1};
-    if (n->op == OP_GEMM) {
-        g.w = g.ow = (int)(shape_count(in) / in->d[in->n - 1]); /* rows are the pixels of a 1x1 convolution */
-        g.cin = (int)in->d[in->n - 1];
-        g.cout = (int)out->d[out->n - 1];
+    int64_t k = in->d[in->n - 1];
+    struct conv_geom g = compile_rows(shape_count(in) / k, k, out->d[out->n - 1]);
+    if (n->op == OP_GEMM)
         return g;
-    }
     const struct window *w = &n->window;
     g.cin = (int)in->d[1];
     g.h = (int)in->d[2];

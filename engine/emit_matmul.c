@@ -20,11 +20,6 @@ struct product_plan {
     float scale;    /* of float outputs of sums of codes */
 };
 
-static size_t round_up(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
-
 /* The right operand is packed once for each run of products with the same one. */
 static void step_matmul_codes(const struct step *s, const struct run_state *r)
 {
@@ -34,7 +29,7 @@ static void step_matmul_codes(const struct step *s, const struct run_state *r)
     int64_t size = (int64_t)p->rows * p->shape.n;
     struct matmul_call call = {.rows = p->rows,
                                .packed = r->scratch,
-                               .scratch = (char *)r->scratch + round_up(p->kernel->packed_size(&p->shape)),
+                               .scratch = (char *)r->scratch + scratch_align(p->kernel->packed_size(&p->shape)),
                                .rq = &p->rq,
                                .scale = p->scale};
     for (int i = 0; i < p->batch; i++) {
@@ -130,7 +125,7 @@ static int emit_codes(struct compiler *c, const struct node *n, int layer, struc
     st->run = step_matmul_codes;
     st->product = x;
     c->plan->layers[layer].kernel = x->kernel->name;
-    compile_scratch(c, round_up(x->kernel->packed_size(s)) + x->kernel->scratch_size(s));
+    compile_scratch(c, scratch_align(x->kernel->packed_size(s)) + x->kernel->scratch_size(s));
     const struct shape *to = &c->g->tensors[tensor].shape;
     if (bits)
         c->forms[tensor].as_codes[bits] = compile_is_permuted(to) ? compile_permute(c, out, to, false) : out;

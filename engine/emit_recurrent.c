@@ -71,19 +71,14 @@ static void state_float(void *ctx, int64_t d, const float *h, int64_t first, int
     recurrent_affine(p->w + (d * p->rows + first) * p->hidden, h, bias, n, p->hidden, z);
 }
 
-static size_t round_up(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
-
 static void step_recurrent(const struct step *s, const struct run_state *r)
 {
     const struct recurrent_plan *p = s->recurrent;
     void *rest;
     struct op_call c = call_begin(s, r, &rest);
     struct running a = {.p = p, .r = r, .z = value_at(r, p->from_input), .codes = rest};
-    a.rounded = (float *)((char *)rest + round_up((size_t)p->hidden));
-    a.scratch = (char *)a.rounded + round_up((size_t)p->hidden * sizeof(float));
+    a.rounded = (float *)((char *)rest + scratch_align((size_t)p->hidden));
+    a.scratch = (char *)a.rounded + scratch_align((size_t)p->hidden * sizeof(float));
     const struct recurrent_products products = {&a, take_input, p->integer ? state_codes : state_float};
     call_end(s, r, recurrent_run(&c, &products));
 }
@@ -96,23 +91,6 @@ static struct quant_weights rows_of(const struct quant_weights *w, int64_t first
     part.codes += first * w->k;
     part.scale += first;
     return part;
-}
-
-static struct conv_geom row_geom(int64_t pixels, int64_t cin, int64_t cout)
-{
-    return (struct conv_geom){.cin = (int)cin,
-                              .h = 1,
-                              .w = (int)pixels,
-                              .cout = (int)cout,
-                              .kh = 1,
-                              .kw = 1,
-                              .stride_h = 1,
-                              .stride_w = 1,
-                              .dilation_h = 1,
-                              .dilation_w = 1,
-                              .groups = 1,
-                              .oh = 1,
-                              .ow = (int)pixels};
 }
 
 /* Whether the candidate's rows take another state than the gates': a GRU that resets before the product. */
@@ -136,7 +114,7 @@ static size_t pack_state(struct compiler *c, const struct node *n, int layer, st
         int64_t d = i / p->products, gates = p->products == 2 ? 2 * p->hidden : p->rows;
         s->first = i % p->products ? gates : 0;
         s->n = i % p->products ? p->rows - gates : gates;
-        s->geom = row_geom(1, p->hidden, s->n);
+        s->geom = compile_rows(1, p->hidden, s->n);
         struct quant_weights part = rows_of(w, d * p->rows + s->first, s->n);
         const float *bias = p->bias ? p->bias + (2 * d + 1) * p->rows + s->first : NULL;
         pack_weights(c, &s->geom, p->q.bits, &part, &s->kernel, &s->packed);
@@ -156,7 +134,7 @@ static int emit_input(struct compiler *c, const struct node *n, int layer, struc
     int64_t pixels = x->d[0] * x->d[1];
     struct conv_job job = {.name = n->name,
                            .layer = layer,
-                           .geom = row_geom(pixels, x->d[2], p->directions * p->rows),
+                           .geom = compile_rows(pixels, x->d[2], p->directions * p->rows),
                            .lo = -INFINITY,
                            .hi = INFINITY,
                            .residual = -1};
@@ -217,8 +195,8 @@ static int emit_quantized(struct compiler *c, int node, struct err *e)
     s->recurrent = p;
     s->layer = layer;
     s->kernel = c->plan->layers[layer].kernel;
-    compile_scratch(c, call_scratch(s->call) + round_up((size_t)p->hidden) +
-                           round_up((size_t)p->hidden * sizeof(float)) + scratch);
+    compile_scratch(c, call_scratch(s->call) + scratch_align((size_t)p->hidden) +
+                           scratch_align((size_t)p->hidden * sizeof(float)) + scratch);
     return 0;
 }
 

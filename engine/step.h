@@ -108,6 +108,12 @@ static inline void *value_at(const struct run_state *r, int v)
     return x->constant ? (void *)x->data : r->arena + x->offset;
 }
 
+/* What follows something of this size in scratch. */
+static inline size_t scratch_align(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
 /* Execution, one function a kind of step. */
 void step_conv_u8(const struct step *s, const struct run_state *r);
 void step_conv_f32(const struct step *s, const struct run_state *r);  /* s->float_conv */

@@ -24,18 +24,6 @@ Suite *check_engine_suite(void);
 static const char *const zoo[] = {"zoo/resnet20_fmnist.onnx", "zoo/mobilenet_fmnist.onnx"};
 enum { N_ZOO = sizeof zoo / sizeof *zoo };
 
-static struct graph *graph_from_text(const char *text)
-{
-    struct arena a = {0};
-    struct err e = {{0}};
-    size_t n;
-    unsigned char *bytes = onnx_make_bytes(onnx_make_model(text, &a), &a, &n);
-    struct graph *g = graph_parse("test.onnx", bytes, n, &e);
-    ck_assert_msg(g, "%s", e.text);
-    arena_done(&a);
-    return g;
-}
-
 static int64_t count_of(const struct graph *g, int tensor)
 {
     return shape_count(&g->tensors[tensor].shape);
@@ -110,7 +98,7 @@ static void assert_close(const float *got, const float *want, int64_t n, double 
 START_TEST(test_fp32_operator)
 {
     const struct import_case *c = &import_cases[_i];
-    struct graph *g = graph_from_text(c->model);
+    struct graph *g = onnx_make_graph(c->model);
     if (g->n_inputs == 1 && g->tensors[g->outputs[0]].producer >= 0) {
         struct precision *p = uniform(g, 0, 0);
         struct plan *plan = compile(g, p, NULL);
@@ -450,7 +438,7 @@ static float *read_tensor(struct plan *plan, struct graph *g, int tensor, int i)
  * layer. */
 START_TEST(test_products_over_rows)
 {
-    struct graph *g = graph_from_text(
+    struct graph *g = onnx_make_graph(
         "in x 1,9,16\nconst w 16,24\nconst b 24\nconst v 24,8\nMatMul(x,w)->t\nAdd(t,b)->s\nRelu(s)->r\n"
         "MatMul(r,v)->y\nout y");
     ck_assert_int_eq(g->n_layers, 2);
@@ -486,13 +474,13 @@ START_TEST(test_operators_on_codes)
                             "ints s0 2 = 1,0\nints s1 2 = 5,8\nints s2 2 = 2,3\nints s3 2 = 1,2\n"
                             "Conv(x,w,b)->c pads=[1,1,1,1]\n%s%s\nFlatten(d)->f axis=1\nout f\n",
                             opset, body, strncmp(body, "Clip(", 5) ? "" : " min=-1.0 max=2.0");
-    struct graph *g = graph_from_text(text);
+    struct graph *g = onnx_make_graph(text);
     int64_t k = count_of(g, g->outputs[0]);
     graph_free(g);
     char *tail = strstr(text, "out f");
     char *longer =
         mem_printf("%.*sconst v 5,%lld\nGemm(f,v)->y transB=1\nout y\n", (int)(tail - text), text, (long long)k);
-    g = graph_from_text(longer);
+    g = onnx_make_graph(longer);
     struct calibration *c = calibrate(g);
     struct precision *fp = uniform(g, 0, 0), *w8a8 = uniform(g, 8, 8);
     struct plan *a = compile(g, fp, NULL), *b = compile(g, w8a8, c);
@@ -612,7 +600,7 @@ END_TEST
 
 START_TEST(test_needs_calibration)
 {
-    struct graph *g = graph_from_text("in x 1,3\nconst w 2,3\nGemm(x,w)->y transB=1\nout y");
+    struct graph *g = onnx_make_graph("in x 1,3\nconst w 2,3\nGemm(x,w)->y transB=1\nout y");
     struct precision *p = uniform(g, 8, 8);
     struct err e = {{0}};
     ck_assert(!plan_compile(g, p, NULL, NULL, &e));

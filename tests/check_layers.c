@@ -20,18 +20,6 @@ Suite *check_layers_suite(void);
 /* --- models and runs ------------------------------------------------------------------------------------------------
  */
 
-static struct graph *graph_from_text(const char *text)
-{
-    struct arena a = {0};
-    struct err e = {{0}};
-    size_t n;
-    unsigned char *bytes = onnx_make_bytes(onnx_make_model(text, &a), &a, &n);
-    struct graph *g = graph_parse("test.onnx", bytes, n, &e);
-    ck_assert_msg(g, "%s\n%s", text, e.text);
-    arena_done(&a);
-    return g;
-}
-
 static int64_t count_of(const struct graph *g, int tensor)
 {
     return shape_count(&g->tensors[tensor].shape);
@@ -174,7 +162,7 @@ static float *kernel_order(const struct graph *g)
 
 static void check_transposed(const char *text)
 {
-    struct graph *g = graph_from_text(text);
+    struct graph *g = onnx_make_graph(text);
     ck_assert_int_eq(g->n_layers, 1);
     ck_assert_str_eq(g->layers[0].kind, "TConv");
     const struct node *n = &g->nodes[g->layers[0].node];
@@ -228,7 +216,7 @@ END_TEST
 START_TEST(test_transposed_one_dimension)
 {
     struct graph *g =
-        graph_from_text("in x 1,3,7\nconst w 3,4,4\nConvTranspose(x,w)->y strides=[2] pads=[1,1]\nout y\n");
+        onnx_make_graph("in x 1,3,7\nconst w 3,4,4\nConvTranspose(x,w)->y strides=[2] pads=[1,1]\nout y\n");
     ck_assert_int_eq(g->n_layers, 1);
     ck_assert_int_eq(g->tensors[g->outputs[0]].shape.d[2], 14);
     struct calibration *c = calibrate(g);
@@ -245,7 +233,7 @@ END_TEST
 START_TEST(test_transposed_between)
 {
     struct graph *g =
-        graph_from_text("in x 1,3,6,6\nconst v 8,3,3,3\nconst w 8,5,4,4\nconst u 2,5,3,3\n"
+        onnx_make_graph("in x 1,3,6,6\nconst v 8,3,3,3\nconst w 8,5,4,4\nconst u 2,5,3,3\n"
                         "const s 5 = 1,2,0.5,1,1\nconst t 5\nconst m 5\nconst q 5 = 1,1,2,1,0.5\n"
                         "Conv(x,v)->a pads=[1,1,1,1]\nRelu(a)->b\n"
                         "ConvTranspose(b,w)->c strides=[2,2] pads=[1,1,1,1]\n"
@@ -280,7 +268,7 @@ static float *operand(const char *model, const char *name, const struct graph *g
 {
     const char *cut = strstr(model, "out y");
     char *text = mem_printf("%.*sout %s\n", (int)(cut - model), model, name);
-    struct graph *part = graph_from_text(text);
+    struct graph *part = onnx_make_graph(text);
     float *out = run_at(part, 0, 0, NULL, NULL);
     ck_assert_int_eq(count_of(part, part->outputs[0]), count_of(g, tensor));
     graph_free(part);
@@ -291,7 +279,7 @@ static float *operand(const char *model, const char *name, const struct graph *g
 START_TEST(test_matmul)
 {
     const char *text = product_models[_i];
-    struct graph *g = graph_from_text(text);
+    struct graph *g = onnx_make_graph(text);
     ck_assert_int_eq(g->n_layers, 1);
     ck_assert_str_eq(g->layers[0].kind, "MatMul");
     ck_assert_int_eq(g->layers[0].params, 0);
@@ -325,7 +313,7 @@ END_TEST
 /* Attention between two linear layers, as exporters write it: at w8a8 near fp32, the product of values on codes. */
 START_TEST(test_attention)
 {
-    struct graph *g = graph_from_text(
+    struct graph *g = onnx_make_graph(
         "in x 1,9,16\nconst wq 16,16\nconst wk 16,16\nconst wv 16,16\nconst wo 16,16\nconst scale 1 = 0.5\n"
         "ints s 4 = 0,9,4,4\nints f 3 = 0,9,16\n"
         "MatMul(x,wq)->q0\nReshape(q0,s)->q1\nTranspose(q1)->q perm=[0,2,1,3]\n"
@@ -347,7 +335,7 @@ END_TEST
 /* A product with constant weights over four dimensions is a layer of rows. */
 START_TEST(test_rows_of_four_dimensions)
 {
-    struct graph *g = graph_from_text("in x 1,3,4,8\nconst w 8,5\nMatMul(x,w)->y\nout y\n");
+    struct graph *g = onnx_make_graph("in x 1,3,4,8\nconst w 8,5\nMatMul(x,w)->y\nout y\n");
     ck_assert_int_eq(g->n_layers, 1);
     ck_assert_str_eq(g->layers[0].kind, "Gemm");
     struct calibration *c = calibrate(g);
@@ -457,7 +445,7 @@ static void recurrent_reference(const struct graph *g, const struct calibration 
 START_TEST(test_recurrent)
 {
     const char *text = recurrent[_i];
-    struct graph *g = graph_from_text(text);
+    struct graph *g = onnx_make_graph(text);
     ck_assert_int_eq(g->n_layers, 1);
     const struct layer *l = &g->layers[0];
     ck_assert_int_eq(l->n_weights, 2);

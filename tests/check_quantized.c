@@ -30,16 +30,6 @@ static struct graph *graph_of(const void *bytes, size_t n)
     return g;
 }
 
-static struct graph *graph_from_text(const char *text)
-{
-    struct arena a = {0};
-    size_t n;
-    unsigned char *bytes = onnx_make_bytes(onnx_make_model(text, &a), &a, &n);
-    struct graph *g = graph_of(bytes, n);
-    arena_done(&a);
-    return g;
-}
-
 static struct plan *compile_own(const struct graph *g)
 {
     struct err e;
@@ -364,7 +354,7 @@ END_TEST
 START_TEST(other_widths)
 {
     struct arena a = {0};
-    struct graph *g = graph_from_text(qonnx);
+    struct graph *g = onnx_make_graph(qonnx);
     float *x = arena_new(&a, 192, sizeof *x);
     struct plan *own = compile_own(g), *wide = compile_at(g, 8, 8, NULL);
     make_input(g, 3, x);

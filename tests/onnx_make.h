@@ -23,12 +23,15 @@
 #define BITFADER_TESTS_ONNX_MAKE_H
 
 #include "base/mem.h"
+#include "model/graph.h"
 #include "model/onnx.pb-c.h"
 
 /* The message, in the arena, to be changed further and packed. */
 Onnx__ModelProto *onnx_make_model(const char *text, struct arena *a);
 /* The bytes of a message. */
 unsigned char *onnx_make_bytes(const Onnx__ModelProto *m, struct arena *a, size_t *n);
+/* The model imported; a test fails when it cannot be. The caller frees. */
+struct graph *onnx_make_graph(const char *text);
 /* The i-th value of a const line without values: quarters between -1.25 and 1.25. */
 float onnx_make_value(int64_t i);
 
