@@ -208,8 +208,8 @@ int compile_codes(struct compiler *c, int tensor, int bits, struct err *e)
 
 int compile_any_codes(struct compiler *c, int tensor, struct err *e)
 {
-    int wide = widest_codes(&c->forms[tensor]);
-    return wide >= 0 ? wide : compile_codes(c, tensor, BITS_MAX, e);
+    int wide = widest_codes(&c->forms[tensor]), bits = forms_stored_bits(&c->forms[tensor]);
+    return wide >= 0 ? wide : compile_codes(c, tensor, bits ? bits : BITS_MAX, e);
 }
 
 /* Constants are used in their row-major order by the broadcasting steps only; others get them in storage order. */

@@ -53,7 +53,8 @@ int compile_permute(struct compiler *c, int v, const struct shape *s, bool to_ro
 /* The value is used by the last step. */
 void compile_touch(struct compiler *c, int v);
 int compile_codes(struct compiler *c, int tensor, int bits, struct err *e);
-/* The highest-width codes that exist already, or new ones of 8 bits. */
+/* The highest-width codes that exist already, or new ones: of the width that its readers agree on, else of 8 bits, so
+ * that nothing is rounded twice. */
 int compile_any_codes(struct compiler *c, int tensor, struct err *e);
 
 /* The quantizer of a tensor at a width, from its histogram. */
