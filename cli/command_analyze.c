@@ -98,20 +98,27 @@ static struct table *make_table(const struct columns *c, const struct graph *g, 
     return out;
 }
 
+static bool one_value(const struct graph *g)
+{
+    return graph_scores(g) >= 0 && shape_count(&g->tensors[g->outputs[graph_scores(g)]].shape) == 1;
+}
+
 static int print(const struct work *w, const struct tables *t)
 {
     const struct options *o = w->options;
     struct columns c = {.n = 0};
     struct report r;
-    bool points = !isnan(t->fp32_accuracy); /* there are labels */
+    bool points = !t->unlabelled;
     make_columns(&c, points);
     work_report(w, "analyze", &r);
     cJSON_AddNumberToObject(r.json, "calibration_images", t->calibration_images);
     cJSON_AddNumberToObject(r.json, "layers_measured", t->layers_measured);
     report_number(r.json, "fp32_accuracy", t->fp32_accuracy);
     text_printf(&r.head, "%s that each layer alone costs; %d of %d layers measured on %d images\n",
-                points ? "points of accuracy" : "nats of divergence (KL) from fp32's output", t->layers_measured,
-                t->n_layers, t->calibration_images);
+                points                                 ? "points of accuracy"
+                : one_value(session_graph(w->session)) ? "power of the output's error over its own"
+                                                       : "nats of divergence (KL) from fp32's output",
+                t->layers_measured, t->n_layers, t->calibration_images);
     struct table *table = make_table(&c, session_graph(w->session), t, points, report_glyphs(o));
     struct err e;
     int status = table_sort(table, points ? "drop_w4_pp:desc" : "loss_w4_nats:desc", &e) ? report_fail(EXIT_FAILED, &e)

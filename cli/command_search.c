@@ -118,10 +118,11 @@ static int search(struct work *w)
     }
     int status = failed < 0 ? report_fail(EXIT_FAILED, &e) : EXIT_DONE;
     bool alone = o->output && !strcmp(o->output, "-");
-    if (!status)
+    if (!status) {
         status = save(w, &found);
-    if (!status && !alone)
-        status = print(w, &found);
+        int printed = alone ? EXIT_DONE : print(w, &found); /* what was found is not lost with the file */
+        status = status ? status : printed;
+    }
     if (!status)
         status = work_status(w);
     if (!status && !found.feasible) {

@@ -55,6 +55,8 @@ static void collect(const struct estimate *est, const struct run_result *run, st
         (struct line){"BOPs", "operations", {est->bops, 0, est->fp32_bops, NAN, VERDICT_NONE}, NAN, NAN};
     if (seen && isfinite(run->fp32_accuracy))
         lines[METRIC_ACCURACY].meter.fp32 = run->fp32_accuracy;
+    if (timed && isfinite(run->fp32_latency_ns)) /* of the same run: the table may be of another spell */
+        lines[METRIC_LATENCY].meter.fp32 = run->fp32_latency_ns;
 }
 
 /* How people read a value of this metric; all values of a line share it. */

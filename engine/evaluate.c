@@ -250,6 +250,16 @@ double evaluate_kl(const float *reference, const float *x, int images, int class
     return images ? total / images : 0;
 }
 
+double evaluate_error_power(const float *reference, const float *x, int images)
+{
+    double error = 0, power = 0;
+    for (int i = 0; i < images; i++) {
+        error += ((double)x[i] - reference[i]) * ((double)x[i] - reference[i]);
+        power += (double)reference[i] * reference[i];
+    }
+    return power > 0 ? error / power : error;
+}
+
 static int compare_i64(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;

@@ -36,6 +36,9 @@ int evaluate_argmax(const float *x, int n);
 
 /* Mean over images of KL(softmax(reference) || softmax(x)), nats. rows of `classes` logits. */
 double evaluate_kl(const float *reference, const float *x, int images, int classes);
+/* What stands in for it where an output has one value an image, which KL says nothing of: the power of the error over
+ * that of the reference. */
+double evaluate_error_power(const float *reference, const float *x, int images);
 
 /* Latency of one image on the calling thread, after warm-up: the lowest median of a batch of consecutive runs, since
  * machines have slow spells, and the 95th percentile of all runs. step_ns may be NULL, or gets each step's median in

@@ -35,8 +35,9 @@ void weight_cache_free(struct weight_cache *c);
 /* Part `part` (0..n_weights-1) of a layer's weights at p (p->w_bits 1..8); owned by the cache. */
 const struct quant_weights *weight_cache_get(struct weight_cache *c, const struct graph *g, int layer, int part,
                                              const struct precision *p);
-/* Signal to quantization noise of all of a layer's weights at p, dB. INFINITY when exact or when there are none. */
-double weight_cache_sqnr(struct weight_cache *c, const struct graph *g, int layer, const struct precision *p);
+/* Signal to quantization noise of a layer's weights at p, dB; INFINITY when exact or when there are none. From evenly
+ * spread output channels where the layer has more than `most` weights, but from at least `channels`. */
+double layer_weights_sqnr(const struct graph *g, int layer, const struct precision *p, int64_t most, int channels);
 /* Exact bytes of a layer's weights at a width, with their scales and biases; 0 for a product of two activations. */
 int64_t layer_bytes(const struct graph *g, int layer, int bits, int granularity);
 

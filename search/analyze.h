@@ -16,8 +16,8 @@ struct publish {
     void *ctx;
 };
 
-/* Bytes, MACs and weight SQNR, and a data-free guess of the losses from them. */
-void analyze_static(const struct graph *g, struct weight_cache *cache, struct tables *t);
+/* Bytes, MACs and weight SQNR, and a data-free guess of the losses from them. 1 stopped. */
+int analyze_static(const struct graph *g, struct tables *t, const struct progress *p);
 
 /* Latency of every layer at every pair of widths, from plans of this model that ran with all layers at that pair: the
  * median of a step inside of a running network, with the caches as they are there. 1 stopped, -1 failed. */

@@ -114,7 +114,7 @@ void estimate_profile(const struct tables *t, const struct profile *p, const str
         out->all_measured &= x->measured || (!q->w_bits && !q->a_bits);
     }
     out->loss = loss;
-    out->drop = loss_fit_drop(&t->fit, loss);
+    out->drop = t->unlabelled ? NAN : loss_fit_drop(&t->fit, loss);
     double error = loss == 0 ? 0 : t->fit.error_abs + t->fit.error_rel * out->drop * (out->all_measured ? 1 : 2);
     error = fmin(error, 50); /* the interval is one of percentages */
     out->accuracy = (struct meter){fmax(0, t->fp32_accuracy - out->drop), error, t->fp32_accuracy, NAN, VERDICT_NONE};
@@ -154,7 +154,7 @@ void estimate_layer(const struct tables *t, const struct profile *p, int layer, 
         .emulated = !precision_is_integer(q) && (q->w_bits || q->a_bits),
     };
     /* Losses add up and then saturate: a layer's part of the drop is its part of the loss. */
-    out->drop = loss > 0 ? loss_fit_drop(&t->fit, loss) * out->loss / loss : loss;
+    out->drop = t->unlabelled ? NAN : loss > 0 ? loss_fit_drop(&t->fit, loss) * out->loss / loss : loss;
     out->latency_share = out->latency_ns / (ns + (isnan(other) ? 0 : other));
     out->size_share = bytes > 0 ? (double)out->bytes / bytes : 0;
 }

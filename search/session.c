@@ -156,6 +156,7 @@ struct session *session_open(const char *model, const struct session_options *o,
             goto fail;
         }
     }
+    s->tables->unlabelled = s->dataset && !s->dataset->evaluate.labels && !s->dataset->calibrate.labels;
     load_cached(s);
     s->version = 1;
     *status = 0;

@@ -69,6 +69,7 @@ struct run_result {
     int images, right;
     double latency_ns; /* one image, one thread, whole network: as evaluate_latency (engine/evaluate.h) */
     double latency_p95_ns;
+    double fp32_latency_ns; /* of the fp32 plan beside it, where options compare; NAN: not timed */
     int latency_runs;
     double other_ns; /* time outside of layers */
     int64_t bytes;   /* exact */

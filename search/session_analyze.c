@@ -198,7 +198,7 @@ int session_analyze(struct session *s, unsigned parts, const struct progress *p,
     struct tables *t = session_tables(s);
     int rc = 0;
     if ((parts & ANALYZE_STATIC) && isnan(t->layers[0].sqnr[0][BITS_MAX])) {
-        analyze_static(s->graph, s->cache, t);
+        rc = analyze_static(s->graph, t, p);
         session_publish(s, t);
     }
     if (!rc && (parts & ANALYZE_COST) && s->dataset) {

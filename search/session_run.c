@@ -25,6 +25,7 @@ struct run_result run_result_none(void)
                                .agreement = NAN,
                                .latency_ns = NAN,
                                .latency_p95_ns = NAN,
+                               .fp32_latency_ns = NAN,
                                .partial = true};
 }
 
@@ -89,6 +90,20 @@ static void measure_latency(struct session *s, const struct plan *plan, struct r
     }
     mem_free(ns);
     plan_arrays_free(in);
+}
+
+/* fp32's latency in the same spell of the machine. */
+static int measure_fp32(struct session *s, struct run_result *r, struct err *e)
+{
+    struct plan *fp32 = plan_compile_uniform(s->graph, 0, 0, s->calibration, s->cache, e);
+    if (!fp32)
+        return -1;
+    void **in = timing_input(s);
+    r->fp32_latency_ns =
+        fmin(r->fp32_latency_ns, evaluate_latency(fp32, (const void *const *)in, RUNS_LEAST, NULL).median_ns);
+    plan_arrays_free(in);
+    plan_free(fp32);
+    return 0;
 }
 
 static int measure_accuracy(struct session *s, const struct plan *plan, int images, const struct progress *pr,
@@ -221,12 +236,16 @@ int session_run(struct session *s, const struct profile *p, const struct run_opt
         memcpy(r->layers[l].note, x->note, sizeof x->note);
     }
     int rc = o->strict ? check_strict(r, p, e) : 0;
-    if (!rc && o->latency)
+    if (!rc && o->latency) {
         measure_latency(s, plan, r);
+        rc = o->compare ? measure_fp32(s, r, e) : 0;
+    }
     if (!rc && o->accuracy && s->dataset) {
         rc = measure_images(s, plan, o, pr, r, e);
-        if (!rc && o->latency)
+        if (!rc && o->latency) {
             measure_latency(s, plan, r);
+            rc = o->compare ? measure_fp32(s, r, e) : 0;
+        }
         if (rc == 0)
             learn(s, p, r);
     }

@@ -204,7 +204,8 @@ static double overhead_ns(const struct tables *t)
     return isnan(t->other_ns) ? 0 : t->other_ns;
 }
 
-static void explain(const struct solve_problem *p, const struct tables *t, const struct profile *start, char why[256])
+static void explain(const struct solve_problem *p, const struct tables *t, const struct profile *start, double drop,
+                    char why[256])
 {
     int locked = 0;
     char a[32], b[32];
@@ -218,8 +219,11 @@ static void explain(const struct solve_problem *p, const struct tables *t, const
     else if (p->bound[COST_LATENCY] < INFINITY && least_ns > p->bound[COST_LATENCY] + overhead_ns(t))
         snprintf(why, 256, "latency %s cannot be met: the fastest profile is estimated at %s",
                  text_time(p->bound[COST_LATENCY] + overhead_ns(t), a), text_time(least_ns, b));
+    else if (p->bound[COST_LOSS] < INFINITY && drop < 0)
+        snprintf(why, 256, "the accuracy budget cannot be met: fp32 itself has %.2f %%", t->fp32_accuracy);
     else if (p->bound[COST_LOSS] < INFINITY && solve_least(p, COST_LOSS) > p->bound[COST_LOSS])
-        snprintf(why, 256, "the accuracy budget cannot be met: the best profile is estimated to lose %.2f pp",
+        snprintf(why, 256,
+                 "the accuracy budget leaves %.3g pp: the best profile of integers is estimated to lose %.3g pp", drop,
                  least_drop);
     else
         snprintf(why, 256, "each budget can be met alone, but not all together");
@@ -331,7 +335,7 @@ static int hunt_rounds(struct hunt *h, const struct profile *start, const struct
         r->proven = solved.exact;
         if (!solved.feasible) {
             if (!r->why[0])
-                explain(&h->problem, t, start, r->why);
+                explain(&h->problem, t, start, h->drop, r->why);
             tables_free(t);
             return 0;
         }
@@ -377,10 +381,9 @@ int session_search(struct session *s, const struct profile *start, const struct 
                                        .bound = {INFINITY, INFINITY, INFINITY, INFINITY}};
     if (!s->dataset)
         rc = err_set(e, "%s: a search needs a dataset (-d): calibration images give the sensitivities", s->graph->file);
-    else if (isnan(t->fp32_accuracy) && !isnan(o->budgets.accuracy_min))
+    else if (isnan(t->fp32_accuracy) && (!isnan(o->budgets.accuracy_min) || !isnan(o->budgets.accuracy_drop)))
         rc = err_set(e,
-                     "dataset %s has no labels to evaluate with: --budget acc= cannot be checked, acc-drop= can be "
-                     "estimated",
+                     "dataset %s has no labels to evaluate with: an accuracy budget cannot be kept; size= and lat= can",
                      s->dataset->name);
     if (o->budgets.bytes > 0)
         h.problem.bound[COST_BYTES] = (double)o->budgets.bytes;

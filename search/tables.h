@@ -55,6 +55,7 @@ struct tables {
     bool latency_known;
     bool latency_partial; /* stopped early: from fewer passes, and not kept in the cache */
     int calibration_images;
+    bool unlabelled; /* nothing tells what a loss costs in points of accuracy */
 };
 
 struct tables *tables_new(int n_layers); /* everything unknown */
