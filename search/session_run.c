@@ -125,7 +125,8 @@ static int measure_accuracy(struct session *s, const struct plan *plan, int imag
     if (s->fp32_images >= done && done > 0) {
         for (int i = 0; i < done; i++)
             agree += best[i] == s->fp32_best[i];
-        r->agreement = 100.0 * agree / done;
+        if (part->labels || s->graph->n_outputs == 1) /* of several outputs, few are scores */
+            r->agreement = 100.0 * agree / done;
         if (part->labels)
             r->fp32_accuracy = session_accuracy(s->fp32_best, part->labels, done, &right);
     } else if (done == part->n) {
