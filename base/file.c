@@ -36,6 +36,22 @@ static int open_to_read(const char *path, struct stat *st, struct err *e)
     return fd;
 }
 
+int file_open_regular(const char *path, struct stat *st, struct err *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, st)) {
+        err_set(e, "%s: cannot be read: %s", path, strerror(errno));
+        goto fail;
+    }
+    if (S_ISREG(st->st_mode))
+        return fd;
+    err_set(e, "%s: cannot be read: not a regular file", path);
+fail:
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 struct file_stream {
     gzFile z; /* passes plain bytes through */
     const char *name;

@@ -37,4 +37,9 @@ char *file_state_dir(void);
 
 bool file_exists(const char *path);
 
+struct stat;
+/* A descriptor to read a regular file, and what fstat says of it; -1 with a message for all else. A pipe without a
+ * writer is refused, not waited for. */
+int file_open_regular(const char *path, struct stat *st, struct err *e);
+
 #endif

@@ -168,7 +168,7 @@ static void put_model(struct report *r, const struct graph *g)
         const struct tensor *t = &g->tensors[g->inputs[i]];
         struct text s = {0};
         put_shape(&s, &t->shape);
-        text_printf(&r->head, "   input %s", s.s);
+        text_printf(&r->head, "   input %s%s%s", g->n_inputs > 1 ? t->name : "", g->n_inputs > 1 ? " " : "", s.s);
         text_done(&s);
         cJSON *input = cJSON_CreateObject(), *shape = cJSON_CreateArray();
         cJSON_AddStringToObject(input, "name", t->name);

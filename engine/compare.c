@@ -12,7 +12,7 @@ static const double PROBABILITY_LEAST = 1e-12;
 struct output_part {
     double cosine, signal, noise, kl, max_error;
     int64_t rows, not_finite;
-    bool vectors; /* cosine is known */
+    bool any, vectors; /* some value is compared; several are: cosine is known */
 };
 
 struct image_part {
@@ -141,7 +141,8 @@ static void compare_output(struct worker *w, const struct output_form *f, struct
         seen++;
     }
     part->signal = aa;
-    part->vectors = seen > 0;
+    part->any = seen > 0;
+    part->vectors = seen > 1; /* of one number it would only be the sign */
     part->cosine = aa > 0 && bb > 0 ? dot / (sqrt(aa) * sqrt(bb)) : aa == bb;
     compare_rows(w, f, part);
 }
@@ -260,6 +261,7 @@ static void add_image(const struct comparer *c, const struct image_part *part, s
         sums[k].rows += x->rows;
         sums[k].not_finite += x->not_finite;
         sums[k].max_error = fmax(sums[k].max_error, x->max_error);
+        sums[k].any |= x->any;
         vectors[k] += x->vectors;
     }
     if (label < 0)
@@ -283,12 +285,11 @@ static void settle(struct comparison *out, const struct output_part *sums, const
 {
     for (int k = 0; k < out->n_outputs; k++) {
         const struct output_part *x = &sums[k];
-        bool any = vectors[k] > 0;
-        out->outputs[k] = (struct output_error){.cosine = any ? x->cosine / vectors[k] : NAN,
-                                                .sqnr_db = any ? sqnr(x->signal, x->noise) : NAN,
+        out->outputs[k] = (struct output_error){.cosine = vectors[k] ? x->cosine / vectors[k] : NAN,
+                                                .sqnr_db = x->any ? sqnr(x->signal, x->noise) : NAN,
                                                 .kl = x->rows ? fmax(0, x->kl / (double)x->rows)
                                                               : NAN, /* sums of rounded terms may fall under 0 */
-                                                .max_error = any ? x->max_error : NAN,
+                                                .max_error = x->any ? x->max_error : NAN,
                                                 .not_finite = x->not_finite};
     }
     bool scored = out->labelled && out->images > 0;

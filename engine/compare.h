@@ -12,7 +12,8 @@
 /* Of one output, over all images. Values that are not finite in one of the two are left out, unless they are the same
  * in both: then they are no error. NAN: there is nothing to say it of. */
 struct output_error {
-    double cosine;      /* similarity of the output as one vector, mean over images; of two zero vectors 1, of one 0 */
+    double cosine;      /* similarity of the output as one vector, mean over images; of two zero vectors 1, of one 0;
+                         * NAN when it is one value */
     double sqnr_db;     /* 10 log10 (sum of squares of fp32's / of the differences); INFINITY: no difference;
                          * NAN: fp32's is zero throughout */
     double kl;          /* nats, KL(fp32 || plan), mean over rows; NAN when a row is one value or not of floats */

@@ -15,7 +15,8 @@ const char *shape_show(struct arena *a, const struct shape *s)
     char text[SHAPE_MAX * 21 + 1] = "";
     size_t at = 0;
     for (int i = 0; i < s->n; i++)
-        at += (size_t)snprintf(text + at, sizeof text - at, "%s%lld", i ? "x" : "", (long long)s->d[i]);
+        at += (size_t)(s->d[i] < 0 ? snprintf(text + at, sizeof text - at, "%s?", i ? "x" : "")
+                                   : snprintf(text + at, sizeof text - at, "%s%lld", i ? "x" : "", (long long)s->d[i]));
     return arena_strdup(a, s->n ? text : "scalar");
 }
 

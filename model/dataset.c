@@ -71,11 +71,23 @@ static int load_roots(struct loader *l, const struct yaml_node *n)
     return 0;
 }
 
+/* dir/name with one slash between them, and none at the end. */
+static const char *join(struct arena *a, const char *dir, const char *name)
+{
+    size_t d = strlen(dir), n = strlen(name);
+    while (d > 0 && dir[d - 1] == '/')
+        d--;
+    while (n > 1 && name[n - 1] == '/')
+        n--;
+    return name[0] == '/' ? arena_printf(a, "%.*s", (int)n, name)
+                          : arena_printf(a, "%.*s/%.*s", (int)d, dir, (int)n, name);
+}
+
 const char *dataset_locate(struct loader *l, const struct yaml_node *n, const char *name)
 {
     struct text places = {0};
     for (int i = 0; i < (name[0] == '/' ? 1 : l->n_roots); i++) {
-        const char *path = name[0] == '/' ? name : arena_printf(&l->d->arena, "%s/%s", l->roots[i], name);
+        const char *path = join(&l->d->arena, l->roots[i], name);
         if (file_exists(path)) {
             text_done(&places);
             return path;
@@ -128,22 +140,28 @@ static int load_numbers(struct loader *l, const struct yaml_node *root, const ch
     const struct yaml_node *n = yaml_get(root, key);
     double v = otherwise;
     if (!n && l->format->normalised)
-        return yaml_error(l->doc, root, l->e, "%s is missing: a list with one number a channel", key);
+        return yaml_error(l->doc, root, l->e, "%s is missing: one number, or a list with one a channel", key);
     if (n && n->kind == YAML_SCALAR && yaml_double(l->doc, n, lo, 1e6, &v, l->e))
         return -1;
-    for (int i = 0; i < DATASET_CHANNELS; i++)
-        out[i] = (float)v;
-    if (!n || n->kind == YAML_SCALAR)
-        return 0;
-    if (n->kind != YAML_SEQUENCE || n->n != l->d->c)
-        return yaml_error(l->doc, n, l->e, "%s must be a list of %d (one number a channel)", key, l->d->c);
+    if (n && n->kind != YAML_SCALAR && (n->kind != YAML_SEQUENCE || (n->n != 1 && n->n != l->d->c)))
+        return yaml_error(l->doc, n, l->e, "%s must be one number%s, for images of %d channel%s", key,
+                          l->d->c > 1 ? ", or a list with one a channel" : "", l->d->c, l->d->c > 1 ? "s" : "");
     int i = 0;
-    for (const struct yaml_node *c = n->first; c; c = c->next) {
+    for (const struct yaml_node *c = n ? n->first : NULL; c; c = c->next) {
         if (yaml_double(l->doc, c, lo, 1e6, &v, l->e))
             return -1;
         out[i++] = (float)v;
     }
+    for (int k = i > 1 ? i : 0; k < DATASET_CHANNELS; k++)
+        out[k] = (float)v;
     return 0;
+}
+
+int dataset_normalisation(struct loader *l)
+{
+    const struct yaml_node *root = l->doc->root;
+    return load_numbers(l, root, "mean", -1e6, 0, l->d->mean) || load_numbers(l, root, "std", 1e-6, 1, l->d->std) ? -1
+                                                                                                                  : 0;
 }
 
 /* Index of a scalar's text in words, or `otherwise` when there is no such key; -1 with a message. */
@@ -187,7 +205,7 @@ static int load_feeding(struct loader *l, const struct yaml_node *root)
     if (d->bgr && d->c != 3)
         return yaml_error(l->doc, yaml_get(root, "channel_order"), l->e, "bgr needs images of 3 channels, not %d",
                           d->c);
-    return load_numbers(l, root, "mean", -1e6, 0, d->mean) || load_numbers(l, root, "std", 1e-6, 1, d->std) ? -1 : 0;
+    return 0;
 }
 
 static int load_classes(struct loader *l, const struct yaml_node *root)

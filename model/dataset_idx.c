@@ -3,13 +3,13 @@
  * IDX files (LeCun, Cortes and Burges, "The MNIST database", 1998): bytes, plain or gzip.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/file.h"
 #include "model/dataset_private.h"
 
 struct idx { /* an open file of bytes, after its header */
@@ -73,20 +73,14 @@ static int idx_check_length(const struct idx *f, int64_t file_bytes, struct err 
 static int idx_open(struct idx *f, const char *path, int min_dims, int max_dims, struct err *e)
 {
     *f = (struct idx){.path = path};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
-    if (fd < 0 || fstat(fd, &st)) {
-        err_set(e, "%s: cannot be read: %s", path, strerror(errno));
-        goto fail;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        err_set(e, "%s: cannot be read: not a file", path);
-        goto fail;
-    }
+    int fd = file_open_regular(path, &st, e);
+    if (fd < 0)
+        return -1;
     f->z = gzdopen(fd, "rb");
     if (!f->z) {
-        err_set(e, "%s: cannot be read: no memory", path);
-        goto fail;
+        close(fd);
+        return err_set(e, "%s: cannot be read: no memory", path);
     }
     gzbuffer(f->z, 256 * 1024);
     if (idx_read_header(f, min_dims, max_dims, e) || idx_check_length(f, st.st_size, e)) {
@@ -94,10 +88,6 @@ static int idx_open(struct idx *f, const char *path, int min_dims, int max_dims,
         return -1;
     }
     return 0;
-fail:
-    if (fd >= 0)
-        close(fd);
-    return -1;
 }
 
 /* Items first..first+count-1. What comes before them is skipped, what comes after is not even decompressed. */

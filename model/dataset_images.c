@@ -156,13 +156,19 @@ static int list_folder(struct loader *l, const char *path, struct names *files, 
     DIR *dir = opendir(path);
     if (!dir)
         return err_set(l->e, "%s: cannot be read: %s", path, strerror(errno));
-    for (struct dirent *entry; (entry = readdir(dir));) {
+    int rc = 0;
+    for (struct dirent *entry; !rc && (entry = readdir(dir));) {
         struct stat st;
-        if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0))
+        bool there = !fstatat(dirfd(dir), entry->d_name, &st, 0), picture = is_picture(entry->d_name);
+        if (entry->d_name[0] == '.' || (!there && !picture))
             continue;
-        if (S_ISDIR(st.st_mode) && folders)
+        if (!there)
+            rc = err_set(l->e, "%s/%s: cannot be read: %s", path, entry->d_name, strerror(errno));
+        else if (picture && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+            rc = err_set(l->e, "%s/%s: cannot be read: not a regular file", path, entry->d_name);
+        else if (S_ISDIR(st.st_mode) && folders)
             add_name(&l->d->arena, folders, entry->d_name);
-        else if (S_ISREG(st.st_mode) && is_picture(entry->d_name))
+        else if (S_ISREG(st.st_mode) && picture)
             add_name(&l->d->arena, files, entry->d_name);
     }
     closedir(dir);
@@ -170,7 +176,7 @@ static int list_folder(struct loader *l, const char *path, struct names *files, 
         qsort(files->items, (size_t)files->n, sizeof *files->items, compare_names);
     if (folders && folders->n)
         qsort(folders->items, (size_t)folders->n, sizeof *folders->items, compare_names);
-    return 0;
+    return rc;
 }
 
 struct picture {

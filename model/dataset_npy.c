@@ -3,6 +3,7 @@
  * NumPy's arrays as datasets: images of bytes or numbers, with labels; or one array for each input of a model.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "model/dataset_private.h"
@@ -90,6 +91,17 @@ static int read_floats(struct npy *f, int64_t count, float *out, struct err *e)
     return rc;
 }
 
+/* Ranges and losses of what is not a number mean nothing. Infinities pass where arrays are fed as they are (masks). */
+static int check_floats(const struct npy *f, const struct part *p, const float *x, bool infinities, struct err *e)
+{
+    int64_t item = npy_item(f);
+    for (int64_t i = 0; i < p->count * item; i++)
+        if (isnan(x[i]) || (isinf(x[i]) && !infinities))
+            return err_set(e, "%s: sample %" PRId64 " has a value that is %s", npy_name(f), p->first + i / item,
+                           isnan(x[i]) ? "nan" : "inf");
+    return 0;
+}
+
 static int64_t whole_label(const void *labels, int64_t i)
 {
     return array_int(labels, i);
@@ -138,7 +150,8 @@ static int load_images(struct loader *l, struct part *p, struct dataset_part *ou
         dataset_origin(l, p, path, array ? array : "", p->first, p->count) || npy_skip(f, p->first, l->e))
         goto out;
     data = arena_new(&l->d->arena, (size_t)(p->count * npy_item(f)), bytes ? 1 : sizeof(float));
-    if ((bytes ? npy_read(f, p->count, data, l->e) : read_floats(f, p->count, data, l->e)) || npy_finish(f, l->e))
+    if ((bytes ? npy_read(f, p->count, data, l->e) : read_floats(f, p->count, data, l->e)) || npy_finish(f, l->e) ||
+        (!bytes && check_floats(f, p, data, false, l->e)))
         goto out;
     if (p->index && bytes != (l->d->calibrate.pixels != NULL)) {
         err_set(l->e, "%s: is %s, but the images of calibrate are %s", npy_name(f), bytes ? "bytes" : "numbers",
@@ -181,8 +194,10 @@ static int load_input(struct loader *l, struct part *p, const struct yaml_node *
         goto out;
     void *data = arena_new(&l->d->arena, (size_t)(p->count * npy_item(f)), dtype_size(in->type));
     in->data = data;
-    rc = (wide ? read_floats(f, p->count, data, l->e) : npy_read(f, p->count, data, l->e)) || npy_finish(f, l->e) ? -1
-                                                                                                                  : 0;
+    rc = (wide ? read_floats(f, p->count, data, l->e) : npy_read(f, p->count, data, l->e)) || npy_finish(f, l->e) ||
+                 (in->type == DTYPE_F32 && check_floats(f, p, data, true, l->e))
+             ? -1
+             : 0;
     for (int64_t i = 0; !rc && in->type == DTYPE_BOOL && i < p->count * npy_item(f); i++)
         ((uint8_t *)data)[i] = ((uint8_t *)data)[i] != 0;
 out:

@@ -28,13 +28,14 @@ int dataset_range(struct loader *l, struct part *p, const char *of, int64_t tota
 int dataset_sides(struct loader *l, const char *path, int64_t h, int64_t w, int64_t c)
 {
     struct dataset *d = l->d;
-    if (d->h && (h != d->h || w != d->w || c != d->c))
+    bool known = d->h;
+    if (known && (h != d->h || w != d->w || c != d->c))
         return err_set(l->e, "%s: images are %" PRId64 "x%" PRId64 "x%" PRId64 ", those of calibrate are %dx%dx%d",
                        path, h, w, c, d->h, d->w, d->c);
     d->h = (int)h;
     d->w = (int)w;
     d->c = (int)c;
-    return 0;
+    return known ? 0 : dataset_normalisation(l);
 }
 
 int dataset_labels(struct loader *l, const struct part *p, const char *path, const void *labels,

@@ -62,6 +62,8 @@ const char *dataset_locate(struct loader *l, const struct yaml_node *n, const ch
 int dataset_range(struct loader *l, struct part *p, const char *of, int64_t total, int64_t bytes);
 /* Sets the sides of images, or compares them with those of the part before. */
 int dataset_sides(struct loader *l, const char *path, int64_t h, int64_t w, int64_t c);
+/* mean and std, once the images have their channels; of calibrate, before its images are read. */
+int dataset_normalisation(struct loader *l);
 /* Checks labels 0..count-1 of the part against the classes, and takes them. label(labels, i): the i-th. */
 int dataset_labels(struct loader *l, const struct part *p, const char *path, const void *labels,
                    int64_t (*label)(const void *labels, int64_t i), struct dataset_part *out);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "model/import.h"
 
 int import_initializer(struct build *b, struct onnx_tensor *t, const char *name, bool again)
@@ -64,19 +65,60 @@ static const struct graph_input *find_given(const struct build *b, const char *n
     return NULL;
 }
 
+/* As the file has it: "2x?x128". */
+static const char *show_declared(struct build *b, const struct onnx_value *v)
+{
+    struct shape said = {.n = v->rank};
+    memcpy(said.d, v->d, sizeof said.d);
+    return shape_show(&b->arena, &said);
+}
+
+static bool is_open(const struct build *b, const struct onnx_value *v)
+{
+    const struct graph_input *given = find_given(b, v->name);
+    bool open = false;
+    for (int i = 1; i < v->rank; i++)
+        open |= v->d[i] < 0;
+    return open && is_fed(b, v) && !(given && (given->shape.n >= 0 || given->numbers || array_there(&given->value)));
+}
+
+/* All open inputs at once, with what to type: "--shape state:2xNx128", where a number must stand for N. */
+static int fail_open(struct build *b, const struct onnx_value *first)
+{
+    struct text said = {0}, shapes = {0};
+    for (int k = 0; k < b->model.n_inputs; k++) {
+        const struct onnx_value *v = &b->model.inputs[k];
+        if (v != first && !is_open(b, v))
+            continue;
+        const char *name = onnx_name_show(&b->arena, v->name);
+        text_printf(&said, "%sinput \"%s\" is %s", said.n ? ", " : "", name, show_declared(b, v));
+        text_printf(&shapes, " --shape %s:", name);
+        for (int i = 0; i < v->rank; i++)
+            if (v->d[i] < 0 && i)
+                text_printf(&shapes, "xN");
+            else
+                text_printf(&shapes, "%s%lld", i ? "x" : "", v->d[i] < 0 ? 1LL : (long long)v->d[i]);
+    }
+    err_set(b->e, "%s: %s:%s gives what is open", b->file, said.s, shapes.s);
+    text_done(&said);
+    text_done(&shapes);
+    return -1;
+}
+
 static int check_fits(struct build *b, const struct onnx_value *v, const struct shape *given)
 {
     const struct source s = {.name = v->name};
     bool fits = v->rank < 0 || v->rank == given->n;
     for (int i = 0; fits && i < v->rank; i++)
         fits = v->d[i] == -1 || i == 0 || v->d[i] == given->d[i];
-    return fits ? 0 : build_fail(b, &s, "shape %s does not fit what the file says", shape_show(&b->arena, given));
+    return fits ? 0
+                : build_fail(b, &s, "shape %s does not fit the file's %s", shape_show(&b->arena, given),
+                             show_declared(b, v));
 }
 
 /* The shape that the caller gave, else the file's, with 1 for a batch that is not a number. */
 static int input_shape(struct build *b, const struct onnx_value *v, const struct graph_input *given, struct shape *out)
 {
-    const struct source s = {.name = v->name};
     if (given && given->shape.n >= 0) {
         *out = given->shape;
         return check_fits(b, v, out);
@@ -87,7 +129,7 @@ static int input_shape(struct build *b, const struct onnx_value *v, const struct
     for (int i = 0; i < v->rank; i++) {
         out->d[i] = i == 0 && (v->d[0] == -1 || (b->batch > 1 && v->d[0] == b->batch)) ? 1 : v->d[i];
         if (out->d[i] < 0)
-            return build_fail(b, &s, "dimension %d of this input is not a number; --shape gives it", i);
+            return fail_open(b, v);
     }
     return 0;
 }

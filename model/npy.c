@@ -2,7 +2,6 @@
 #include "model/npy.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <zip.h>
 #include <zlib.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -68,13 +68,9 @@ static int take_all(struct npy *f, void *out, int64_t n, struct err *e)
 static int open_file(struct npy *f, const char *path, struct err *e)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = file_open_regular(path, &st, e);
     if (fd < 0)
-        return err_set(e, "%s: cannot be read: %s", path, strerror(errno));
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return err_set(e, "%s: cannot be read: not a file", path);
-    }
+        return -1;
     f->z = gzdopen(fd, "rb");
     if (!f->z) {
         close(fd);
@@ -111,9 +107,14 @@ static int64_t find_member(struct npy *f, const char *path, const char *array, s
 static int open_member(struct npy *f, const char *path, const char *array, struct err *e)
 {
     int code = 0;
+    struct stat file;
     zip_stat_t st;
-    f->archive = zip_open(path, ZIP_RDONLY, &code);
+    int fd = file_open_regular(path, &file, e);
+    if (fd < 0)
+        return -1;
+    f->archive = zip_fdopen(fd, 0, &code); /* takes fd, unless it fails */
     if (!f->archive) {
+        close(fd);
         zip_error_t why;
         zip_error_init_with_code(&why, code);
         err_set(e, "%s: not an NPZ archive: %s", path, zip_error_strerror(&why));

@@ -16,8 +16,8 @@
 #include "model/onnx_read.h"
 
 enum { ONNX_FLOAT16 = 10, ONNX_BFLOAT16 = 16 };
-enum field { FLOATS = 4, INTS32 = 5, INTS64 = 7, RAW = 9, DOUBLES = 10, UINTS64 = 11, FIELDS };
-static const uint64_t SMALL_FIELDS = 1 << 1 | 1 << 2 | 1 << 8 | 1 << 13 | 1 << 14;
+enum field { FLOATS = 4, INTS32 = 5, INTS64 = 7, RAW = 9, DOUBLES = 10, UINTS64 = 11, FIELDS, EXTERNAL = 13 };
+static const uint64_t SMALL_FIELDS = 1 << 1 | 1 << 2 | 1 << 8 | 1 << EXTERNAL | 1 << 14;
 
 static bool is_half(int onnx_type)
 {
@@ -73,15 +73,16 @@ static int read_slice(const char *path, int64_t offset, int64_t length, struct w
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-        int error = fd < 0 ? errno : EINVAL;
+    bool there = fd >= 0 && !fstat(fd, &st);
+    if (!there || !S_ISREG(st.st_mode)) {
+        int error = there ? 0 : errno;
         if (fd >= 0)
             close(fd);
-        return err_set(e, "its data file cannot be read: %s", strerror(error));
+        return err_set(e, "its data file cannot be read: %s", error ? strerror(error) : "not a regular file");
     }
     int rc = 0;
     if (offset > st.st_size || length > st.st_size - offset) {
-        rc = err_set(e, "its data ends at byte %lld of a file of %lld", (long long)(offset + length),
+        rc = err_set(e, "its data ends at byte %llu of a file of %lld", (unsigned long long)offset + (uint64_t)length,
                      (long long)st.st_size);
     } else {
         wire_bytes_done(b);
@@ -98,25 +99,61 @@ static int read_slice(const char *path, int64_t offset, int64_t length, struct w
     return rc;
 }
 
+/* Whether a string of an entry (the whole field, with its tag) goes on after a zero byte: C would read less. */
+static bool has_zero(const uint8_t *bytes, size_t n)
+{
+    struct wire w;
+    struct wire_field f;
+    bool found = false;
+    wire_open_bytes(&w, "", bytes, n, NULL);
+    if (wire_next(&w, &f) && f.type == WIRE_LENGTH) {
+        wire_enter(&w, &f);
+        while (wire_next(&w, &f)) {
+            struct wire_bytes text = {0};
+            wire_append(&w, &f, &text);
+            found |= f.type == WIRE_LENGTH && text.n && memchr(text.data, 0, text.n);
+            wire_bytes_done(&text);
+        }
+    }
+    wire_close(&w, NULL);
+    return found;
+}
+
+/* Into *out, unless the value is NULL: not given. */
+static int take_offset(struct onnx_model *m, const char *key, const char *value, int64_t *out, struct err *e)
+{
+    if (!value)
+        return 0;
+    *out = parse_offset(value);
+    return *out >= 0
+               ? 0
+               : err_set(e, "the %s of its data, \"%s\", is no number of bytes", key, onnx_name_show(&m->arena, value));
+}
+
 static int read_external(struct onnx_model *m, const Onnx__TensorProto *p, const struct onnx_tensor *t,
                          struct wire_bytes *raw, struct err *e)
 {
-    const char *location = NULL;
+    const char *location = NULL, *at = NULL, *bytes = NULL;
     int64_t offset = 0, length = -1;
     for (size_t i = 0; i < p->n_external_data; i++) {
         const char *key = p->external_data[i]->key, *value = p->external_data[i]->value;
         if (!strcmp(key, "location"))
             location = value;
         else if (!strcmp(key, "offset"))
-            offset = parse_offset(value);
+            at = value;
         else if (!strcmp(key, "length"))
-            length = parse_offset(value);
+            bytes = value;
     }
     int64_t needed = (int64_t)stored_bytes(t->onnx_type, shape_count(&t->value.shape));
     if (!m->folder)
         return err_set(e, "its data is in another file, which is only read beside a model that is a file");
-    if (!location || !*location || *location == '/' || offset < 0 || offset > INT64_MAX - needed)
+    if (!location || !*location)
         return err_set(e, "it does not say where its data is");
+    if (*location == '/')
+        return err_set(e, "its data file %s is an absolute path; only the model's own folder is read",
+                       onnx_name_show(&m->arena, location));
+    if (take_offset(m, "offset", at, &offset, e) || take_offset(m, "length", bytes, &length, e))
+        return -1;
     if (length >= 0 && length != needed)
         return err_set(e, "its data has %lld bytes, its shape asks for %lld", (long long)length, (long long)needed);
     char *path = external_path(m, location, e);
@@ -338,6 +375,7 @@ int onnx_tensor_read(struct onnx_model *m, struct wire *w, struct onnx_tensor *t
     struct wire_bytes rest = {0}, lists[FIELDS] = {{0}};
     ProtobufCAllocator allocator = onnx_allocator(m);
     struct wire_field f;
+    bool zero = false;
     int rc = 0;
     *t = (struct onnx_tensor){.name = ""};
     while (wire_next(w, &f)) {
@@ -345,7 +383,9 @@ int onnx_tensor_read(struct onnx_model *m, struct wire *w, struct onnx_tensor *t
             f.number < FIELDS &&
             (1u << f.number & (1u << FLOATS | 1u << INTS32 | 1u << INTS64 | 1u << RAW | 1u << DOUBLES | 1u << UINTS64));
         if (!list) {
+            size_t before = rest.n;
             onnx_keep(w, &f, SMALL_FIELDS, &rest);
+            zero |= f.number == EXTERNAL && has_zero(rest.data + before, rest.n - before);
             continue;
         }
         if (f.number == RAW) /* no list: the last one counts */
@@ -359,7 +399,8 @@ int onnx_tensor_read(struct onnx_model *m, struct wire *w, struct onnx_tensor *t
     Onnx__TensorProto *p = w->failed ? NULL : onnx__tensor_proto__unpack(&allocator, rest.n, rest.data);
     if (!p)
         rc = wire_fail(w);
-    else if (take_message(m, p, lists, t, must, e))
+    else if (zero ? err_set(e, "what it says of its data file holds a zero byte")
+                  : take_message(m, p, lists, t, must, e))
         rc = err_wrap(e, "tensor \"%s\"", onnx_name_show(&m->arena, p->name));
     m->tensor_bytes += rc || !array_there(&t->value) ? 0 : (int64_t)array_bytes(&t->value);
     wire_bytes_done(&rest);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zip.h>
 #include <zlib.h>
 
@@ -95,6 +96,19 @@ static void write_files(void)
     write_npy("hwc.npy", "|u1", "(10, 2, 4, 3)", bytes_of, 240);
     write_npy("chw.npy", "|u1", "(10, 3, 2, 4)", bytes_of, 240);
     write_npy("hwc2.npy", "|u1", "(10, 2, 4, 3)", bytes_of, 240);
+    float odd[240];
+    double wide[240];
+    memcpy(odd, floats_of, sizeof odd);
+    for (int k = 0; k < 240; k++)
+        wide[k] = k;
+    odd[3 * 24 + 5] = -INFINITY;
+    write_npy("inf.npy", "<f4", "(10, 3, 2, 4)", odd, 960);
+    odd[7 * 24 + 23] = NAN;
+    write_npy("nan.npy", "<f4", "(10, 3, 2, 4)", odd, 960);
+    wide[24] = NAN;
+    write_npy("wide.npy", "<f8", "(10, 3, 2, 4)", wide, 1920);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(mkfifo(path_of(i ? "pipe.npz" : "pipe.npy"), 0600), 0);
     write_npy("f.npy", "<f4", "(10, 3, 2, 4)", floats_of, 960);
     write_npy("f2.npy", "<f4", "(10, 3, 2, 4)", floats_of, 960);
     write_npy("row.npy", "<f4", "(10, 24)", floats_of, 960);
@@ -257,6 +271,21 @@ END_TEST
 
 /* --- inputs ------------------------------------------------------------------------------------------------------- */
 
+/* What lies outside of the range that is taken is not looked at; masks of infinities are fed as they are. */
+START_TEST(infinities)
+{
+    struct err e = {""};
+    write_files();
+    struct dataset *d = load("calibrate: {images: nan.npy, count: 3}\nevaluate: {images: nan.npy, first: 8}\n", &e);
+    ck_assert_msg(d != NULL, "%s", e.text);
+    dataset_free(d);
+    d = load("calibrate: {inputs: {x: inf.npy}}\nevaluate: {inputs: {x: f.npy}}\n", &e);
+    ck_assert_msg(d != NULL, "%s", e.text);
+    ck_assert(((const float *)d->calibrate.inputs[0].data)[3 * 24 + 5] == -INFINITY);
+    dataset_free(d);
+}
+END_TEST
+
 START_TEST(inputs_by_name)
 {
     static const uint8_t mask[] = {0, 1, 2, 0, 0, 1, 1, 1};
@@ -332,6 +361,17 @@ static const struct {
     {"calibrate: {inputs: {x: f.npy}}\nevaluate: {inputs: {y: f2.npy}}\n", "inputs must be those of calibrate"},
     {"calibrate: {inputs: {x: f.npy, y: deep.npy}}\nevaluate: {images: f2.npy}\n",
      "has 2 samples, the inputs before it"},
+    {"calibrate: {images: pipe.npy}\nevaluate: {images: f.npy}\n", "/pipe.npy: cannot be read: not a regular file"},
+    {"calibrate: {inputs: {x: 'pipe.npz:x'}}\nevaluate: {inputs: {x: f.npy}}\n",
+     "/pipe.npz: cannot be read: not a regular file"},
+    {"calibrate: {images: inf.npy}\nevaluate: {images: f.npy}\n", "/inf.npy: sample 3 has a value that is inf"},
+    {"calibrate: {images: nan.npy, first: 4}\nevaluate: {images: f.npy}\n",
+     "/nan.npy: sample 7 has a value that is nan"},
+    {"calibrate: {images: f.npy}\nevaluate: {images: wide.npy}\n", "/wide.npy: sample 1 has a value that is nan"},
+    {"calibrate: {inputs: {x: nan.npy}}\nevaluate: {inputs: {x: f.npy}}\n",
+     "/nan.npy: sample 7 has a value that is nan"},
+    {"calibrate: {inputs: {x: wide.npy}}\nevaluate: {inputs: {x: f.npy}}\n",
+     "/wide.npy: sample 1 has a value that is nan"},
     {"calibrate: {images: d.yaml}\nevaluate: {images: f.npy}\n", "d.yaml: not an NPY file"},
 };
 
@@ -478,6 +518,7 @@ Suite *check_arrays_suite(void)
     tcase_add_test(t, numbers_as_they_are);
     tcase_add_test(t, every_type_is_read);
     tcase_add_test(t, archives_gzip_and_versions);
+    tcase_add_test(t, infinities);
     tcase_add_test(t, inputs_by_name);
     tcase_add_loop_test(t, bad_descriptions, 0, sizeof bad / sizeof *bad);
     tcase_add_loop_test(t, lying_headers, 0, sizeof lies / sizeof *lies);

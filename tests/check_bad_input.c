@@ -118,7 +118,7 @@ START_TEST(far_data)
         const char *location, *said;
     } rows[] = {{"../../../../../../../../etc/passwd",
                  "tensor \"w\": its data file ../../../../../../../../etc/passwd is outside"},
-                {"/etc/passwd", "tensor \"w\": it does not say where its data is"},
+                {"/etc/passwd", "tensor \"w\": its data file /etc/passwd is an absolute path"},
                 {"no/such\x1b[31m.bin", "tensor \"w\": its data file no/such?[31m.bin cannot be read"},
                 {".", "tensor \"w\": its data file . is outside"}};
     struct room r;

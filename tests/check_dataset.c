@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -76,6 +77,9 @@ static void write_files(void)
     write_idx("huge", 3, (int[]){6, 5000, 5}, 0);
     write_idx("zero", 3, (int[]){0, 4, 5}, 0);
     write_idx("five", 1, (int[]){5}, 0);
+    char path[160];
+    snprintf(path, sizeof path, "%s/pipe", dir);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
     write_idx("head", 3, (int[]){6, 4, 5}, -124);
 }
 
@@ -127,6 +131,27 @@ START_TEST(channels_come_first)
         for (int k = 0; k < 8; k++)
             ck_assert(fabs(out[c * 8 + k] - (pixel(48 + k * 3 + c) / 255.0 - mean[c]) / std[c]) < 1e-4);
     dataset_free(d);
+}
+END_TEST
+
+/* A list of one number is that number for all channels, as the number alone. */
+START_TEST(one_number_for_all)
+{
+    static const char *const forms[] = {"mean: 0.1\nstd: 0.5\n", "mean: [0.1]\nstd: [0.5]\n"};
+    struct err e = {""};
+    float out[24];
+    write_files();
+    for (int i = 0; i < 2; i++) {
+        char *text = mem_printf(TOP "%scalibrate: {images: rgb}\nevaluate: {images: rgb2}\n", forms[i]);
+        struct dataset *d = load(text, &e);
+        ck_assert_msg(d != NULL, "%s", e.text);
+        dataset_image(d, &d->calibrate, 0, out);
+        for (int c = 0; c < 3; c++)
+            for (int k = 0; k < 8; k++)
+                ck_assert(fabs(out[c * 8 + k] - (pixel(k * 3 + c) / 255.0 - 0.1) / 0.5) < 1e-5);
+        dataset_free(d);
+        mem_free(text);
+    }
 }
 END_TEST
 
@@ -184,7 +209,10 @@ static const struct {
     {TOP "mean: [0]\nstd: [1]\n" PARTS, "classes is missing"},
     {TOP "mean: [0]\nstd: [1]\nclasses: []\n" PARTS, "d.yaml:6:10: classes must be 1..50000 names, not 0"},
     {TOP "mean: [0]\nstd: [1]\nclasses: 0\n" PARTS, "d.yaml:6:10: classes must be 1..50000, not 0"},
-    {TOP "mean: [0, 0]\nstd: [1]\nclasses: 3\n" PARTS, "d.yaml:4:7: mean must be a list of 1 (one number a channel)"},
+    {TOP "mean: [0, 0]\nstd: [1]\nclasses: 3\n" PARTS, "d.yaml:4:7: mean must be one number, for images of 1 channel"},
+    {TOP "mean: [0, 0]\nstd: [1]\nclasses: 3\ncalibrate: {images: rgb}\nevaluate: {images: rgb2}\n",
+     "d.yaml:4:7: mean must be one number, or a list with one a channel, for images of 3 channels"},
+    {TOP "mean: []\nstd: [1]\nclasses: 3\n" PARTS, "d.yaml:4:7: mean must be one number"},
     {TOP "mean: [0]\nstd: [0]\nclasses: 3\n" PARTS, "d.yaml:5:7: "},
     {TOP "std: [1]\nclasses: 3\n" PARTS, "mean is missing"},
     {TOP "mean: [0]\nstd: [1]\nclasses: 2\n" PARTS, "al: image 2 has label 2, but "},
@@ -214,6 +242,9 @@ static const struct {
     {TOP NORM "calibrate: {images: long}\nevaluate: {images: a}\n", "long: is 137 bytes long, its header says 136"},
     {TOP NORM "calibrate: {images: short.gz}\nevaluate: {images: a}\n", "short.gz: ends too early"},
     {TOP NORM "calibrate: {images: long.gz}\nevaluate: {images: a}\n", "long.gz: is longer than its header says"},
+    {TOP NORM "calibrate: {images: pipe}\nevaluate: {images: a}\n", "/pipe: cannot be read: not a regular file"},
+    {TOP NORM "calibrate: {images: a, labels: pipe}\nevaluate: {images: a}\n",
+     "/pipe: cannot be read: not a regular file"},
     {TOP NORM "calibrate: {images: head}\nevaluate: {images: a}\n", "head: ends too early (truncated file)"},
     {TOP NORM "calibrate: {images: huge}\nevaluate: {images: a}\n", "huge: dimension 1 is 5000, must be 1..4096"},
     {TOP NORM "calibrate: {images: zero}\nevaluate: {images: a}\n", "zero: dimension 0 is 0, must be 1.."},
@@ -221,6 +252,23 @@ static const struct {
     {TOP NORM "hint: \"fetch it\"\ncalibrate: {images: none}\nevaluate: {images: a}\n", "; fetch it"},
     {TOP NORM "root: {a: b}\n" PARTS, "d.yaml:7:7: root must be a list"},
 };
+
+/* A slash at the end of a root or of its description's folder is not doubled in messages. */
+START_TEST(slashes)
+{
+    struct err e = {""};
+    char want[160];
+    write_files();
+    snprintf(want, sizeof want, "%s/long: is 137", dir);
+    static const char *const roots[] = {"", "root: ./\n", "root: .//\n"};
+    for (int i = 0; i < 3; i++) {
+        char *text = mem_printf(TOP NORM "%scalibrate: {images: long}\nevaluate: {images: a}\n", roots[i]);
+        ck_assert_ptr_null(load(text, &e));
+        ck_assert_msg(i ? !strstr(e.text, "//") : strstr(e.text, want) == e.text, "%s", e.text);
+        mem_free(text);
+    }
+}
+END_TEST
 
 START_TEST(bad_descriptions_say_where)
 {
@@ -342,9 +390,11 @@ Suite *check_dataset_suite(void)
     tcase_add_checked_fixture(t, make_dir, drop_dir);
     tcase_add_test(t, loads_and_normalises);
     tcase_add_test(t, channels_come_first);
+    tcase_add_test(t, one_number_for_all);
     tcase_add_test(t, raw_bytes_are_exact);
     tcase_add_test(t, ranges);
     tcase_add_loop_test(t, bad_descriptions_say_where, 0, sizeof bad / sizeof *bad);
+    tcase_add_test(t, slashes);
     tcase_add_test(t, truncated_gzip);
     tcase_add_test(t, places);
     tcase_add_test(t, model_inputs);

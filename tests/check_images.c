@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <jpeglib.h>
 #include <png.h>
@@ -129,6 +130,13 @@ static void write_folders(void)
     write_picture("mixed/a/1.png", 5, 5, 4);
     write_picture("mixed/b/1.png", 5, 6, 4);
     write_picture("mixed/b/2.png", 5, 7, 4);
+    char path[160];
+    write_file("odd/readme", "x", 1);
+    write_file("gone/readme", "x", 1);
+    snprintf(path, sizeof path, "%s/odd/1.png", dir);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    snprintf(path, sizeof path, "%s/gone/1.png", dir);
+    ck_assert_int_eq(symlink("nowhere", path), 0);
 }
 
 #define TOP "schema: bitfader/dataset/1\nname: tiny\nformat: images\nmean: 0\nstd: 0.00392156862745098\n"
@@ -418,6 +426,8 @@ static const struct {
     {"layout: hwc\ncalibrate: {images: cal}\nevaluate: {images: ev}\n", "layout must be nchw or nhwc, not hwc"},
     {"channels: 1\nchannel_order: bgr\ncalibrate: {images: cal}\nevaluate: {images: ev}\n",
      "bgr needs images of 3 chan"},
+    {"calibrate: {images: odd}\nevaluate: {images: ev}\n", "odd/1.png: cannot be read: not a regular file"},
+    {"calibrate: {images: gone/}\nevaluate: {images: ev}\n", "gone/1.png: cannot be read: No such file"},
     {"calibrate: {images: d.yaml}\nevaluate: {images: ev}\n", "d.yaml: cannot be read: "},
 };
 
