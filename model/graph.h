@@ -36,8 +36,7 @@ struct tensor {
     int producer;                  /* node index, or -1 */
 };
 
-/* Operators as the engine sees them. Rows of op_table (model/ops.c) give ONNX name, arity, import and shape functions.
- */
+/* Operators as the engine sees them; model/lower.c makes them of ONNX's. */
 enum op {
     OP_CONV = 1, /* in: x, w [cout][cin/groups][kh][kw], bias or -1; out clamped to act_lo..act_hi */
     OP_GEMM,     /* in: x [..][rows][k] of 2 or 3 dimensions, w [n][k] constant (transposed and alpha-scaled at import),
