@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/table.h"
+#include "tests/onnx_make.h"
 #include "tests/process.h"
 
 Suite *check_cli_suite(void);
@@ -404,6 +405,31 @@ START_TEST(a_model_from_standard_input)
 }
 END_TEST
 
+/* One input needs no name; of several the header says which is which. */
+START_TEST(inputs_have_names)
+{
+    static const struct {
+        const char *model, *head;
+    } rows[] = {{"in x 1,8\nconst w 8,6\nMatMul(x,w)->y\nout y", "   input 1x8   "},
+                {"in x 1,8\nin state 2,1,6\nconst w 8,6\nMatMul(x,w)->m\nAdd(m,state)->y\nout y",
+                 "   input x 1x8   input state 2x1x6   "}};
+    struct room r;
+    if (room_open(&r))
+        return;
+    for (int i = 0; i < 2; i++) {
+        struct arena a = {0};
+        size_t n;
+        unsigned char *bytes = onnx_make_bytes(onnx_make_model(rows[i].model, &a), &a, &n);
+        room_write(&r, "m.onnx", bytes, n);
+        struct process p = process_run(&r, NULL, "inspect $D/m.onnx");
+        ck_assert_msg(p.status == 0 && strstr(p.out, rows[i].head), "%s%s", p.err, p.out);
+        process_done(&p);
+        arena_done(&a);
+    }
+    room_close(&r);
+}
+END_TEST
+
 /* --- forms of output ---------------------------------------------------------------------------------------------- */
 
 static const char *const table_words[] = {"inspect $M",
@@ -744,6 +770,7 @@ Suite *check_cli_suite(void)
     tcase_add_test(t, options_belong_to_commands);
     tcase_add_test(t, values_are_checked);
     tcase_add_test(t, a_model_from_standard_input);
+    tcase_add_test(t, inputs_have_names);
     tcase_add_test(t, operators_page);
     tcase_add_test(t, json_is_one_object_with_a_schema);
     tcase_add_test(t, csv_holds_what_json_holds);
