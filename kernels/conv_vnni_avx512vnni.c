@@ -85,7 +85,8 @@ static void tile_m(int m, const struct panel_tile *t)
         tile_nv(m, 1, t);
 }
 
-static const struct panel_kernel kernel = {.unit = 4, .elem = 1, .pixels = 8, .group = 2, .tile = tile_m};
+static const struct panel_kernel kernel = {
+    .unit = 4, .elem = 1, .pixels = 8, .group = 2, .tile = tile_m, .store = PANEL_STORE_AVX512};
 
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {

@@ -79,6 +79,9 @@ struct panel_kernel {
     int unit, elem;
     int pixels, group; /* largest m and nv */
     void (*tile)(int m, const struct panel_tile *t);
+    /* m pixels of a full panel to codes; NULL: as AVX2 does it */
+    void (*store)(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m, size_t at,
+                  size_t cout);
 };
 
 void panel_plan_init(struct panel_plan *p, const struct panel_kernel *k, const struct conv_geom *g);
@@ -95,6 +98,14 @@ void panel_offsets(const struct panel_plan *p, const struct conv_geom *g, void *
 #if defined(__x86_64__)
 /* Runs a micro-kernel over all panels and pixels of a call. Needs AVX2. */
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call);
+/* A panel_kernel.store, for kernels with AVX-512. */
+void panel_store_avx512(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
+                        size_t at, size_t cout);
+#if defined(BITFADER_SIMDE)
+#define PANEL_STORE_AVX512 NULL /* such kernels run anywhere, this does not */
+#else
+#define PANEL_STORE_AVX512 panel_store_avx512
+#endif
 #endif
 
 #endif

@@ -257,11 +257,13 @@ static void store_f32(const struct conv_call *call, int co, const int32_t *acc, 
 }
 
 /* m pixels of one panel to the output; n channels from co on count. r: NULL where lanes cannot do it. */
-static void panel_store(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
-                        size_t at, size_t cout, int co, int n)
+static void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
+                        const int32_t *acc, int m, size_t at, size_t cout, int co, int n)
 {
     if (r && n == PANEL) {
-        if (call->residual)
+        if (k->store)
+            k->store(call, r, acc, m, at, cout);
+        else if (call->residual)
             store_u8(call, r, acc, m, at, cout, true);
         else
             store_u8(call, r, acc, m, at, cout, false);
@@ -306,7 +308,7 @@ static void panel_pixels(const struct panel_pass *s, struct panel_tile *t, int p
         for (int v = 0; v < t->nv; v++) {
             int first = (panel + v) % p->panels * PANEL, n = p->og - first < PANEL ? p->og - first : PANEL;
             int co = panel / p->panels * p->og + first;
-            panel_store(s->call, s->requant ? s->requant + panel + v : NULL, t->acc + v * m * PANEL, m,
+            panel_store(s->k, s->call, s->requant ? s->requant + panel + v : NULL, t->acc + v * m * PANEL, m,
                         (size_t)at * (size_t)s->g->cout + (size_t)co, (size_t)s->g->cout, co, n);
         }
         at += m;
