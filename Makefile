@@ -133,7 +133,7 @@ fuzz: deps-lint
 	@cp tests/fuzz/seeds/*.onnx build-fuzz/cases # what ONNX's cases lack: control flow that folds, shared weights
 	@for f in /usr/share/libonnx-testdata/data/*/*/model.onnx; do \
 	    cp $$f build-fuzz/cases/$$(basename $$(dirname $$f)).onnx; done
-	$(Q)build-fuzz/fuzz_import -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+	$(Q)build-fuzz/fuzz_import -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -timeout=20 -rss_limit_mb=4096 -artifact_prefix=build-fuzz/ -print_final_stats=1 \
 	    build-fuzz/corpus build-fuzz/cases
 $(B)/fuzz_import: tests/fuzz/fuzz_import.c $(B)/libbitfader.a
 	$(Q)$(CC) $(BASE_FLAGS) $(PKG_CFLAGS) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)

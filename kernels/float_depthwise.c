@@ -89,7 +89,8 @@ static void run_pixels(const struct depthwise_plan *p, struct depthwise_tile *t,
     p->k->tile(m, t);
     t->in += m * t->step;
     t->out += m * t->out_step;
-    t->add += t->add ? m * t->out_step : 0;
+    if (t->add)
+        t->add += m * t->out_step;
 }
 
 /* One pixel with taps first..end-1 of a row. */
@@ -103,7 +104,8 @@ static void run_side(const struct depthwise_plan *p, struct depthwise_tile *t, i
     run_pixels(p, &own, 1);
     t->in += t->step;
     t->out += t->out_step;
-    t->add += t->add ? t->out_step : 0;
+    if (t->add)
+        t->add += t->out_step;
 }
 
 /* Pixels from..to-1 of a row; t is of the first of them, with all taps. */

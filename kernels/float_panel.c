@@ -144,7 +144,8 @@ static void run_row(const struct float_panel_kernel *k, int pixels, int nv, stru
         left -= m;
         t.in += m * t.step;
         t.out += m * t.out_step;
-        t.add += t.add ? m * t.out_step : 0;
+        if (t.add)
+            t.add += m * t.out_step;
     }
 }
 
