@@ -40,7 +40,8 @@ static int check_declared(struct build *b, const struct onnx_value *v)
 /* A batch that was taken as 1 stands in the constant shapes of Reshape as the file's number. */
 static int rebatch_reshape(struct build *b, struct source *s)
 {
-    if (b->batch <= 1 || strcmp(s->node->op_type, "Reshape") || s->n_in < 2 || b->tensors[s->in[0]].data)
+    if (b->batch <= 1 || strcmp(s->node->op_type, "Reshape") || s->n_in < 2 || s->in[0] < 0 || s->in[1] < 0 ||
+        b->tensors[s->in[0]].data)
         return 0;
     const struct tensor *t = &b->tensors[s->in[1]];
     if (t->type != DTYPE_I64 || !t->data || !shape_count(&t->shape) || *(const int64_t *)t->data != b->batch)

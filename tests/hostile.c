@@ -447,6 +447,12 @@ static uint8_t *wrong_attribute(size_t *n)
     return packed("in x 1,3,4\nFlatten(x)->y axis='two' name='node'\nout y", n);
 }
 
+/* A batch of 4 is taken as 1 also in the shapes of Reshape: there is none here. */
+static uint8_t *reshape_to_nothing(size_t *n)
+{
+    return packed("in x 4,3\nReshape(x,)->y name='node'\nout y", n);
+}
+
 static uint8_t *short_data(size_t *n)
 {
     struct arena a = {0};
@@ -464,6 +470,7 @@ const struct hostile_case hostile_cases[] = {
     {"30 sub-graphs in each other", nested_a_little, NULL},
     {"a million inputs too many", wide_relu, "1000000 inputs"},
     {"a million inputs", wide_concat, NULL},
+    {"a Reshape that does not say to what", reshape_to_nothing, "\"node\""},
     {"100,000 nodes", chain, NULL},
     {"20,000 layers of one name", namesakes, NULL},
     {"raw data of 2 GB in a few bytes", claim_raw, "cut short"},
