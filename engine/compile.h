@@ -106,9 +106,9 @@ float *emit_float_weights(struct compiler *c, int layer, int part);
 float *layer_weights(const struct graph *g, int layer, int part);
 int layer_weight_count(const struct graph *g, int layer, int part);
 const float *layer_bias(const struct compiler *c, const struct node *n);
-/* Packs for the kernel that is best for the geometry. */
-void pack_weights(struct compiler *c, const struct conv_geom *g, int a_bits, const struct quant_weights *w,
-                  const struct conv_kernel **kernel, const void **packed);
+/* Packs for the kernel that is best for the geometry. rq: NULL if the output is not codes. */
+void ready_conv(struct compiler *c, const struct conv_geom *g, int a_bits, const struct quant_weights *w,
+                const struct requant *rq, struct conv_ready *out);
 /* Float output of an integer layer: acc * scale + shift, [cout] each. */
 void make_dequant(struct compiler *c, const struct quant_weights *w, const float *bias, const struct act_quant *in,
                   const float **scales, const float **shifts);

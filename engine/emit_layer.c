@@ -141,15 +141,22 @@ void make_dequant(struct compiler *c, const struct quant_weights *w, const float
     *shifts = shift;
 }
 
-void pack_weights(struct compiler *c, const struct conv_geom *g, int a_bits, const struct quant_weights *w,
-                  const struct conv_kernel **kernel, const void **packed)
+void ready_conv(struct compiler *c, const struct conv_geom *g, int a_bits, const struct quant_weights *w,
+                const struct requant *rq, struct conv_ready *out)
 {
     struct conv_weights cw = {.codes = w->codes, .bits = w->bits, .levels = w->levels};
-    const struct conv_kernel *k = *kernel = conv_kernel_find(g, a_bits, &cw);
-    void *to = arena_new(&c->plan->arena, k->packed_size(g, a_bits, &cw), 1);
-    k->pack(g, a_bits, &cw, to);
-    *packed = to;
-    compile_scratch(c, k->scratch_size(g, a_bits, &cw));
+    const struct conv_kernel *k = conv_kernel_find(g, a_bits, &cw);
+    void *packed = arena_new(&c->plan->arena, k->packed_size(g, a_bits, &cw), 1);
+    void *prepared = arena_new(&c->plan->arena, k->prepared_size(g), 1);
+    k->pack(g, a_bits, &cw, packed);
+    k->prepare(g, rq, prepared);
+    *out = (struct conv_ready){.geom = *g,
+                               .a_bits = a_bits,
+                               .kernel = k,
+                               .packed = packed,
+                               .prepared = prepared,
+                               .scratch = k->scratch_size(g, a_bits, &cw)};
+    compile_scratch(c, out->scratch);
 }
 
 const char *emit_conv_codes(struct compiler *c, const struct conv_job *j)
@@ -161,16 +168,15 @@ const char *emit_conv_codes(struct compiler *c, const struct conv_job *j)
     struct step *s = compile_step(c, j->name, NULL, j->in, j->residual, j->out);
     s->layer = j->layer;
     s->run = step_conv_u8;
-    s->geom = j->geom;
     s->lo = j->lo;
     s->hi = j->hi;
     s->pad_code = range_pad_code(&q_in);
-    pack_weights(c, &j->geom, q_in.bits, j->weights, &s->conv, &s->packed);
-    s->kernel = s->conv->name;
     if (codes)
         make_requant(c, s, j->weights, j->bias, &q_in, j->residual >= 0 ? &q_res : NULL, &q_out);
     else
         make_dequant(c, j->weights, j->bias, &q_in, &s->scale, &s->bias);
+    ready_conv(c, &j->geom, q_in.bits, j->weights, codes ? &s->rq : NULL, &s->conv);
+    s->kernel = s->conv.kernel->name;
     return s->kernel;
 }
 

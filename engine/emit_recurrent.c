@@ -14,9 +14,7 @@ enum { INPUT_X, INPUT_W, INPUT_R, INPUT_B };
 
 struct state_product { /* rows first..first+n-1 of R */
     int64_t first, n;
-    struct conv_geom geom;
-    const struct conv_kernel *kernel;
-    const void *packed;
+    struct conv_ready conv;
     const float *scale, *shift;
 };
 
@@ -53,9 +51,14 @@ static void state_codes(void *ctx, int64_t d, const float *h, int64_t first, int
     const struct state_product *s = a->p->state + d * a->p->products + (first > 0);
     (void)n;
     a->r->vec->quantize_f32((size_t)a->p->hidden, h, 1 / q->scale, q->zero, 0, act_quant_top(q), a->codes);
-    struct conv_call call = {
-        .in = a->codes, .packed = s->packed, .scratch = a->scratch, .out_f32 = z, .scale = s->scale, .bias = s->shift};
-    s->kernel->run(&s->geom, q->bits, &call);
+    struct conv_call call = {.in = a->codes,
+                             .packed = s->conv.packed,
+                             .prepared = s->conv.prepared,
+                             .scratch = a->scratch,
+                             .out_f32 = z,
+                             .scale = s->scale,
+                             .bias = s->shift};
+    s->conv.kernel->run(&s->conv.geom, q->bits, &call);
 }
 
 static void state_float(void *ctx, int64_t d, const float *h, int64_t first, int64_t n, float *z)
@@ -114,14 +117,12 @@ static size_t pack_state(struct compiler *c, const struct node *n, int layer, st
         int64_t d = i / p->products, gates = p->products == 2 ? 2 * p->hidden : p->rows;
         s->first = i % p->products ? gates : 0;
         s->n = i % p->products ? p->rows - gates : gates;
-        s->geom = compile_rows(1, p->hidden, s->n);
+        struct conv_geom g = compile_rows(1, p->hidden, s->n);
         struct quant_weights part = rows_of(w, d * p->rows + s->first, s->n);
         const float *bias = p->bias ? p->bias + (2 * d + 1) * p->rows + s->first : NULL;
-        pack_weights(c, &s->geom, p->q.bits, &part, &s->kernel, &s->packed);
+        ready_conv(c, &g, p->q.bits, &part, NULL, &s->conv);
         make_dequant(c, &part, bias, &p->q, &s->scale, &s->shift);
-        struct conv_weights cw = {.codes = part.codes, .bits = part.bits, .levels = part.levels};
-        size_t need = s->kernel->scratch_size(&s->geom, p->q.bits, &cw);
-        scratch = need > scratch ? need : scratch;
+        scratch = s->conv.scratch > scratch ? s->conv.scratch : scratch;
     }
     return scratch;
 }

@@ -41,6 +41,15 @@ struct broadcast { /* elementwise of two inputs under broadcasting, in physical 
     int64_t d[SHAPE_MAX], a[SHAPE_MAX], b[SHAPE_MAX];
 };
 
+/* An integer convolution, ready to run. */
+struct conv_ready {
+    struct conv_geom geom;
+    int a_bits;
+    const struct conv_kernel *kernel;
+    const void *packed, *prepared;
+    size_t scratch; /* bytes that the kernel wants */
+};
+
 struct run_wrong { /* the first operator that refused its values */
     const char *node, *what;
 };
@@ -61,9 +70,9 @@ struct step {
     int out;
     void (*run)(const struct step *s, const struct run_state *r);
 
-    struct conv_geom geom;
-    const struct conv_kernel *conv;
-    const void *packed;
+    struct conv_ready conv;
+    struct conv_geom geom; /* of pooling and float layers */
+    const void *packed;    /* of float layers */
     struct requant rq;
     int pad_code;
     const float *scale, *bias; /* [cout]: float output of an integer layer; bias of a float layer */

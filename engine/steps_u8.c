@@ -12,7 +12,8 @@ void step_conv_u8(const struct step *s, const struct run_state *r)
     const struct value *out = &r->plan->values[s->out];
     struct conv_call call = {
         .in = value_at(r, s->in[0]),
-        .packed = s->packed,
+        .packed = s->conv.packed,
+        .prepared = s->conv.prepared,
         .scratch = r->scratch,
         .pad_code = (uint8_t)s->pad_code,
         .scale = s->scale,
@@ -22,11 +23,11 @@ void step_conv_u8(const struct step *s, const struct run_state *r)
         call.out_u8 = value_at(r, s->out);
         call.rq = &s->rq;
         call.residual = s->in[1] >= 0 ? value_at(r, s->in[1]) : NULL;
-        s->conv->run(&s->geom, 0, &call);
+        s->conv.kernel->run(&s->conv.geom, s->conv.a_bits, &call);
         return;
     }
     call.out_f32 = value_at(r, s->out);
-    s->conv->run(&s->geom, 0, &call);
+    s->conv.kernel->run(&s->conv.geom, s->conv.a_bits, &call);
     if (s->lo == -INFINITY && s->hi == INFINITY)
         return;
     for (int64_t i = 0; i < out->count; i++) {

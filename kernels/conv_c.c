@@ -54,5 +54,18 @@ static void conv_c_run(const struct conv_geom *g, int a_bits, const struct conv_
 }
 
 const struct conv_kernel conv_c = {
-    "conv_c", ISA_C, conv_c_can, stream_size, stream_pack, conv_c_scratch_size, conv_c_run,
+    .name = "conv_c",
+    .family = FAMILY_REFERENCE,
+    .isa = ISA_C,
+    .w_bits = {1, 8},
+    .a_bits = {1, 8},
+    .schemes = "any",
+    .tile = "1x1",
+    .can = conv_c_can,
+    .packed_size = stream_size,
+    .pack = stream_pack,
+    .prepared_size = stream_prepared_size,
+    .prepare = stream_prepare,
+    .scratch_size = conv_c_scratch_size,
+    .run = conv_c_run,
 };

@@ -88,6 +88,16 @@ static void pack(const struct conv_geom *g, int a_bits, const struct conv_weight
     panel_pack(&kernel, g, a_bits, w, packed);
 }
 
+static size_t prepared_size(const struct conv_geom *g)
+{
+    return panel_prepared_size(&kernel, g);
+}
+
+static void prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
+{
+    panel_prepare(&kernel, g, rq, prepared);
+}
+
 static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     (void)a_bits, (void)w;
@@ -101,5 +111,18 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
 }
 
 const struct conv_kernel conv_madd16_avx2 = {
-    "conv_madd16_avx2", ISA_AVX2, can, packed_size, pack, scratch_size, run,
+    .name = "conv_madd16_avx2",
+    .family = FAMILY_DECODE,
+    .isa = ISA_AVX2,
+    .w_bits = {1, 8},
+    .a_bits = {1, 8},
+    .schemes = "any",
+    .tile = "6x16",
+    .can = can,
+    .packed_size = packed_size,
+    .pack = pack,
+    .prepared_size = prepared_size,
+    .prepare = prepare,
+    .scratch_size = scratch_size,
+    .run = run,
 };

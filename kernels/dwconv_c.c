@@ -50,5 +50,18 @@ static void dwconv_c_run(const struct conv_geom *g, int a_bits, const struct con
 }
 
 const struct conv_kernel dwconv_c = {
-    "dwconv_c", ISA_C, dwconv_c_can, stream_size, stream_pack, dwconv_c_scratch_size, dwconv_c_run,
+    .name = "dwconv_c",
+    .family = FAMILY_REFERENCE,
+    .isa = ISA_C,
+    .w_bits = {1, 8},
+    .a_bits = {1, 8},
+    .schemes = "any",
+    .tile = "1x1",
+    .can = dwconv_c_can,
+    .packed_size = stream_size,
+    .pack = stream_pack,
+    .prepared_size = stream_prepared_size,
+    .prepare = stream_prepare,
+    .scratch_size = dwconv_c_scratch_size,
+    .run = dwconv_c_run,
 };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *const isa_names[ISA_COUNT] = {"c", "avx2", "avx512vnni"};
+static const char *const isa_names[ISA_COUNT] = {"c", "avx2", "avx512vnni", "avx512vbmi"};
 
 /* The user's limit: instruction sets above it are masked. */
 static enum isa isa_limit = ISA_COUNT - 1;
@@ -23,10 +23,13 @@ bool isa_supported(enum isa isa)
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (isa == ISA_AVX2)
         return avx2;
+    bool vnni = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                __builtin_cpu_supports("avx512vnni");
     if (isa == ISA_AVX512VNNI)
-        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512vnni");
+        return vnni;
+    if (isa == ISA_AVX512VBMI)
+        return vnni && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vpopcntdq");
 #endif
     return false;
 }
@@ -50,5 +53,5 @@ int isa_select(const char *name, struct err *e)
         isa_limit = (enum isa)i;
         return 0;
     }
-    return err_set(e, "--isa %s: unknown; use c, avx2, avx512vnni or auto", name);
+    return err_set(e, "--isa %s: unknown; use c, avx2, avx512vnni, avx512vbmi or auto", name);
 }

@@ -13,11 +13,12 @@
 enum isa {
     ISA_C,          /* portable C: the specification */
     ISA_AVX2,       /* AVX2 and FMA */
-    ISA_AVX512VNNI, /* AVX-512 F, BW, VL and VNNI */
+    ISA_AVX512VNNI, /* AVX-512 F, BW, DQ, VL and VNNI */
+    ISA_AVX512VBMI, /* and VBMI, VPOPCNTDQ: bytes from tables of 64 and 128, population counts */
     ISA_COUNT
 };
 
-/* "c", "avx2", "avx512vnni". */
+/* "c", "avx2", "avx512vnni", "avx512vbmi". */
 const char *isa_name(enum isa isa);
 
 /* True when the processor and the operating system (XGETBV) support it, whatever the mask says. */
@@ -26,7 +27,7 @@ bool isa_supported(enum isa isa);
 /* True when supported and not masked. */
 bool isa_enabled(enum isa isa);
 
-/* Allows the instruction sets up to and including the named one ("c", "avx2", "avx512vnni", "auto").
+/* Allows the instruction sets up to and including the named one ("c", "avx2", ..., "auto").
  * Fails when the name is unknown or the processor lacks it. */
 int isa_select(const char *name, struct err *e);
 

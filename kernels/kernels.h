@@ -56,9 +56,10 @@ struct requant {
 
 /* One call of a convolution. Exactly one of out_u8, out_s32, out_f32 is set. */
 struct conv_call {
-    const uint8_t *in;  /* [h][w][cin] */
-    const void *packed; /* by pack(), 64-byte aligned */
-    void *scratch;      /* scratch_size() bytes, 64-byte aligned; contents need not survive between calls */
+    const uint8_t *in;    /* [h][w][cin] */
+    const void *packed;   /* by pack(), 64-byte aligned */
+    const void *prepared; /* by prepare(), 64-byte aligned */
+    void *scratch;        /* scratch_size() bytes, 64-byte aligned; contents need not survive between calls */
     uint8_t pad_code;
     uint8_t *out_u8; /* [oh][ow][cout], requantized with rq */
     const struct requant *rq;
@@ -68,15 +69,37 @@ struct conv_call {
     const float *scale, *bias;
 };
 
-/* A convolution kernel for a range of widths. */
+/* How a kernel computes: which shapes and widths it is made for. */
+enum kernel_family {
+    FAMILY_REFERENCE, /* one product at a time */
+    FAMILY_DECODE,    /* packed weights decoded to integers, then dot products */
+    FAMILY_PLANES,    /* bits of many values in a word: XNOR or AND, and population counts */
+    FAMILY_TABLES,    /* codes of several products select their sum from a table */
+    FAMILY_WINOGRAD,  /* F(2x2,3x3) in exact integers */
+    FAMILY_DEPTHWISE, /* one input channel for each output channel */
+    FAMILY_STREAM,    /* matrix times vector, weights read once */
+    FAMILY_COUNT
+};
+const char *kernel_family_name(enum kernel_family f); /* "reference", "decode", "planes", ... */
+
+/* A convolution kernel: one row of the table. */
 struct conv_kernel {
-    const char *name; /* "conv_a8w4_avx2": its specification, shown to users as what ran */
+    const char *name; /* "conv_vnni_avx512", shown to users as what ran */
+    enum kernel_family family;
     enum isa isa;
+    int w_bits[2], a_bits[2]; /* can() holds for no width outside of these, ends included */
+    const char *schemes;      /* of the weights: "any", or what their levels must be like */
+    const char *tile;         /* "8x32": outputs that stay in registers, pixels by channels */
     /* Whether this kernel computes this shape at these widths: a_bits 1..8, weights as given (bits and levels; codes
      * may be NULL). */
     bool (*can)(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
     size_t (*packed_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
     void (*pack)(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed);
+    /* What follows from the shape and the requantization (NULL if the output is not codes) and need not be found anew
+     * in each call. Packed weights depend on neither the image's size nor its padding: shapes that differ in those
+     * share them. */
+    size_t (*prepared_size)(const struct conv_geom *g); /* bytes */
+    void (*prepare)(const struct conv_geom *g, const struct requant *rq, void *prepared);
     size_t (*scratch_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
     void (*run)(const struct conv_geom *g, int a_bits, const struct conv_call *call);
 };

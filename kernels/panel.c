@@ -13,16 +13,17 @@ static size_t align64(size_t n)
     return (n + 63) / 64 * 64;
 }
 
-/* Room in scratch, in the order of the fields. */
-static void plan_scratch(struct panel_plan *p, const struct conv_geom *g)
+/* Places in what is prepared and in scratch, in the order of the fields. */
+static void plan_places(struct panel_plan *p, const struct conv_geom *g)
 {
     /* A vector load may reach 64 bytes past the last element that counts. */
     p->image_bytes = p->copy ? (size_t)p->ih * (size_t)p->iw * (size_t)(g->cin * p->elem) + 64 : 0;
-    p->pixels_at = align64(p->image_bytes);
-    p->steps_at = p->pixels_at + align64((size_t)g->oh * (size_t)g->ow * sizeof(int32_t));
-    p->weights_at = p->steps_at + align64((size_t)p->steps * sizeof(int32_t));
-    p->requant_at = p->weights_at + PANEL_MAX_GROUP * panel_bytes(p, 8);
-    p->scratch_bytes = p->requant_at + (size_t)(p->groups * p->panels) * sizeof(struct requant_lanes);
+    p->pixels_at = 0;
+    p->steps_at = align64((size_t)g->oh * (size_t)g->ow * sizeof(int32_t));
+    p->requant_at = p->steps_at + align64((size_t)p->steps * sizeof(int32_t));
+    p->prepared_bytes = p->requant_at + (size_t)(p->groups * p->panels) * sizeof(struct requant_lanes);
+    p->weights_at = align64(p->image_bytes);
+    p->scratch_bytes = p->weights_at + PANEL_MAX_GROUP * panel_bytes(p, 8);
 }
 
 void panel_plan_init(struct panel_plan *p, const struct panel_kernel *k, const struct conv_geom *g)
@@ -55,7 +56,7 @@ void panel_plan_init(struct panel_plan *p, const struct panel_kernel *k, const s
     p->stride_x = g->stride_w / p->step_x;
     p->ih = p->copy ? reach_y / p->step_y + 1 : g->h;
     p->iw = p->copy ? reach_x / p->step_x + 1 : g->w;
-    plan_scratch(p, g);
+    plan_places(p, g);
 }
 
 /* Index of a code that stands for 0, or -1. */
@@ -178,10 +179,10 @@ static void pack_panels(const struct panel_plan *p, int a_bits, const struct con
         }
 }
 
-void panel_offsets(const struct panel_plan *p, const struct conv_geom *g, void *scratch)
+static void fill_offsets(const struct panel_plan *p, const struct conv_geom *g, void *prepared)
 {
-    int32_t *pixels = (int32_t *)((char *)scratch + p->pixels_at);
-    int32_t *steps = (int32_t *)((char *)scratch + p->steps_at);
+    int32_t *pixels = (int32_t *)((char *)prepared + p->pixels_at);
+    int32_t *steps = (int32_t *)((char *)prepared + p->steps_at);
     int pixel = g->cin * p->elem, row = p->iw * pixel;
     int step = p->stride_x * pixel;
     for (int y = 0; y < g->oh; y++) {
@@ -198,6 +199,15 @@ void panel_offsets(const struct panel_plan *p, const struct conv_geom *g, void *
     }
 }
 
+void requant_lanes_init(struct requant_lanes *r, const struct requant *rq, int co, int n)
+{
+    memset(r, 0, sizeof *r);
+    for (int i = 0; i < n; i++) {
+        r->m[i] = rq->m[co + i];
+        *(i % 2 ? &r->odd[i / 2] : &r->even[i / 2]) = rq->b[co + i];
+    }
+}
+
 size_t panel_packed_size(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_weights *w)
 {
     struct panel_plan p;
@@ -211,6 +221,25 @@ void panel_pack(const struct panel_kernel *k, const struct conv_geom *g, int a_b
     struct panel_plan p;
     panel_plan_init(&p, k, g);
     pack_panels(&p, a_bits, w, packed);
+}
+
+size_t panel_prepared_size(const struct panel_kernel *k, const struct conv_geom *g)
+{
+    struct panel_plan p;
+    panel_plan_init(&p, k, g);
+    return p.prepared_bytes;
+}
+
+void panel_prepare(const struct panel_kernel *k, const struct conv_geom *g, const struct requant *rq, void *prepared)
+{
+    struct panel_plan p;
+    panel_plan_init(&p, k, g);
+    fill_offsets(&p, g, prepared);
+    struct requant_lanes *r = (struct requant_lanes *)((char *)prepared + p.requant_at);
+    for (int i = 0; requant_in_lanes(rq) && i < p.groups * p.panels; i++) {
+        int first = i % p.panels * PANEL, n = p.og - first < PANEL ? p.og - first : PANEL;
+        requant_lanes_init(r + i, rq, i / p.panels * p.og + first, n);
+    }
 }
 
 size_t panel_scratch_size(const struct panel_kernel *k, const struct conv_geom *g)

@@ -34,9 +34,10 @@ struct panel_plan {
     int step_y, step_x;         /* source pixels to a copied pixel */
     int stride_y, stride_x;     /* image pixels to an output pixel */
     size_t image_bytes;         /* of the copy, 0 if none */
-    size_t pixels_at, steps_at; /* scratch: int32_t byte offsets of output pixels and of steps */
-    size_t weights_at;          /* scratch: PANEL_MAX_GROUP unpacked panels */
-    size_t requant_at;          /* scratch: struct requant_lanes of every panel */
+    size_t pixels_at, steps_at; /* prepared: int32_t byte offsets of output pixels and of steps */
+    size_t requant_at;          /* prepared: struct requant_lanes of every panel */
+    size_t prepared_bytes;
+    size_t weights_at; /* scratch: PANEL_MAX_GROUP unpacked panels, behind the image */
     size_t scratch_bytes;
 };
 
@@ -90,12 +91,24 @@ void panel_plan_init(struct panel_plan *p, const struct panel_kernel *k, const s
 size_t panel_packed_size(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_weights *w);
 void panel_pack(const struct panel_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_weights *w,
                 void *packed);
+size_t panel_prepared_size(const struct panel_kernel *k, const struct conv_geom *g);
+void panel_prepare(const struct panel_kernel *k, const struct conv_geom *g, const struct requant *rq, void *prepared);
 size_t panel_scratch_size(const struct panel_kernel *k, const struct conv_geom *g);
 
-/* Fills the tables of offsets in scratch. */
-void panel_offsets(const struct panel_plan *p, const struct conv_geom *g, void *scratch);
+/* The requantization of a panel's n channels from co on; n == 0 gives zeros. */
+void requant_lanes_init(struct requant_lanes *r, const struct requant *rq, int co, int n);
+/* Whether struct requant_lanes can stand for it: the sums stay below 2^62, so that the upper half of a 64-bit lane is
+ * the sum shifted by 32, and shifting that half by the rest gives the 64-bit arithmetic shift that AVX2 lacks. */
+static inline bool requant_in_lanes(const struct requant *rq)
+{
+    return rq && rq->shift >= 32;
+}
 
 #if defined(__x86_64__)
+/* m pixels of one panel to the call's output, of which n channels from co on count; `at` is the first pixel's element.
+ * r: NULL where lanes cannot do it. acc: [m][16], 64-byte aligned. Needs AVX2. */
+void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
+                 const int32_t *acc, int m, size_t at, size_t cout, int co, int n);
 /* Runs a micro-kernel over all panels and pixels of a call. Needs AVX2. */
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call);
 /* A panel_kernel.store, for kernels with AVX-512. */

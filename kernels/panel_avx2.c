@@ -169,19 +169,6 @@ static const int8_t *panel_unpack(const struct panel_header *head, const uint8_t
 /* --- outputs --------------------------------------------------------------------------------------------------------
  */
 
-/* The sums stay below 2^62, so that the upper half of a 64-bit lane is the sum shifted by 32, and shifting that half by
- * the rest gives the 64-bit arithmetic shift that AVX2 lacks. */
-enum { SHIFT_MIN = 32 };
-
-static void requant_prepare(const struct conv_call *call, int co, int n, struct requant_lanes *r)
-{
-    memset(r, 0, sizeof *r);
-    for (int i = 0; i < n; i++) {
-        r->m[i] = call->rq->m[co + i];
-        *(i % 2 ? &r->odd[i / 2] : &r->even[i / 2]) = call->rq->b[co + i];
-    }
-}
-
 /* Eight channels before the clamp, as 32-bit integers. residual: eight codes, or NULL. */
 static inline __attribute__((always_inline)) __m256i requant8(const struct requant *rq, const struct requant_lanes *r,
                                                               int half, const int32_t *acc, const uint8_t *residual)
@@ -256,9 +243,8 @@ static void store_f32(const struct conv_call *call, int co, const int32_t *acc, 
     }
 }
 
-/* m pixels of one panel to the output; n channels from co on count. r: NULL where lanes cannot do it. */
-static void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
-                        const int32_t *acc, int m, size_t at, size_t cout, int co, int n)
+void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
+                 const int32_t *acc, int m, size_t at, size_t cout, int co, int n)
 {
     if (r && n == PANEL) {
         if (k->store)
@@ -291,7 +277,7 @@ struct panel_pass {
     const struct panel_plan *p;
     const struct conv_geom *g;
     const struct conv_call *call;
-    struct requant_lanes *requant; /* NULL if not used */
+    const struct requant_lanes *requant; /* NULL if not used */
 };
 
 /* All pixels of nv panels from `panel` on. */
@@ -299,7 +285,7 @@ static void panel_pixels(const struct panel_pass *s, struct panel_tile *t, int p
 {
     const struct panel_plan *p = s->p;
     int total = s->g->oh * s->g->ow, tiles = (total + s->k->pixels - 1) / s->k->pixels;
-    const int32_t *pixels = (const int32_t *)((const char *)s->call->scratch + p->pixels_at);
+    const int32_t *pixels = (const int32_t *)((const char *)s->call->prepared + p->pixels_at);
     for (int i = 0, at = 0; i < tiles; i++) {
         /* tiles of even size: 49 pixels are 6 + 6 + 6 + 6 + 5 + 5 + 5 + 5 + 5, not 8 x 6 + 1 */
         int m = total / tiles + (i < total % tiles);
@@ -315,32 +301,21 @@ static void panel_pixels(const struct panel_pass *s, struct panel_tile *t, int p
     }
 }
 
-static struct requant_lanes *requant_all(const struct panel_plan *p, const struct conv_call *call)
-{
-    if (!call->out_u8 || call->rq->shift < SHIFT_MIN)
-        return NULL;
-    struct requant_lanes *r = (struct requant_lanes *)((char *)call->scratch + p->requant_at);
-    for (int i = 0; i < p->groups * p->panels; i++) {
-        int first = i % p->panels * PANEL, n = p->og - first < PANEL ? p->og - first : PANEL;
-        requant_prepare(call, i / p->panels * p->og + first, n, r + i);
-    }
-    return r;
-}
-
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call)
 {
     struct panel_plan p;
     panel_plan_init(&p, k, g);
-    panel_offsets(&p, g, call->scratch);
     const uint8_t *image = image_prepare(&p, g, call);
-    struct panel_pass pass = {k, &p, g, call, requant_all(&p, call)};
+    const char *prepared = call->prepared;
+    bool lanes = call->out_u8 && requant_in_lanes(call->rq);
+    struct panel_pass pass = {k, &p, g, call, lanes ? (const struct requant_lanes *)(prepared + p.requant_at) : NULL};
     const struct panel_header *head = call->packed;
     size_t bytes = panel_bytes(&p, head->bits);
     int8_t *unpacked = (int8_t *)call->scratch + p.weights_at;
     int32_t acc[PANEL_MAX_GROUP * PANEL_MAX_PIXELS * PANEL] __attribute__((aligned(64)));
     struct panel_tile t = {
         .acc = acc,
-        .offsets = (const int32_t *)((const char *)call->scratch + p.steps_at),
+        .offsets = (const int32_t *)(prepared + p.steps_at),
         .steps = p.steps,
         .window = head->window,
         .stride = panel_bytes(&p, 8),

@@ -40,6 +40,18 @@ static inline void stream_pack(const struct conv_geom *g, int a_bits, const stru
         }
 }
 
+/* Nothing needs preparing. */
+static inline size_t stream_prepared_size(const struct conv_geom *g)
+{
+    (void)g;
+    return 0;
+}
+
+static inline void stream_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
+{
+    (void)g, (void)rq, (void)prepared;
+}
+
 /* The integer that weight i stands for. */
 static inline int8_t stream_level(const struct stream *s, size_t i)
 {

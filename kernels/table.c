@@ -20,6 +20,13 @@ const struct conv_kernel *const conv_kernels[] = {
 };
 const int conv_kernel_count = sizeof conv_kernels / sizeof *conv_kernels;
 
+const char *kernel_family_name(enum kernel_family f)
+{
+    static const char *const names[FAMILY_COUNT] = {"reference", "decode",    "planes", "tables",
+                                                    "winograd",  "depthwise", "stream"};
+    return names[f];
+}
+
 const struct conv_kernel *conv_kernel_find(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     const struct conv_kernel *best = conv_kernels[0];

@@ -36,12 +36,14 @@ START_TEST(test_detection)
     ck_assert(isa_supported(ISA_C));
     ck_assert_int_eq(isa_supported(ISA_AVX2), avx2);
     ck_assert_int_eq(isa_supported(ISA_AVX512VNNI), vnni);
+    ck_assert_int_eq(isa_supported(ISA_AVX512VBMI),
+                     vnni && cpuinfo_has("avx512vbmi") && cpuinfo_has("avx512_vpopcntdq"));
 }
 END_TEST
 
 START_TEST(test_select)
 {
-    static const char *const names[ISA_COUNT] = {"c", "avx2", "avx512vnni"};
+    static const char *const names[ISA_COUNT] = {"c", "avx2", "avx512vnni", "avx512vbmi"};
     for (int i = 0; i < ISA_COUNT; i++) {
         struct err e = {""};
         ck_assert_str_eq(isa_name((enum isa)i), names[i]);

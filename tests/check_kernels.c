@@ -256,11 +256,15 @@ static void trial_run(const struct trial *t, const struct conv_kernel *k)
     const struct conv_geom *g = &t->g;
     size_t n = outputs(g), unit = t->output == OUT_S32 ? 4 : t->output == OUT_F32 ? 4 : 1;
     void *packed = guard_new_aligned(k->packed_size(g, t->a_bits, &t->w));
+    void *prepared = guard_new_aligned(k->prepared_size(g));
     void *scratch = guard_new_aligned(k->scratch_size(g, t->a_bits, &t->w));
     void *out = guard_new(n * unit);
     k->pack(g, t->a_bits, &t->w, packed);
+    k->prepare(g, t->output <= OUT_U8_RESIDUAL ? &t->rq : NULL, prepared);
     guard_protect(packed);
-    struct conv_call call = {.in = t->in, .packed = packed, .scratch = scratch, .pad_code = (uint8_t)t->pad_code};
+    guard_protect(prepared);
+    struct conv_call call = {
+        .in = t->in, .packed = packed, .prepared = prepared, .scratch = scratch, .pad_code = (uint8_t)t->pad_code};
     if (t->output == OUT_S32) {
         call.out_s32 = out;
     } else if (t->output == OUT_F32) {
@@ -280,9 +284,10 @@ static void trial_run(const struct trial *t, const struct conv_kernel *k)
                       k->name, t->a_bits, t->w.bits, (int)t->output, i, n, g->cin, g->h, g->w, g->cout, g->kh, g->kw,
                       g->stride_h, g->stride_w, g->pad_top, g->pad_left, g->dilation_h, g->dilation_w, g->groups, g->oh,
                       g->ow);
-    ck_assert_msg(guard_intact(out) && guard_intact(scratch) && guard_intact(packed), "%s wrote before a buffer",
-                  k->name);
+    ck_assert_msg(guard_intact(out) && guard_intact(scratch) && guard_intact(packed) && guard_intact(prepared),
+                  "%s wrote before a buffer", k->name);
     guard_free(packed);
+    guard_free(prepared);
     guard_free(scratch);
     guard_free(out);
 }
@@ -290,8 +295,13 @@ static void trial_run(const struct trial *t, const struct conv_kernel *k)
 static void trial_run_all(const struct trial *t)
 {
     for (int i = 0; runnable(i); i++)
-        if (runnable(i)->can(&t->g, t->a_bits, &t->w))
-            trial_run(t, runnable(i));
+        if (runnable(i)->can(&t->g, t->a_bits, &t->w)) {
+            const struct conv_kernel *k = runnable(i);
+            ck_assert_msg(t->w.bits >= k->w_bits[0] && t->w.bits <= k->w_bits[1] && t->a_bits >= k->a_bits[0] &&
+                              t->a_bits <= k->a_bits[1],
+                          "%s can more than its row says", k->name);
+            trial_run(t, k);
+        }
 }
 
 static void trial_all(struct rng *r, int w_bits, int a_bits, const struct conv_geom *g)
