@@ -36,7 +36,7 @@ static inline __attribute__((always_inline)) void down64(const uint8_t *r0, cons
 }
 
 /* The vertical transform of n bytes. */
-static void down(const uint8_t *const rows[4], size_t n, uint8_t *out, size_t step)
+static __attribute__((noinline)) void down(const uint8_t *const rows[4], size_t n, uint8_t *out, size_t step)
 {
     if (n >= 64) {
         size_t i = 0;
@@ -66,7 +66,7 @@ static const uint8_t *expand(const struct pass *s, const uint8_t *in, int n, uin
 }
 
 /* The vertical transform of the pixels that row y of a block's tiles reads; padding is where the picture is not. */
-static void block_rows(const struct pass *s, const struct wino_block *b, int y)
+static __attribute__((noinline)) void block_rows(const struct pass *s, const struct wino_block *b, int y)
 {
     const struct wino_plan *p = s->p;
     const struct conv_geom *g = s->g;
@@ -98,10 +98,10 @@ static void block_rows(const struct pass *s, const struct wino_block *b, int y)
     _mm512_storeu_si512(out, _mm512_add_epi8(_mm512_sub_epi8(a, c), off));         \
     _mm512_storeu_si512(out + v, _mm512_add_epi8(_mm512_add_epi8(b, c), off1));    \
     _mm512_storeu_si512(out + 2 * v, _mm512_add_epi8(_mm512_sub_epi8(c, b), off)); \
-    _mm512_storeu_si512(out + 3 * v, _mm512_add_epi8(_mm512_sub_epi8(b, d), off));
+    _mm512_storeu_si512(out + v3, _mm512_add_epi8(_mm512_sub_epi8(b, d), off));
 
 /* Row y of a block's tiles, from what block_rows left to V. */
-static void block_across(const struct pass *s, const struct wino_block *b, int y)
+static __attribute__((noinline)) void block_across(const struct pass *s, const struct wino_block *b, int y)
 {
     const struct wino_plan *p = s->p;
     size_t pixel = (size_t)p->pixel, v = p->v_step;
@@ -110,6 +110,7 @@ static void block_across(const struct pass *s, const struct wino_block *b, int y
         __m512i off1 = i == 1 ? _mm512_setzero_si512() : off;
         const uint8_t *in = s->scratch + p->rows_at + (size_t)i * p->row_bytes;
         uint8_t *out = s->scratch + p->v_at + (size_t)(4 * i) * v + (size_t)(y * b->nx) * pixel;
+        size_t v3 = 3 * v - (size_t)(y * (b->nx - b->nx3)) * pixel;
         if (pixel == 16) {
             for (int x = 0; x < b->nx; x += 4, in += 128, out += 64) {
                 __m512i x0 = _mm512_loadu_si512(in), x1 = _mm512_loadu_si512(in + 64);
@@ -160,79 +161,84 @@ static inline int load4(const uint8_t *p)
 /* The accumulators of tile i: one vector of 16 channels for each panel. Named, because gcc spills arrays of them. */
 #define TILES(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
-#define START(i)                                                          \
-    const uint8_t *p##i = t->v + (size_t)tiles[i < m ? i : 0] * t->pixel; \
-    __m512i l##i = s0, h##i = s1;
-#define STEP(i)                                          \
-    if (i < m) {                                         \
-        __m512i a = _mm512_set1_epi32(load4(p##i + at)); \
-        l##i = _mm512_dpbusd_epi32(l##i, a, w0);         \
-        if (nv > 1)                                      \
-            h##i = _mm512_dpbusd_epi32(h##i, a, w1);     \
+#define START(i) __m512i l##i = s0, h##i = s1;
+#define STEP(i)                                                                                     \
+    if (i < m) {                                                                                    \
+        __m512i a = _mm512_set1_epi32(load4((i < 4 ? p : q) + (i % 4 == 3 ? three : i % 4 * one))); \
+        l##i = _mm512_dpbusd_epi32(l##i, a, w0);                                                    \
+        if (nv > 1)                                                                                 \
+            h##i = _mm512_dpbusd_epi32(h##i, a, w1);                                                \
     }
-#define STORE(i)                                     \
-    if (i < m) {                                     \
-        int32_t *y = t->y + tiles[i] * (nv * PANEL); \
-        _mm512_store_si512(y, l##i);                 \
-        if (nv > 1)                                  \
-            _mm512_store_si512(y + PANEL, h##i);     \
+#define STORE(i)                                                  \
+    if (i < m) {                                                  \
+        _mm512_store_si512(y + i * nv * PANEL, l##i);             \
+        if (nv > 1)                                               \
+            _mm512_store_si512(y + i * nv * PANEL + PANEL, h##i); \
     }
 
-static inline __attribute__((always_inline)) void tile(int m, int nv, const struct product *t, const uint16_t *tiles)
+/* m tiles, the first at v, their sums to y. */
+static inline __attribute__((always_inline)) void tile(int m, int nv, const struct product *t, const uint8_t *v,
+                                                       int32_t *y)
 {
     const int8_t *w = t->u;
     __m512i s0 = _mm512_load_si512(t->start), s1 = nv > 1 ? _mm512_load_si512(t->start + PANEL) : s0;
+    size_t one = t->pixel, three = 3 * one;
+    const uint8_t *p = v, *q = v + 4 * one;
     TILES(START)
-    for (ptrdiff_t at = 0, end = 4 * t->steps; at < end; at += 4, w += 64 * nv) {
+    for (const uint8_t *end = v + 4 * t->steps; p < end; p += 4, q += 4, w += 64 * nv) {
         __m512i w0 = _mm512_load_si512(w), w1 = nv > 1 ? _mm512_load_si512(w + 64) : w0;
         TILES(STEP)
     }
     TILES(STORE)
 }
 
-static inline __attribute__((always_inline)) void tile_m(int m, int nv, const struct product *t, const uint16_t *tiles)
+static inline __attribute__((always_inline)) void tile_m(int m, int nv, const struct product *t, const uint8_t *v,
+                                                         int32_t *y)
 {
     switch (m) {
     case 1:
-        tile(1, nv, t, tiles);
+        tile(1, nv, t, v, y);
         break;
     case 2:
-        tile(2, nv, t, tiles);
+        tile(2, nv, t, v, y);
         break;
     case 3:
-        tile(3, nv, t, tiles);
+        tile(3, nv, t, v, y);
         break;
     case 4:
-        tile(4, nv, t, tiles);
+        tile(4, nv, t, v, y);
         break;
     case 5:
-        tile(5, nv, t, tiles);
+        tile(5, nv, t, v, y);
         break;
     case 6:
-        tile(6, nv, t, tiles);
+        tile(6, nv, t, v, y);
         break;
     case 7:
-        tile(7, nv, t, tiles);
+        tile(7, nv, t, v, y);
         break;
     default:
-        tile(8, nv, t, tiles);
+        tile(8, nv, t, v, y);
     }
 }
 
 /* n tiles in parts of even size. */
-static inline __attribute__((always_inline)) void products(int nv, const struct product *t, const uint16_t *tiles,
-                                                           int n)
+static inline __attribute__((always_inline)) void products(int nv, const struct product *t, int n)
 {
     int parts = (n + 7) / 8;
+    const uint8_t *v = t->v;
+    int32_t *y = t->y;
     for (int i = 0; i < parts; i++) {
         int m = n / parts + (i < n % parts);
-        tile_m(m, nv, t, tiles);
-        tiles += m;
+        tile_m(m, nv, t, v, y);
+        v += (size_t)m * t->pixel;
+        y += m * nv * PANEL;
     }
 }
 
 /* The 16 products of a block with the nv panels whose packed weights are here. */
-static void block_products(const struct pass *s, const struct wino_lists *l, const char *packed, int nv)
+static __attribute__((noinline)) void block_products(const struct pass *s, const struct wino_block *b,
+                                                     const char *packed, int nv)
 {
     static const int32_t zero[WINO_GROUP * PANEL] __attribute__((aligned(64)));
     const struct wino_plan *p = s->p;
@@ -244,13 +250,13 @@ static void block_products(const struct pass *s, const struct wino_lists *l, con
                         .steps = p->steps};
     for (int pos = 0; pos < WINO_POSITIONS; pos++) {
         bool corner = pos % 12 == 0 || pos % 12 == 3;
-        int list = wino_list_of(pos);
+        int tiles = (pos / 4 == 3 ? b->ny3 : b->ny) * (pos % 4 == 3 ? b->nx3 : b->nx);
         t.start = corner ? starts : zero;
         starts += corner ? nv * PANEL : 0;
         if (nv > 1)
-            products(2, &t, l->tile[list], l->count[list]);
+            products(2, &t, tiles);
         else
-            products(1, &t, l->tile[list], l->count[list]);
+            products(1, &t, tiles);
         t.v += p->v_step;
         t.u += p->steps * nv * 64;
         t.y += p->y_step;
@@ -260,12 +266,20 @@ static void block_products(const struct pass *s, const struct wino_lists *l, con
 /* --- sums to outputs ------------------------------------------------------------------------------------------------
  */
 
+/* The sums of a tile: of positions where j < 3, and where it is 3 (with `step` ints to the next position). */
+struct sums {
+    const int32_t *y, *y3;
+    size_t step;
+};
+
 /* The four outputs of a tile, 16 channels each: A' y A / 4. */
-static inline __attribute__((always_inline)) void back(const int32_t *y, size_t step, __m512i out[4])
+static inline __attribute__((always_inline)) void back(const struct sums *s, __m512i out[4])
 {
     __m512i up[4], low[4];
-    UNROLL for (int j = 0; j < 4; j++, y += step)
+    size_t step = s->step;
+    UNROLL for (int j = 0; j < 4; j++)
     {
+        const int32_t *y = j < 3 ? s->y + (size_t)j * step : s->y3;
         __m512i b = _mm512_load_si512(y + 4 * step), c = _mm512_load_si512(y + 8 * step);
         up[j] = _mm512_add_epi32(_mm512_add_epi32(b, c), _mm512_load_si512(y));
         low[j] = _mm512_sub_epi32(_mm512_sub_epi32(b, c), _mm512_load_si512(y + 12 * step));
@@ -324,13 +338,13 @@ struct outputs {
 
 /* Codes of a tile, 16 channels from o->at on. Saturation to 16, then to 8 bits gives the clamp to 0..255. */
 static inline __attribute__((always_inline)) void tile_codes(const struct conv_call *call, const struct lanes *r,
-                                                             const struct outputs *o, const int32_t *y, size_t step,
-                                                             bool left, bool residual)
+                                                             const struct outputs *o, const struct sums *y, bool left,
+                                                             bool residual)
 {
     __m512i x[4];
     size_t right = o->nx > 1 ? o->cout : 0, low = o->ny > 1 ? o->row : 0;
     const uint8_t *res = residual ? call->residual + o->at : NULL;
-    back(y, step, x);
+    back(y, x);
     x[0] = requant16(r, x[0], left, res);
     x[1] = requant16(r, x[1], left, residual ? res + right : NULL);
     x[2] = requant16(r, x[2], left, residual ? res + low : NULL);
@@ -348,56 +362,61 @@ static inline __attribute__((always_inline)) void tile_codes(const struct conv_c
 }
 
 /* Any output: through memory, one row of the tile after the other. */
-static void tile_store(const struct pass *s, const struct requant_lanes *r, const struct outputs *o, const int32_t *y,
-                       int co, int n)
+static void tile_store(const struct pass *s, const struct requant_lanes *r, const struct outputs *o,
+                       const struct sums *y, int co, int n)
 {
     static const struct panel_kernel kernel = {.unit = 4, .elem = 1};
     int32_t acc[4 * PANEL] __attribute__((aligned(64)));
     __m512i x[4];
-    back(y, s->p->y_step, x);
+    back(y, x);
     UNROLL for (int i = 0; i < 4; i++) _mm512_store_si512(acc + i * PANEL, x[i]);
     for (int i = 0; i < o->ny; i++)
         panel_store(&kernel, s->call, r, acc + 2 * i * PANEL, o->nx, o->at + (size_t)i * o->row, o->cout, co, n);
 }
 
-/* All tiles of one panel; y: its sums of the first tile. */
+/* All tiles of one panel, the v-th of a group of nv. */
 static inline __attribute__((always_inline)) void panel_outputs(const struct pass *s, const struct wino_block *b,
-                                                                int panel, const int32_t *y, int nv, bool fast,
-                                                                bool left, bool residual)
+                                                                int panel, int v, int nv, bool fast, bool left,
+                                                                bool residual)
 {
     const struct conv_geom *g = s->g;
     const struct requant_lanes *r = s->requant ? s->requant + panel : NULL;
     int co = panel * PANEL, n = g->cout - co < PANEL ? g->cout - co : PANEL;
     struct outputs o = {.row = (size_t)g->ow * (size_t)g->cout, .cout = (size_t)g->cout};
+    struct sums y = {.step = s->p->y_step};
+    y.y = (const int32_t *)(s->scratch + s->p->y_at) + v * PANEL;
+    y.y3 = y.y + 3 * y.step;
     struct lanes lanes;
     if (fast)
         lanes = lanes_load(s->call->rq, r);
     for (int ty = b->y; ty < b->y + b->ny; ty++) {
         o.at = (size_t)(2 * ty) * o.row + (size_t)(2 * b->x) * o.cout + (size_t)co;
         o.ny = g->oh - 2 * ty > 1 ? 2 : 1;
-        for (int tx = b->x; tx < b->x + b->nx; tx++, y += nv * PANEL, o.at += 2 * o.cout) {
+        for (int tx = b->x; tx < b->x + b->nx; tx++, o.at += 2 * o.cout) {
             o.nx = g->ow - 2 * tx > 1 ? 2 : 1;
             if (fast)
-                tile_codes(s->call, &lanes, &o, y, s->p->y_step, left, residual);
+                tile_codes(s->call, &lanes, &o, &y, left, residual);
             else
-                tile_store(s, r, &o, y, co, n);
+                tile_store(s, r, &o, &y, co, n);
+            y.y += nv * PANEL;
+            y.y3 += nv * PANEL;
         }
+        y.y3 -= (b->nx - b->nx3) * nv * PANEL;
     }
 }
 
-static void block_outputs(const struct pass *s, const struct wino_block *b, int panel, int nv)
+static __attribute__((noinline)) void block_outputs(const struct pass *s, const struct wino_block *b, int panel, int nv)
 {
-    const int32_t *y = (const int32_t *)(s->scratch + s->p->y_at);
-    for (int v = 0; v < nv; v++, y += PANEL) {
+    for (int v = 0; v < nv; v++) {
         bool whole = s->g->cout - (panel + v) * PANEL >= PANEL;
         if (!s->requant || !whole)
-            panel_outputs(s, b, panel + v, y, nv, false, false, false);
+            panel_outputs(s, b, panel + v, v, nv, false, false, false);
         else if (s->call->residual)
-            panel_outputs(s, b, panel + v, y, nv, true, true, true);
+            panel_outputs(s, b, panel + v, v, nv, true, true, true);
         else if (s->call->rq->left)
-            panel_outputs(s, b, panel + v, y, nv, true, true, false);
+            panel_outputs(s, b, panel + v, v, nv, true, true, false);
         else
-            panel_outputs(s, b, panel + v, y, nv, true, false, false);
+            panel_outputs(s, b, panel + v, v, nv, true, false, false);
     }
 }
 
@@ -407,8 +426,6 @@ static void block_outputs(const struct pass *s, const struct wino_block *b, int 
 static void block_run(const struct pass *s, const struct wino_block *b)
 {
     const struct wino_plan *p = s->p;
-    struct wino_lists lists;
-    wino_lists_init(&lists, b, s->g);
     for (int y = 0; y < b->ny; y++) {
         block_rows(s, b, y);
         block_across(s, b, y);
@@ -416,7 +433,7 @@ static void block_run(const struct pass *s, const struct wino_block *b)
     const char *packed = s->call->packed;
     for (int panel = 0; panel < p->panels; panel += WINO_GROUP) {
         int nv = p->panels - panel < WINO_GROUP ? p->panels - panel : WINO_GROUP;
-        block_products(s, &lists, packed, nv);
+        block_products(s, b, packed, nv);
         block_outputs(s, b, panel, nv);
         packed += wino_group_bytes(p, nv);
     }
@@ -437,7 +454,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
     for (int by = 0; by < p.blocks_y; by++)
         for (int bx = 0; bx < p.blocks_x; bx++) {
             struct wino_block b;
-            wino_block_init(&b, &p, by, bx);
+            wino_block_init(&b, &p, g, by, bx);
             block_run(&s, &b);
         }
 }

@@ -69,8 +69,8 @@ void wino_plan_init(struct wino_plan *p, const struct conv_geom *g)
     /* Transforms of narrow pixels work on up to four tiles at once, of which three may not be there; positions are a
      * line apart from powers of two, which would share their place in the cache. */
     p->row_bytes = align64((size_t)(2 * p->block_x + 2 + 6) * pixel);
-    p->v_step = align64((tiles + (pixel < 64 ? 3 : 0)) * pixel) + 64;
-    p->y_step = tiles * (WINO_GROUP * PANEL) + PANEL;
+    p->v_step = align64((tiles + 3) * pixel) + 64;
+    p->y_step = (tiles + 1) * (WINO_GROUP * PANEL) + PANEL;
     p->rest_at = 4 * p->row_bytes;
     p->expand_at = p->rest_at + p->row_bytes;
     p->v_at = p->expand_at + (p->pixel == g->cin ? 0 : 4 * p->row_bytes);
@@ -84,26 +84,14 @@ static int part_start(int total, int n, int i)
     return total / n * i + (i < total % n ? i : total % n);
 }
 
-void wino_block_init(struct wino_block *b, const struct wino_plan *p, int by, int bx)
+void wino_block_init(struct wino_block *b, const struct wino_plan *p, const struct conv_geom *g, int by, int bx)
 {
     b->y = part_start(p->tiles_y, p->blocks_y, by);
     b->x = part_start(p->tiles_x, p->blocks_x, bx);
     b->ny = part_start(p->tiles_y, p->blocks_y, by + 1) - b->y;
     b->nx = part_start(p->tiles_x, p->blocks_x, bx + 1) - b->x;
-}
-
-void wino_lists_init(struct wino_lists *l, const struct wino_block *b, const struct conv_geom *g)
-{
-    for (int list = 0; list < 4; list++) {
-        int n = 0;
-        for (int y = 0; y < b->ny; y++)
-            for (int x = 0; x < b->nx; x++) {
-                bool two_x = 2 * (b->x + x) + 1 < g->ow, two_y = 2 * (b->y + y) + 1 < g->oh;
-                if ((two_x || !(list & 1)) && (two_y || !(list & 2)))
-                    l->tile[list][n++] = (uint16_t)(y * b->nx + x);
-            }
-        l->count[list] = n;
-    }
+    b->ny3 = b->ny - (2 * (b->y + b->ny) > g->oh);
+    b->nx3 = b->nx - (2 * (b->x + b->nx) > g->ow);
 }
 
 /* --- weights --------------------------------------------------------------------------------------------------------

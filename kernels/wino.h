@@ -45,27 +45,15 @@ struct wino_plan {
     size_t scratch_bytes;
 };
 
-/* A block: tiles from (y, x) on, ny rows of nx. */
+/* A block: tiles from (y, x) on, ny rows of nx. Positions of i == 3 have ny3 rows only, those of j == 3 rows of nx3. */
 struct wino_block {
-    int y, x, ny, nx;
+    int y, x, ny, nx, ny3, nx3;
 };
-
-/* The tiles of a block that positions need: lists[0] all, [1] where j == 3, [2] where i == 3, [3] where both are. */
-struct wino_lists {
-    int count[4];
-    uint16_t tile[4][WINO_MAX_TILES];
-};
-
-static inline int wino_list_of(int position)
-{
-    return (position % 4 == 3) + 2 * (position / 4 == 3);
-}
 
 /* Whether the sums are exact in V of 8 and U of 8 bits: 3x3, one step, one group, and levels and codes that fit. */
 bool wino_can(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
 void wino_plan_init(struct wino_plan *p, const struct conv_geom *g);
-void wino_block_init(struct wino_block *b, const struct wino_plan *p, int by, int bx);
-void wino_lists_init(struct wino_lists *l, const struct wino_block *b, const struct conv_geom *g);
+void wino_block_init(struct wino_block *b, const struct wino_plan *p, const struct conv_geom *g, int by, int bx);
 
 /* Packed: for each group of panels, starts [4][panels][16] of the sums at positions 0, 3, 12, 15, then
  * U [16][steps][panels][16][4]. */
