@@ -178,14 +178,16 @@ static inline int load4(const uint8_t *p)
 
 /* m tiles, the first at v, their sums to y. */
 static inline __attribute__((always_inline)) void tile(int m, int nv, const struct product *t, const uint8_t *v,
-                                                       int32_t *y)
+                                                       int32_t *y, size_t ahead)
 {
     const int8_t *w = t->u;
+    const char *next = (const char *)w + ahead;
     __m512i s0 = _mm512_load_si512(t->start), s1 = nv > 1 ? _mm512_load_si512(t->start + PANEL) : s0;
     size_t one = t->pixel, three = 3 * one;
     const uint8_t *p = v, *q = v + 4 * one;
     TILES(START)
-    for (const uint8_t *end = v + 4 * t->steps; p < end; p += 4, q += 4, w += 64 * nv) {
+    for (const uint8_t *end = v + 4 * t->steps; p < end; p += 4, q += 4, w += 64 * nv, next += 64) {
+        _mm_prefetch(next, _MM_HINT_T0);
         __m512i w0 = _mm512_load_si512(w), w1 = nv > 1 ? _mm512_load_si512(w + 64) : w0;
         TILES(STEP)
     }
@@ -193,32 +195,32 @@ static inline __attribute__((always_inline)) void tile(int m, int nv, const stru
 }
 
 static inline __attribute__((always_inline)) void tile_m(int m, int nv, const struct product *t, const uint8_t *v,
-                                                         int32_t *y)
+                                                         int32_t *y, size_t ahead)
 {
     switch (m) {
     case 1:
-        tile(1, nv, t, v, y);
+        tile(1, nv, t, v, y, ahead);
         break;
     case 2:
-        tile(2, nv, t, v, y);
+        tile(2, nv, t, v, y, ahead);
         break;
     case 3:
-        tile(3, nv, t, v, y);
+        tile(3, nv, t, v, y, ahead);
         break;
     case 4:
-        tile(4, nv, t, v, y);
+        tile(4, nv, t, v, y, ahead);
         break;
     case 5:
-        tile(5, nv, t, v, y);
+        tile(5, nv, t, v, y, ahead);
         break;
     case 6:
-        tile(6, nv, t, v, y);
+        tile(6, nv, t, v, y, ahead);
         break;
     case 7:
-        tile(7, nv, t, v, y);
+        tile(7, nv, t, v, y, ahead);
         break;
     default:
-        tile(8, nv, t, v, y);
+        tile(8, nv, t, v, y, ahead);
     }
 }
 
@@ -230,7 +232,8 @@ static inline __attribute__((always_inline)) void products(int nv, const struct 
     int32_t *y = t->y;
     for (int i = 0; i < parts; i++) {
         int m = n / parts + (i < n % parts);
-        tile_m(m, nv, t, v, y);
+        size_t ahead = 64 * (size_t)(t->steps * (nv + (i < nv ? i : 0)));
+        tile_m(m, nv, t, v, y, ahead);
         v += (size_t)m * t->pixel;
         y += m * nv * PANEL;
     }
