@@ -86,7 +86,8 @@ static __attribute__((noinline)) void block_rows(const struct pass *s, const str
     }
     uint8_t *out = s->scratch + p->rows_at;
     down(rows, (size_t)(right - left) * pixel, out + (size_t)left * pixel, p->row_bytes);
-    for (int i = 0; i < 4; i++, out += p->row_bytes) { /* padding on both sides: p - p, p + p, p - p, p - p */
+    /* padding on both sides, which stays there for the block: p - p, p + p, p - p, p - p */
+    for (int i = 0; y == 0 && i < 4; i++, out += p->row_bytes) {
         int code = i == 1 ? (uint8_t)(2 * s->call->pad_code) : 0;
         memset(out, code, (size_t)left * pixel);
         memset(out + (size_t)right * pixel, code, (size_t)(columns - right) * pixel);
@@ -239,6 +240,27 @@ static inline __attribute__((always_inline)) void products(int nv, const struct 
     }
 }
 
+#define NARROW(i) __m512i a##i = _mm512_set1_epi32(load4(v + 4 * (i)));
+
+/* n tiles of up to 16 input channels, whose weights stay in registers. */
+static inline __attribute__((always_inline)) void narrow(int nv, const struct product *t, int n)
+{
+    __m512i s0 = _mm512_load_si512(t->start), w[4 * WINO_GROUP];
+    UNROLL for (int i = 0; i < 4 * nv; i++) w[i] = _mm512_load_si512(t->u + 64 * i);
+    const uint8_t *v = t->v;
+    int32_t *y = t->y;
+    for (int i = 0; i < n; i++, v += 16, y += nv * PANEL) {
+        NARROW(0)
+        NARROW(1) NARROW(2) NARROW(3) __m512i x = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(s0, a0, w[0]), a1, w[nv]);
+        _mm512_store_si512(y, _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(x, a2, w[2 * nv]), a3, w[3 * nv]));
+        if (nv > 1) {
+            x = _mm512_dpbusd_epi32(_mm512_load_si512(t->start + PANEL), a0, w[1]);
+            x = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(x, a1, w[3]), a2, w[5]);
+            _mm512_store_si512(y + PANEL, _mm512_dpbusd_epi32(x, a3, w[7]));
+        }
+    }
+}
+
 /* The 16 products of a block with the nv panels whose packed weights are here. */
 static __attribute__((noinline)) void block_products(const struct pass *s, const struct wino_block *b,
                                                      const char *packed, int nv)
@@ -256,7 +278,11 @@ static __attribute__((noinline)) void block_products(const struct pass *s, const
         int tiles = (pos / 4 == 3 ? b->ny3 : b->ny) * (pos % 4 == 3 ? b->nx3 : b->nx);
         t.start = corner ? starts : zero;
         starts += corner ? nv * PANEL : 0;
-        if (nv > 1)
+        if (p->pixel == 16 && nv > 1)
+            narrow(2, &t, tiles);
+        else if (p->pixel == 16)
+            narrow(1, &t, tiles);
+        else if (nv > 1)
             products(2, &t, tiles);
         else
             products(1, &t, tiles);

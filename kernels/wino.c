@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-/* Bytes of V and of sums that a block should take, of a cache of 1 MB that weights stream through as well. */
-enum { BLOCK_BYTES = 320 * 1024 };
+/* Bytes of V and of sums that a block should take: of a cache of 1 MB that weights stream through as well, or, where
+ * the products of a tile are too few to hide stores that miss it, of the nearest cache. */
+enum { BLOCK_BYTES = 320 * 1024, NARROW_BLOCK_BYTES = 40 * 1024 };
 
 static size_t align64(size_t n)
 {
@@ -54,11 +55,12 @@ void wino_plan_init(struct wino_plan *p, const struct conv_geom *g)
 {
     memset(p, 0, sizeof *p);
     p->pixel = g->cin <= 16 ? 16 : g->cin <= 32 ? 32 : ceil_div(g->cin, 64) * 64;
-    p->steps = ceil_div(g->cin, 4);
+    p->steps = g->cin <= 16 ? 4 : ceil_div(g->cin, 4);
     p->panels = ceil_div(g->cout, PANEL);
     p->tiles_y = ceil_div(g->oh, 2);
     p->tiles_x = ceil_div(g->ow, 2);
-    int most = BLOCK_BYTES / (WINO_POSITIONS * (p->pixel + WINO_GROUP * PANEL * 4));
+    int lanes = p->panels < WINO_GROUP ? PANEL : WINO_GROUP * PANEL;
+    int most = (p->pixel == 16 ? NARROW_BLOCK_BYTES : BLOCK_BYTES) / (WINO_POSITIONS * (p->pixel + 4 * lanes));
     most = most < 8 ? 8 : most > WINO_MAX_TILES ? WINO_MAX_TILES : most;
     p->blocks_x = ceil_div(p->tiles_x, most);
     p->block_x = ceil_div(p->tiles_x, p->blocks_x);
@@ -68,7 +70,7 @@ void wino_plan_init(struct wino_plan *p, const struct conv_geom *g)
     size_t pixel = (size_t)p->pixel, tiles = (size_t)(p->block_y * p->block_x);
     /* Transforms of narrow pixels work on up to four tiles at once, of which three may not be there; positions are a
      * line apart from powers of two, which would share their place in the cache. */
-    p->row_bytes = align64((size_t)(2 * p->block_x + 2 + 6) * pixel);
+    p->row_bytes = align64((size_t)(2 * p->block_x + 2 + 6) * pixel) + 64;
     p->v_step = align64((tiles + 3) * pixel) + 64;
     p->y_step = (tiles + 1) * (WINO_GROUP * PANEL) + PANEL;
     p->rest_at = 4 * p->row_bytes;

@@ -33,7 +33,7 @@ enum {
 
 struct wino_plan {
     int pixel;               /* bytes of a pixel in V: cin rounded up to 16, 32 or whole vectors */
-    int steps, panels;       /* four input channels a step, 16 output channels a panel */
+    int steps, panels;       /* four input channels a step, at least 4; 16 output channels a panel */
     int tiles_y, tiles_x;    /* of the picture */
     int blocks_y, blocks_x;  /* the picture in blocks */
     int block_y, block_x;    /* tiles of the largest block */
