@@ -430,8 +430,8 @@ START_TEST(test_winograd_extremes)
 {
     static const struct {
         int w_bits, a_bits, lo, hi;
-    } cases[] = {{4, 4, -8, 7},   {4, 4, -14, 14}, {4, 5, -8, 7}, {4, 5, -14, 14}, {4, 6, -14, 14},
-                 {3, 6, -14, 14}, {2, 3, -2, 1},   {2, 6, -7, 7}, {1, 6, -14, 13}, {1, 1, -1, 1}};
+    } cases[] = {{4, 4, -8, 7}, {4, 4, -14, 14}, {4, 5, -8, 7},   {4, 5, -14, 14}, {4, 6, -14, 14}, {3, 6, -14, 14},
+                 {2, 3, -2, 1}, {2, 6, -7, 7},   {1, 6, -14, 13}, {1, 1, -1, 1},   {4, 4, -15, 15}};
     static const int rows[4][3] = {{1, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 1}};
     struct conv_geom g = {300, 15, 14, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 15, 14};
     int w_bits = cases[_i].w_bits, top = (1 << w_bits) - 1;
@@ -453,6 +453,35 @@ START_TEST(test_winograd_extremes)
     trial_expect(&t);
     trial_run_all(&t);
     trial_done(&t);
+}
+END_TEST
+
+/* Sums just below and just above what 16 bits hold: all activations are 63, of which a position adds up four, and in
+ * each lane the 28 transformed weights there add up to _i, nowhere else to more. */
+START_TEST(test_winograd_sum_edges)
+{
+    static const int taps[5] = {4, 3, 5, 1, 7};
+    struct conv_geom g = {56, 6, 6, 16, 3, 3, 1, 1, 0, 0, 1, 1, 1, 4, 4};
+    struct rng r;
+    rng_init(&r, 7000);
+    for (int negative = 0; negative < 2; negative++) {
+        struct trial t;
+        trial_init(&t, &r, 1, 6, &g);
+        t.levels[0] = 0;
+        t.levels[1] = negative ? -1 : 1;
+        memset(t.in, 63, (size_t)(g.cin * g.h * g.w));
+        memset(t.codes, 0, (size_t)(g.cout * 9 * g.cin));
+        for (int co = 0; co < g.cout; co++)
+            for (int i = 0; i < 2 * _i; i++) { /* the two lanes of an output channel take turns in its input channels */
+                int lane = i % 2, n = i / 2;
+                int ci = n % 28 / 2 * 4 + lane * 2 + n % 2;
+                t.codes[(co * 9 + taps[n / 28]) * g.cin + ci] = 1;
+            }
+        t.output = OUT_S32;
+        trial_expect(&t);
+        trial_run_all(&t);
+        trial_done(&t);
+    }
 }
 END_TEST
 
@@ -508,7 +537,8 @@ Suite *check_kernels_suite(void)
     tcase_add_loop_test(c, test_sum_edges, 120, 137);
     tcase_add_loop_test(c, test_network_shapes, 0, 6);
     tcase_add_loop_test(c, test_winograd_shapes, 0, 8);
-    tcase_add_loop_test(c, test_winograd_extremes, 0, 10);
+    tcase_add_loop_test(c, test_winograd_extremes, 0, 11);
+    tcase_add_loop_test(c, test_winograd_sum_edges, 126, 135);
     tcase_add_test(c, test_find);
     tcase_add_test(c, test_packed_size);
     suite_add_tcase(s, c);
