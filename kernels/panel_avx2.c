@@ -246,10 +246,12 @@ static void store_f32(const struct conv_call *call, int co, const int32_t *acc, 
 void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
                  const int32_t *acc, int m, size_t at, size_t cout, int co, int n)
 {
+    if (r && k->store) {
+        k->store(call, r, acc, m, at, cout, n);
+        return;
+    }
     if (r && n == PANEL) {
-        if (k->store)
-            k->store(call, r, acc, m, at, cout);
-        else if (call->residual)
+        if (call->residual)
             store_u8(call, r, acc, m, at, cout, true);
         else
             store_u8(call, r, acc, m, at, cout, false);
@@ -277,41 +279,74 @@ struct panel_pass {
     const struct panel_plan *p;
     const struct conv_geom *g;
     const struct conv_call *call;
+    const uint8_t *image;
     const struct requant_lanes *requant; /* NULL if not used */
 };
+
+/* A panel's outputs. */
+struct panel_out {
+    const struct requant_lanes *requant; /* NULL if not used */
+    int co, n;                           /* first channel, channels */
+};
+
+static struct panel_out panel_out(const struct panel_pass *s, int panel)
+{
+    const struct panel_plan *p = s->p;
+    int first = panel % p->panels * PANEL;
+    return (struct panel_out){.requant = s->requant ? s->requant + panel : NULL,
+                              .co = panel / p->panels * p->og + first,
+                              .n = p->og - first < PANEL ? p->og - first : PANEL};
+}
 
 /* All pixels of nv panels from `panel` on. */
 static void panel_pixels(const struct panel_pass *s, struct panel_tile *t, int panel)
 {
-    const struct panel_plan *p = s->p;
     int total = s->g->oh * s->g->ow, tiles = (total + s->k->pixels - 1) / s->k->pixels;
-    const int32_t *pixels = (const int32_t *)((const char *)s->call->prepared + p->pixels_at);
+    int least = total / tiles, larger = total % tiles;
+    size_t cout = (size_t)s->g->cout;
+    struct panel_out out[PANEL_MAX_GROUP];
+    for (int v = 0; v < t->nv; v++)
+        out[v] = panel_out(s, panel + v);
+    t->pixels = (const int32_t *)((const char *)s->call->prepared + s->p->pixels_at);
     for (int i = 0, at = 0; i < tiles; i++) {
         /* tiles of even size: 49 pixels are 6 + 6 + 6 + 6 + 5 + 5 + 5 + 5 + 5, not 8 x 6 + 1 */
-        int m = total / tiles + (i < total % tiles);
-        t->pixels = pixels + at;
+        int m = least + (i < larger);
         s->k->tile(m, t);
-        for (int v = 0; v < t->nv; v++) {
-            int first = (panel + v) % p->panels * PANEL, n = p->og - first < PANEL ? p->og - first : PANEL;
-            int co = panel / p->panels * p->og + first;
-            panel_store(s->k, s->call, s->requant ? s->requant + panel + v : NULL, t->acc + v * m * PANEL, m,
-                        (size_t)at * (size_t)s->g->cout + (size_t)co, (size_t)s->g->cout, co, n);
-        }
+        for (int v = 0; v < t->nv; v++)
+            panel_store(s->k, s->call, out[v].requant, t->acc + v * m * PANEL, m, (size_t)at * cout + (size_t)out[v].co,
+                        cout, out[v].co, out[v].n);
+        t->pixels += m;
         at += m;
     }
+}
+
+/* nv panels from `panel` on as integers, in `room`. */
+static const int8_t *panels_unpack(const struct panel_pass *s, int panel, int nv, int8_t *room)
+{
+    const struct panel_header *head = s->call->packed;
+    size_t bytes = panel_bytes(s->p, head->bits), stride = panel_bytes(s->p, 8);
+    const uint8_t *in = (const uint8_t *)(head + 1) + (size_t)panel * bytes;
+    const int8_t *weights = panel_unpack(head, in, s->p->chunks, room);
+    for (int v = 1; v < nv; v++)
+        panel_unpack(head, in + (size_t)v * bytes, s->p->chunks, room + (size_t)v * stride);
+    return weights;
 }
 
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call)
 {
     struct panel_plan p;
     panel_plan_init(&p, k, g);
-    const uint8_t *image = image_prepare(&p, g, call);
     const char *prepared = call->prepared;
     bool lanes = call->out_u8 && requant_in_lanes(call->rq);
-    struct panel_pass pass = {k, &p, g, call, lanes ? (const struct requant_lanes *)(prepared + p.requant_at) : NULL};
+    struct panel_pass pass = {
+        .k = k,
+        .p = &p,
+        .g = g,
+        .call = call,
+        .image = image_prepare(&p, g, call),
+        .requant = lanes ? (const struct requant_lanes *)(prepared + p.requant_at) : NULL,
+    };
     const struct panel_header *head = call->packed;
-    size_t bytes = panel_bytes(&p, head->bits);
-    int8_t *unpacked = (int8_t *)call->scratch + p.weights_at;
     int32_t acc[PANEL_MAX_GROUP * PANEL_MAX_PIXELS * PANEL] __attribute__((aligned(64)));
     struct panel_tile t = {
         .acc = acc,
@@ -323,12 +358,9 @@ void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, con
     for (int group = 0; group < p.groups; group++)
         for (int i = 0; i < p.panels; i += t.nv) {
             int panel = group * p.panels + i;
-            const uint8_t *in = (const uint8_t *)(head + 1) + (size_t)panel * bytes;
             t.nv = p.panels - i < k->group ? p.panels - i : k->group;
-            t.image = image + (k->unit == 1 ? i * PANEL : group * p.cg) * k->elem;
-            t.weights = panel_unpack(head, in, p.chunks, unpacked);
-            for (int v = 1; v < t.nv; v++)
-                panel_unpack(head, in + (size_t)v * bytes, p.chunks, unpacked + (size_t)v * t.stride);
+            t.image = pass.image + (k->unit == 1 ? i * PANEL : group * p.cg) * k->elem;
+            t.weights = panels_unpack(&pass, panel, t.nv, (int8_t *)call->scratch + p.weights_at);
             panel_pixels(&pass, &t, panel);
         }
 }
