@@ -95,6 +95,20 @@ size_t panel_prepared_size(const struct panel_kernel *k, const struct conv_geom 
 void panel_prepare(const struct panel_kernel *k, const struct conv_geom *g, const struct requant *rq, void *prepared);
 size_t panel_scratch_size(const struct panel_kernel *k, const struct conv_geom *g);
 
+/* What an instruction set does for all its micro-kernels. */
+struct panel_simd {
+    void (*widen)(uint8_t *out, const uint8_t *in, int n); /* n codes to 16 bits; NULL if no kernel has elem 2 */
+    /* A panel as integers, in `out` or, if they are stored so, where they are. */
+    const int8_t *(*unpack)(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out);
+    /* m pixels of one panel to the call's output, of which n channels from co on count; `at` is the first pixel's
+     * element. r: NULL where lanes cannot do it. acc: [m][16], 64-byte aligned. */
+    void (*store)(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
+                  const int32_t *acc, int m, size_t at, size_t cout, int co, int n);
+};
+/* Runs a micro-kernel over all panels and pixels of a call. */
+void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, const struct conv_geom *g,
+               const struct conv_call *call);
+
 /* The requantization of a panel's n channels from co on; n == 0 gives zeros. */
 void requant_lanes_init(struct requant_lanes *r, const struct requant *rq, int co, int n);
 /* Whether struct requant_lanes can stand for it: the sums stay below 2^62, so that the upper half of a 64-bit lane is
@@ -105,11 +119,10 @@ static inline bool requant_in_lanes(const struct requant *rq)
 }
 
 #if defined(__x86_64__)
-/* m pixels of one panel to the call's output, of which n channels from co on count; `at` is the first pixel's element.
- * r: NULL where lanes cannot do it. acc: [m][16], 64-byte aligned. Needs AVX2. */
+/* struct panel_simd's store with AVX2. */
 void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
                  const int32_t *acc, int m, size_t at, size_t cout, int co, int n);
-/* Runs a micro-kernel over all panels and pixels of a call. Needs AVX2. */
+/* panel_run with AVX2. */
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call);
 /* A panel_kernel.store, for kernels with AVX-512. */
 void panel_store_avx512(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
