@@ -14,6 +14,9 @@
  * hold the weights that are 32 apart, so that shift and mask give 32 neighbours. With 8 bits a chunk is the integers
  * themselves.
  *
+ * Sums. Kernels that take activations less 128, as signed bytes, have the sum of each channel's weights behind the
+ * panels: 128 times it makes their products whole.
+ *
  * Depthwise convolutions are the case unit == 1: a step is a tap of 16 channels, and panels move over the input too.
  */
 #ifndef BITFADER_KERNELS_PANEL_H
@@ -64,6 +67,12 @@ static inline size_t panel_bytes(const struct panel_plan *p, int bits)
     return (size_t)p->chunks * (size_t)bits * 32;
 }
 
+/* Where the sums of weights are, in the packed weights. */
+static inline size_t panel_sums_at(const struct panel_plan *p, int bits)
+{
+    return sizeof(struct panel_header) + (size_t)(p->groups * p->panels) * panel_bytes(p, bits);
+}
+
 /* What a micro-kernel works on: m pixels times nv panels of 16 channels. */
 struct panel_tile {
     const uint8_t *image;
@@ -72,6 +81,7 @@ struct panel_tile {
     int steps, window;
     const int8_t *weights; /* [nv][stride], unpacked */
     size_t stride;
+    const int32_t *sums; /* [nv][16] of the weights, if the kernel has sums */
     int nv;
     int32_t *acc; /* [nv][m][16], 64-byte aligned, overwritten */
 };
@@ -79,6 +89,7 @@ struct panel_tile {
 struct panel_kernel {
     int unit, elem;
     int pixels, group; /* largest m and nv */
+    bool sums;         /* whether the sums of weights are packed */
     void (*tile)(int m, const struct panel_tile *t);
     /* m pixels of a full panel to codes; NULL: as AVX2 does it */
     void (*store)(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m, size_t at,

@@ -131,6 +131,8 @@ void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, cons
             const uint8_t *in = (const uint8_t *)(head + 1) + (size_t)panel * bytes;
             t.nv = p.panels - i < k->group ? p.panels - i : k->group;
             t.image = image + (k->unit == 1 ? i * PANEL : group * p.cg) * k->elem;
+            if (k->sums)
+                t.sums = (const int32_t *)((const char *)head + panel_sums_at(&p, head->bits)) + panel * PANEL;
             t.weights = simd->unpack(head, in, p.chunks, unpacked);
             for (int v = 1; v < t.nv; v++)
                 simd->unpack(head, in + (size_t)v * bytes, p.chunks, unpacked + (size_t)v * t.stride);
