@@ -34,85 +34,68 @@ static inline int load4(const uint8_t *p)
     return x;
 }
 
-/* The accumulators of pixel i: one vector of 16 channels for each panel. Named, because gcc spills arrays of them. */
-#define PIXELS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+/* What is done for each pixel of a tile; nv > 1 is a second panel, for the first 8 pixels. */
+#define PIXELS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
+#define PIXEL(i, low, high) \
+    if (i < m) {            \
+        low;                \
+        if (nv > 1)         \
+            high;           \
+    }
 
+/* The accumulators of pixel i: one vector of 16 channels for each panel. Named, because gcc spills arrays of them. */
 #define START(i)                                               \
     const uint8_t *p##i = t->image + t->pixels[i < m ? i : 0]; \
     __m512i l##i = _mm512_setzero_si512(), h##i = l##i;
+#define TAPS(i) _mm512_set1_epi32(load4(p##i + at))
+#define AND(i) PIXEL(i, COUNT(l##i, _mm512_and_si512(TAPS(i), w0)), COUNT(h##i, _mm512_and_si512(TAPS(i), w1)))
+#define XOR(i) PIXEL(i, COUNT(l##i, _mm512_xor_si512(TAPS(i), w0)), COUNT(h##i, _mm512_xor_si512(TAPS(i), w1)))
+#define XOR_LAST(i)                                                              \
+    PIXEL(i, COUNT(l##i, _mm512_ternarylogic_epi32(TAPS(i), w0, mask, XOR_AND)), \
+          COUNT(h##i, _mm512_ternarylogic_epi32(TAPS(i), w1, mask, XOR_AND)))
 #define COUNT(c, x) c = _mm512_add_epi32(c, _mm512_popcnt_epi32(x))
-#define STEP_AND(i)                                      \
-    if (i < m) {                                         \
-        __m512i q = _mm512_set1_epi32(load4(p##i + at)); \
-        COUNT(l##i, _mm512_and_si512(q, w0));            \
-        if (nv > 1)                                      \
-            COUNT(h##i, _mm512_and_si512(q, w1));        \
+#define DOUBLE(i) PIXEL(i, l##i = _mm512_add_epi32(l##i, l##i), h##i = _mm512_add_epi32(h##i, h##i))
+#define NEGATE(i) PIXEL(i, l##i = _mm512_sub_epi32(zero, l##i), h##i = _mm512_sub_epi32(zero, h##i))
+#define ADD_START(i) PIXEL(i, l##i = _mm512_add_epi32(s0, l##i), h##i = _mm512_add_epi32(s1, h##i))
+#define MULTIPLY(i) PIXEL(i, l##i = _mm512_mullo_epi32(l##i, mul), h##i = _mm512_mullo_epi32(h##i, mul))
+#define ADD_SUM(i)                                                         \
+    if (i < m) {                                                           \
+        __m512i base = _mm512_set1_epi32(t->head->base * t->sums[i]);      \
+        PIXEL(i, l##i = _mm512_add_epi32(base, l##i), h##i = _mm512_add_epi32(base, h##i)) \
     }
-#define STEP_XOR(i)                                      \
-    if (i < m) {                                         \
-        __m512i q = _mm512_set1_epi32(load4(p##i + at)); \
-        COUNT(l##i, _mm512_xor_si512(q, w0));            \
-        if (nv > 1)                                      \
-            COUNT(h##i, _mm512_xor_si512(q, w1));        \
-    }
-#define STEP_XOR_LAST(i)                                                                            \
-    if (i < m) {                                                                                    \
-        __m512i q = _mm512_set1_epi32(load4(p##i + at) & (int)t->mask);                             \
-        COUNT(l##i, _mm512_xor_si512(q, w0));                                                       \
-        if (nv > 1)                                                                                 \
-            COUNT(h##i, _mm512_xor_si512(q, w1));                                                   \
-    }
-#define DOUBLE(i)                                \
-    if (i < m) {                                 \
-        l##i = _mm512_add_epi32(l##i, l##i);     \
-        if (nv > 1)                              \
-            h##i = _mm512_add_epi32(h##i, h##i); \
-    }
-#define NEGATE(i)                                                  \
-    if (i < m) {                                                   \
-        l##i = _mm512_sub_epi32(_mm512_setzero_si512(), l##i);     \
-        if (nv > 1)                                                \
-            h##i = _mm512_sub_epi32(_mm512_setzero_si512(), h##i); \
-    }
-#define STORE(i)                                                                                                   \
-    if (i < m) {                                                                                                   \
-        __m512i base = _mm512_set1_epi32(t->sums ? t->head->base * t->sums[i] : 0);                                \
-        l##i = _mm512_add_epi32(_mm512_add_epi32(_mm512_mullo_epi32(l##i, mul), s0), base);                        \
-        _mm512_store_si512(t->acc + PANEL * i, l##i);                                                              \
-        if (nv > 1) {                                                                                              \
-            h##i = _mm512_add_epi32(_mm512_add_epi32(_mm512_mullo_epi32(h##i, mul), s1), base);                    \
-            _mm512_store_si512(t->acc + PANEL * (m + i), h##i);                                                    \
-        }                                                                                                          \
-    }
+#define STORE(i) \
+    PIXEL(i, _mm512_store_si512(t->acc + PANEL * i, l##i), _mm512_store_si512(t->acc + PANEL * (m + i), h##i))
 
-/* Adds the counts of steps first..end - 1. */
-#define STEPS(DO, first, end)                                                                    \
-    for (const int32_t *o = t->offsets + (first), *stop = t->offsets + (end); o < stop; o++) {   \
-        __m512i w0 = _mm512_load_si512(w), w1 = nv > 1 ? _mm512_load_si512(w + stride) : w0;     \
-        ptrdiff_t at = *o + shift;                                                               \
-        PIXELS(DO)                                                                               \
-        w += PANEL;                                                                              \
+enum { XOR_AND = 0x28 }; /* (a ^ b) & c */
+
+/* Adds the counts of steps up to `end`. */
+#define STEPS(DO, end)                                                                                        \
+    for (const int32_t *stop = t->offsets + (end); o < stop; o++, w += PANEL) {                               \
+        __m512i w0 = _mm512_load_si512(w), w1 = nv > 1 ? _mm512_load_si512(w + stride) : w0;                  \
+        ptrdiff_t at = *o + shift;                                                                            \
+        PIXELS(DO)                                                                                            \
     }
 
 static inline __attribute__((always_inline)) void tile(int m, int nv, const struct planes_tile *t)
 {
     size_t stride = (size_t)(t->w_bits * t->steps * PANEL);
+    __m512i mask = _mm512_set1_epi32((int)t->mask), zero = _mm512_setzero_si512();
     PIXELS(START)
     /* Products of planes from the most to the least significant: Horner's scheme. */
     for (int power = t->a_bits + t->w_bits - 2; power >= 0; power--) {
-        int j = power < t->w_bits ? power : t->w_bits - 1;
-        for (; j >= 0 && power - j < t->a_bits; j--) {
+        for (int j = power < t->w_bits ? power : t->w_bits - 1; j >= 0 && power - j < t->a_bits; j--) {
             const uint32_t *w = t->weights + (size_t)(j * t->steps * PANEL);
+            const int32_t *o = t->offsets;
             ptrdiff_t shift = (ptrdiff_t)(power - j) * (ptrdiff_t)t->plane;
             bool negative = t->head->negative >> j & 1;
             if (negative) {
                 PIXELS(NEGATE)
             }
             if (t->head->exclusive) {
-                STEPS(STEP_XOR, 0, t->whole)
-                STEPS(STEP_XOR_LAST, t->whole, t->steps)
+                STEPS(XOR, t->whole)
+                STEPS(XOR_LAST, t->steps)
             } else {
-                STEPS(STEP_AND, 0, t->steps)
+                STEPS(AND, t->steps)
             }
             if (negative) {
                 PIXELS(NEGATE)
@@ -122,46 +105,57 @@ static inline __attribute__((always_inline)) void tile(int m, int nv, const stru
             PIXELS(DOUBLE)
         }
     }
-    __m512i mul = _mm512_set1_epi32(t->head->mul);
+    if (t->head->mul == -1) {
+        PIXELS(NEGATE)
+    } else if (t->head->mul != 1) {
+        __m512i mul = _mm512_set1_epi32(t->head->mul);
+        PIXELS(MULTIPLY)
+    }
+    if (t->sums) {
+        PIXELS(ADD_SUM)
+    }
     __m512i s0 = _mm512_load_si512(t->start), s1 = nv > 1 ? _mm512_load_si512(t->start + PANEL) : s0;
+    PIXELS(ADD_START)
     PIXELS(STORE)
 }
+
+#define CASE(i)        \
+    case i:            \
+        tile(i, nv, t); \
+        break;
 
 static inline __attribute__((always_inline)) void tile_nv(int m, int nv, const struct planes_tile *t)
 {
     switch (m) {
-    case 1:
-        tile(1, nv, t);
-        break;
-    case 2:
-        tile(2, nv, t);
-        break;
-    case 3:
-        tile(3, nv, t);
-        break;
-    case 4:
-        tile(4, nv, t);
-        break;
-    case 5:
-        tile(5, nv, t);
-        break;
-    case 6:
-        tile(6, nv, t);
-        break;
-    case 7:
-        tile(7, nv, t);
-        break;
-    default:
-        tile(8, nv, t);
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+        CASE(7)
+        CASE(8)
     }
 }
 
 static void tile_m(int m, const struct planes_tile *t)
 {
+    int nv = 1;
     if (t->nv > 1)
         tile_nv(m, 2, t);
-    else
+    else if (m <= 8)
         tile_nv(m, 1, t);
+    else
+        switch (m) {
+            CASE(9)
+            CASE(10)
+            CASE(11)
+            CASE(12)
+            CASE(13)
+            CASE(14)
+            CASE(15)
+            CASE(16)
+        }
 }
 
 /* --- codes of few steps ---------------------------------------------------------------------------------------------
@@ -203,7 +197,7 @@ static void climb(const struct planes_steps *s, int count, int lo, const int32_t
 /* --- row ------------------------------------------------------------------------------------------------------------
  */
 
-static const struct planes_kernel kernel = {.pixels = 8,
+static const struct planes_kernel kernel = {.pixels = {16, 8},
                                             .group = 2,
                                             .halves = 1,
                                             .panel = {.store = PANEL_STORE_AVX512},

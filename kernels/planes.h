@@ -27,7 +27,7 @@
 
 #include "kernels/panel.h"
 
-enum { PLANES_MAX_BITS = 4, PLANES_MAX_PIXELS = 8, PLANES_MAX_GROUP = 2, PLANES_MAX_STEPS_UP = 3, PLANES_SLACK = 64 };
+enum { PLANES_MAX_BITS = 4, PLANES_MAX_TILE = 16, PLANES_MAX_GROUP = 2, PLANES_MAX_STEPS_UP = 3, PLANES_SLACK = 64 };
 
 struct planes_plan {
     int halves;             /* 2: the nibbles of a plane's bytes are planes of their own */
@@ -81,7 +81,8 @@ struct planes_tile {
 };
 
 struct planes_kernel {
-    int pixels, group; /* largest m and nv */
+    int group;  /* largest nv */
+    int pixels[PLANES_MAX_GROUP]; /* largest m for each nv; m * nv <= PLANES_MAX_TILE */
     int halves;
     struct panel_kernel panel; /* how panel_store does it */
     /* n codes to bits of a_bits (times halves) planes; may write up to 8 bytes from where the last byte is. */

@@ -122,7 +122,7 @@ static void store(const struct planes_pass *s, int panel, int co, int n, const i
 static void panel_pixels(const struct planes_pass *s, struct planes_tile *t, int panel, const int32_t *sums)
 {
     const struct planes_plan *p = s->p;
-    int total = s->g->oh * s->g->ow, tiles = (total + s->k->pixels - 1) / s->k->pixels;
+    int total = s->g->oh * s->g->ow, most = s->k->pixels[t->nv - 1], tiles = (total + most - 1) / most;
     const int32_t *pixels = (const int32_t *)((const char *)s->call->prepared + p->pixels_at);
     for (int i = 0, at = 0; i < tiles; i++) {
         int m = total / tiles + (i < total % tiles); /* tiles of even size */
@@ -172,7 +172,7 @@ void planes_run_avx2(const struct planes_kernel *k, const struct conv_geom *g, i
         pass.steps_up = (const struct planes_steps *)(prepared + p.steps_up_at);
     else if (requant_in_lanes(rq))
         pass.requant = (const struct requant_lanes *)(prepared + p.requant_at);
-    int32_t acc[PLANES_MAX_GROUP * PLANES_MAX_PIXELS * PANEL] __attribute__((aligned(64)));
+    int32_t acc[PLANES_MAX_TILE * PANEL] __attribute__((aligned(64)));
     const struct planes_header *head = call->packed;
     struct planes_tile t = {
         .plane = p.plane,
