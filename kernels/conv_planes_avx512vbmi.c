@@ -12,16 +12,30 @@
 /* --- image ----------------------------------------------------------------------------------------------------------
  */
 
+static inline __attribute__((always_inline)) void put_bits(__m512i x, int a_bits, uint8_t *out, size_t plane)
+{
+    for (int k = 0; k < a_bits; k++) {
+        uint64_t m = _mm512_test_epi8_mask(x, _mm512_set1_epi8((char)(1 << k)));
+        memcpy(out + (size_t)k * plane, &m, sizeof m);
+    }
+}
+
+static inline __attribute__((always_inline)) void put_all(const uint8_t *codes, int n, int a_bits, uint8_t *out, size_t plane)
+{
+    for (; n >= 64; n -= 64, codes += 64, out += 8)
+        put_bits(_mm512_loadu_si512(codes), a_bits, out, plane);
+    if (n > 0)
+        put_bits(_mm512_maskz_loadu_epi8((UINT64_C(1) << n) - 1, codes), a_bits, out, plane);
+}
+
 static void bits(const uint8_t *codes, int n, int a_bits, uint8_t *out, size_t plane)
 {
-    for (int i = 0; i < n; i += 64, out += 8) {
-        __mmask64 some = n - i < 64 ? (UINT64_C(1) << (n - i)) - 1 : UINT64_MAX;
-        __m512i x = _mm512_maskz_loadu_epi8(some, codes + i);
-        for (int k = 0; k < a_bits; k++) {
-            uint64_t m = _mm512_test_epi8_mask(x, _mm512_set1_epi8((char)(1 << k)));
-            memcpy(out + (size_t)k * plane, &m, sizeof m);
-        }
-    }
+    if (a_bits == 1)
+        put_all(codes, n, 1, out, plane);
+    else if (a_bits == 2)
+        put_all(codes, n, 2, out, plane);
+    else
+        put_all(codes, n, a_bits, out, plane);
 }
 
 /* --- tile -----------------------------------------------------------------------------------------------------------
@@ -35,6 +49,7 @@ static inline int load4(const uint8_t *p)
 }
 
 /* What is done for each pixel of a tile; nv > 1 is a second panel, for the first 8 pixels. */
+#define ADD_IN_PLACE_V(instruction, c, x) __asm__ volatile(instruction " %1, %0, %0" : "+v"(c) : "v"(x) : "memory")
 #define PIXELS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
 #define PIXEL(i, low, high) \
     if (i < m) {            \
@@ -47,13 +62,17 @@ static inline int load4(const uint8_t *p)
 #define START(i)                                               \
     const uint8_t *p##i = t->image + t->pixels[i < m ? i : 0]; \
     __m512i l##i = _mm512_setzero_si512(), h##i = l##i;
-#define TAPS(i) _mm512_set1_epi32(load4(p##i + at))
-#define AND(i) PIXEL(i, COUNT(l##i, _mm512_and_si512(TAPS(i), w0)), COUNT(h##i, _mm512_and_si512(TAPS(i), w1)))
-#define XOR(i) PIXEL(i, COUNT(l##i, _mm512_xor_si512(TAPS(i), w0)), COUNT(h##i, _mm512_xor_si512(TAPS(i), w1)))
-#define XOR_LAST(i)                                                              \
-    PIXEL(i, COUNT(l##i, _mm512_ternarylogic_epi32(TAPS(i), w0, mask, XOR_AND)), \
-          COUNT(h##i, _mm512_ternarylogic_epi32(TAPS(i), w1, mask, XOR_AND)))
-#define COUNT(c, x) c = _mm512_add_epi32(c, _mm512_popcnt_epi32(x))
+#define COUNT(i, f0, f1)                                   \
+    if (i < m) {                                             \
+        __m512i q = _mm512_set1_epi32(load4(p##i + at));     \
+        ADD_IN_PLACE_V("vpaddd", l##i, _mm512_popcnt_epi32(f0)); \
+        if (nv > 1)                                          \
+            ADD_IN_PLACE_V("vpaddd", h##i, _mm512_popcnt_epi32(f1)); \
+    }
+#define AND(i) COUNT(i, _mm512_and_si512(q, w0), _mm512_and_si512(q, w1))
+#define XOR(i) COUNT(i, _mm512_xor_si512(q, w0), _mm512_xor_si512(q, w1))
+#define XOR_LAST(i) \
+    COUNT(i, _mm512_ternarylogic_epi32(q, w0, mask, XOR_AND), _mm512_ternarylogic_epi32(q, w1, mask, XOR_AND))
 #define DOUBLE(i) PIXEL(i, l##i = _mm512_add_epi32(l##i, l##i), h##i = _mm512_add_epi32(h##i, h##i))
 #define NEGATE(i) PIXEL(i, l##i = _mm512_sub_epi32(zero, l##i), h##i = _mm512_sub_epi32(zero, h##i))
 #define ADD_START(i) PIXEL(i, l##i = _mm512_add_epi32(s0, l##i), h##i = _mm512_add_epi32(s1, h##i))

@@ -106,33 +106,37 @@ struct planes_pass {
     const struct planes_steps *steps_up; /* NULL if not used */
 };
 
-/* The n channels from co on of m pixels, the first of them at `at`. */
-static void store(const struct planes_pass *s, int panel, int co, int n, const int32_t *acc, int m, size_t at)
+/* What the micro-kernel left of m pixels from `at` on, of panels from `first` of a group. */
+static void store(const struct planes_pass *s, const struct planes_tile *t, int group, int first, int m, size_t at)
 {
     const struct conv_call *call = s->call;
+    int og = s->p->og, panel = group * s->p->panels + first;
     size_t cout = (size_t)s->g->cout;
-    at = at * cout + (size_t)co;
-    if (s->steps_up)
-        s->k->climb(s->steps_up + panel, call->rq->hi - call->rq->lo, call->rq->lo, acc, m, n, call->out_u8 + at, cout);
-    else
-        panel_store(&s->k->panel, call, s->requant ? s->requant + panel : NULL, acc, m, at, cout, co, n);
+    for (int v = 0; v < t->nv; v++, panel++, first++) {
+        const int32_t *acc = t->acc + v * m * PANEL;
+        int co = group * og + first * PANEL, n = og - first * PANEL;
+        n = n < PANEL ? n : PANEL;
+        size_t out = at * cout + (size_t)co;
+        if (s->steps_up)
+            s->k->climb(s->steps_up + panel, call->rq->hi - call->rq->lo, call->rq->lo, acc, m, n, call->out_u8 + out,
+                        cout);
+        else
+            panel_store(&s->k->panel, call, s->requant ? s->requant + panel : NULL, acc, m, out, cout, co, n);
+    }
 }
 
-/* All pixels of nv panels from `panel` on; sums: of all pixels, or NULL. */
-static void panel_pixels(const struct planes_pass *s, struct planes_tile *t, int panel, const int32_t *sums)
+/* All pixels of nv panels from `first` of a group; sums: of all pixels, or NULL. */
+static void panel_pixels(const struct planes_pass *s, struct planes_tile *t, int group, int first, const int32_t *sums)
 {
-    const struct planes_plan *p = s->p;
-    int total = s->g->oh * s->g->ow, most = s->k->pixels[t->nv - 1], tiles = (total + most - 1) / most;
-    const int32_t *pixels = (const int32_t *)((const char *)s->call->prepared + p->pixels_at);
+    int total = s->g->oh * s->g->ow, most = s->k->pixels[t->nv - 1];
+    int tiles = (total + most - 1) / most, least = total / tiles, larger = total % tiles; /* of even size */
+    const int32_t *pixels = (const int32_t *)((const char *)s->call->prepared + s->p->pixels_at);
     for (int i = 0, at = 0; i < tiles; i++) {
-        int m = total / tiles + (i < total % tiles); /* tiles of even size */
+        int m = least + (i < larger);
         t->pixels = pixels + at;
         t->sums = sums ? sums + at : NULL;
         s->k->tile(m, t);
-        for (int v = 0; v < t->nv; v++) {
-            int first = (panel + v) % p->panels * PANEL, n = p->og - first < PANEL ? p->og - first : PANEL;
-            store(s, panel + v, panel / p->panels * p->og + first, n, t->acc + v * m * PANEL, m, (size_t)at);
-        }
+        store(s, t, group, first, m, (size_t)at);
         at += m;
     }
 }
@@ -155,7 +159,7 @@ static void group_panels(const struct planes_pass *s, struct planes_tile *t, int
         t->nv = p->panels - i < s->k->group ? p->panels - i : s->k->group;
         t->start = starts + panel * PANEL;
         t->weights = weights + (size_t)panel * (size_t)(t->w_bits * p->steps * PANEL);
-        panel_pixels(s, t, panel, sums);
+        panel_pixels(s, t, group, i, sums);
     }
 }
 
