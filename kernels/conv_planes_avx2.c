@@ -49,25 +49,25 @@ static inline int load4(const uint8_t *p)
 enum { WINDOW = 255 / 8 };
 
 #define PIXELS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
-#define PLACE(i) const uint8_t *p##i = image + pixels[i < m ? i : 0];
-#define START(i) __m256i c##i = _mm256_setzero_si256();
-#define COUNT(i, f0, f1)                                                 \
-    if (i < m) {                                                         \
-        __m256i q0 = _mm256_set1_epi32(load4(p##i + at));                \
-        __m256i q1 = _mm256_set1_epi32(load4(p##i + at + plane));        \
-        ADD_IN_PLACE("vpaddb", c##i, _mm256_shuffle_epi8(ones, f0));     \
-        ADD_IN_PLACE("vpaddb", c##i, _mm256_shuffle_epi8(ones, f1));     \
+#define PLACE(i)   const uint8_t *p##i = image + pixels[i < m ? i : 0];
+#define START(i)   __m256i c##i = _mm256_setzero_si256();
+/* The second load stands behind the first sum, or else gcc takes it through an integer register. */
+#define COUNT(i, f0, f1)                                             \
+    if (i < m) {                                                     \
+        __m256i q = _mm256_set1_epi32(load4(p##i + at));             \
+        ADD_IN_PLACE("vpaddb", c##i, _mm256_shuffle_epi8(ones, f0)); \
+        q = _mm256_set1_epi32(load4(p##i + at + plane));             \
+        ADD_IN_PLACE("vpaddb", c##i, _mm256_shuffle_epi8(ones, f1)); \
     }
-#define AND(i) COUNT(i, _mm256_and_si256(q0, w0), _mm256_and_si256(q1, w1))
-#define XOR(i) COUNT(i, _mm256_xor_si256(q0, w0), _mm256_xor_si256(q1, w1))
-#define XOR_LAST(i)                                                \
-    COUNT(i, _mm256_xor_si256(_mm256_and_si256(q0, mask), w0),     \
-          _mm256_xor_si256(_mm256_and_si256(q1, mask), w1))
-#define WIDEN(i)                                                                                          \
-    if (i < m) {                                                                                          \
-        __m256i *total = (__m256i *)(acc + PANEL * i);                                                    \
-        __m256i sum = _mm256_madd_epi16(_mm256_maddubs_epi16(c##i, _mm256_set1_epi8(1)), factor);         \
-        _mm256_store_si256(total, _mm256_add_epi32(_mm256_load_si256(total), sum));                       \
+#define AND(i) COUNT(i, _mm256_and_si256(q, w0), _mm256_and_si256(q, w1))
+#define XOR(i) COUNT(i, _mm256_xor_si256(q, w0), _mm256_xor_si256(q, w1))
+#define XOR_LAST(i) \
+    COUNT(i, _mm256_xor_si256(_mm256_and_si256(q, mask), w0), _mm256_xor_si256(_mm256_and_si256(q, mask), w1))
+#define WIDEN(i)                                                                                  \
+    if (i < m) {                                                                                  \
+        __m256i *total = (__m256i *)(acc + PANEL * i);                                            \
+        __m256i sum = _mm256_madd_epi16(_mm256_maddubs_epi16(c##i, _mm256_set1_epi8(1)), factor); \
+        _mm256_store_si256(total, _mm256_add_epi32(_mm256_load_si256(total), sum));               \
     }
 
 /* What a call of count() works on: a panel's half and one product of planes. */
@@ -80,13 +80,13 @@ struct half {
 };
 
 /* Adds what steps from `from` to `end` count. */
-#define STEPS(DO)                                                                                \
-    for (; o < stop; o++, w += PANEL) {                                                          \
-        __m256i both = _mm256_load_si256((const __m256i *)w);                                    \
-        __m256i w0 = _mm256_and_si256(both, nibble);                                             \
-        __m256i w1 = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);                       \
-        ptrdiff_t at = *o;                                                                       \
-        PIXELS(DO)                                                                               \
+#define STEPS(DO)                                                          \
+    for (; o < stop; o++, w += PANEL) {                                    \
+        __m256i both = _mm256_load_si256((const __m256i *)w);              \
+        __m256i w0 = _mm256_and_si256(both, nibble);                       \
+        __m256i w1 = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble); \
+        ptrdiff_t at = *o;                                                 \
+        PIXELS(DO)                                                         \
     }
 
 enum form { FORM_AND, FORM_XOR, FORM_XOR_LAST };
@@ -118,8 +118,8 @@ static inline __attribute__((always_inline)) void count(int m, enum form form, c
     }
 }
 
-#define CASE(i)                         \
-    case i:                             \
+#define CASE(i)                          \
+    case i:                              \
         count(i, form, t, h, from, end); \
         break;
 

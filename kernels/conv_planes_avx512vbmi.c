@@ -20,7 +20,8 @@ static inline __attribute__((always_inline)) void put_bits(__m512i x, int a_bits
     }
 }
 
-static inline __attribute__((always_inline)) void put_all(const uint8_t *codes, int n, int a_bits, uint8_t *out, size_t plane)
+static inline __attribute__((always_inline)) void put_all(const uint8_t *codes, int n, int a_bits, uint8_t *out,
+                                                          size_t plane)
 {
     for (; n >= 64; n -= 64, codes += 64, out += 8)
         put_bits(_mm512_loadu_si512(codes), a_bits, out, plane);
@@ -49,7 +50,6 @@ static inline int load4(const uint8_t *p)
 }
 
 /* What is done for each pixel of a tile; nv > 1 is a second panel, for the first 8 pixels. */
-#define ADD_IN_PLACE_V(instruction, c, x) __asm__ volatile(instruction " %1, %0, %0" : "+v"(c) : "v"(x) : "memory")
 #define PIXELS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
 #define PIXEL(i, low, high) \
     if (i < m) {            \
@@ -62,24 +62,24 @@ static inline int load4(const uint8_t *p)
 #define START(i)                                               \
     const uint8_t *p##i = t->image + t->pixels[i < m ? i : 0]; \
     __m512i l##i = _mm512_setzero_si512(), h##i = l##i;
-#define COUNT(i, f0, f1)                                   \
+#define COUNT(i, f0, f1)                                     \
     if (i < m) {                                             \
         __m512i q = _mm512_set1_epi32(load4(p##i + at));     \
-        ADD_IN_PLACE_V("vpaddd", l##i, _mm512_popcnt_epi32(f0)); \
+        ADD_IN_PLACE_512(l##i, _mm512_popcnt_epi32(f0));     \
         if (nv > 1)                                          \
-            ADD_IN_PLACE_V("vpaddd", h##i, _mm512_popcnt_epi32(f1)); \
+            ADD_IN_PLACE_512(h##i, _mm512_popcnt_epi32(f1)); \
     }
 #define AND(i) COUNT(i, _mm512_and_si512(q, w0), _mm512_and_si512(q, w1))
 #define XOR(i) COUNT(i, _mm512_xor_si512(q, w0), _mm512_xor_si512(q, w1))
 #define XOR_LAST(i) \
     COUNT(i, _mm512_ternarylogic_epi32(q, w0, mask, XOR_AND), _mm512_ternarylogic_epi32(q, w1, mask, XOR_AND))
-#define DOUBLE(i) PIXEL(i, l##i = _mm512_add_epi32(l##i, l##i), h##i = _mm512_add_epi32(h##i, h##i))
-#define NEGATE(i) PIXEL(i, l##i = _mm512_sub_epi32(zero, l##i), h##i = _mm512_sub_epi32(zero, h##i))
+#define DOUBLE(i)    PIXEL(i, l##i = _mm512_add_epi32(l##i, l##i), h##i = _mm512_add_epi32(h##i, h##i))
+#define NEGATE(i)    PIXEL(i, l##i = _mm512_sub_epi32(zero, l##i), h##i = _mm512_sub_epi32(zero, h##i))
 #define ADD_START(i) PIXEL(i, l##i = _mm512_add_epi32(s0, l##i), h##i = _mm512_add_epi32(s1, h##i))
-#define MULTIPLY(i) PIXEL(i, l##i = _mm512_mullo_epi32(l##i, mul), h##i = _mm512_mullo_epi32(h##i, mul))
-#define ADD_SUM(i)                                                         \
-    if (i < m) {                                                           \
-        __m512i base = _mm512_set1_epi32(t->head->base * t->sums[i]);      \
+#define MULTIPLY(i)  PIXEL(i, l##i = _mm512_mullo_epi32(l##i, mul), h##i = _mm512_mullo_epi32(h##i, mul))
+#define ADD_SUM(i)                                                                         \
+    if (i < m) {                                                                           \
+        __m512i base = _mm512_set1_epi32(t->head->base * t->sums[i]);                      \
         PIXEL(i, l##i = _mm512_add_epi32(base, l##i), h##i = _mm512_add_epi32(base, h##i)) \
     }
 #define STORE(i) \
@@ -88,11 +88,11 @@ static inline int load4(const uint8_t *p)
 enum { XOR_AND = 0x28 }; /* (a ^ b) & c */
 
 /* Adds the counts of steps up to `end`. */
-#define STEPS(DO, end)                                                                                        \
-    for (const int32_t *stop = t->offsets + (end); o < stop; o++, w += PANEL) {                               \
-        __m512i w0 = _mm512_load_si512(w), w1 = nv > 1 ? _mm512_load_si512(w + stride) : w0;                  \
-        ptrdiff_t at = *o + shift;                                                                            \
-        PIXELS(DO)                                                                                            \
+#define STEPS(DO, end)                                                                       \
+    for (const int32_t *stop = t->offsets + (end); o < stop; o++, w += PANEL) {              \
+        __m512i w0 = _mm512_load_si512(w), w1 = nv > 1 ? _mm512_load_si512(w + stride) : w0; \
+        ptrdiff_t at = *o + shift;                                                           \
+        PIXELS(DO)                                                                           \
     }
 
 static inline __attribute__((always_inline)) void tile(int m, int nv, const struct planes_tile *t)
@@ -138,12 +138,20 @@ static inline __attribute__((always_inline)) void tile(int m, int nv, const stru
     PIXELS(STORE)
 }
 
-#define CASE(i)        \
-    case i:            \
-        tile(i, nv, t); \
+/* Largest tiles of one panel and of two. */
+#ifdef BITFADER_SIMDE
+enum { MOST_1 = 2, MOST_2 = 1 }; /* portable code of all sizes takes the compiler minutes */
+#else
+enum { MOST_1 = 16, MOST_2 = 8 };
+#endif
+
+#define CASE(i)             \
+    case i:                 \
+        if (i <= most)      \
+            tile(i, nv, t); \
         break;
 
-static inline __attribute__((always_inline)) void tile_nv(int m, int nv, const struct planes_tile *t)
+static inline __attribute__((always_inline)) void tile_nv(int m, int nv, int most, const struct planes_tile *t)
 {
     switch (m) {
         CASE(1)
@@ -154,27 +162,23 @@ static inline __attribute__((always_inline)) void tile_nv(int m, int nv, const s
         CASE(6)
         CASE(7)
         CASE(8)
+        CASE(9)
+        CASE(10)
+        CASE(11)
+        CASE(12)
+        CASE(13)
+        CASE(14)
+        CASE(15)
+        CASE(16)
     }
 }
 
 static void tile_m(int m, const struct planes_tile *t)
 {
-    int nv = 1;
     if (t->nv > 1)
-        tile_nv(m, 2, t);
-    else if (m <= 8)
-        tile_nv(m, 1, t);
+        tile_nv(m, 2, MOST_2, t);
     else
-        switch (m) {
-            CASE(9)
-            CASE(10)
-            CASE(11)
-            CASE(12)
-            CASE(13)
-            CASE(14)
-            CASE(15)
-            CASE(16)
-        }
+        tile_nv(m, 1, MOST_1, t);
 }
 
 /* --- codes of few steps ---------------------------------------------------------------------------------------------
@@ -216,7 +220,7 @@ static void climb(const struct planes_steps *s, int count, int lo, const int32_t
 /* --- row ------------------------------------------------------------------------------------------------------------
  */
 
-static const struct planes_kernel kernel = {.pixels = {16, 8},
+static const struct planes_kernel kernel = {.pixels = {MOST_1, MOST_2},
                                             .group = 2,
                                             .halves = 1,
                                             .panel = {.store = PANEL_STORE_AVX512},
@@ -224,10 +228,18 @@ static const struct planes_kernel kernel = {.pixels = {16, 8},
                                             .tile = tile_m,
                                             .climb = climb};
 
-/* A word takes 1.5 cycles for each product of planes, where vpdpbusd needs at least half a cycle for a step. */
-static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+/* A word takes 1.5 cycles for each product of planes; a step of four values in vpdpbusd takes one on processors with
+ * one such unit of 512 bits, half of one on those with two. So up to two products always pay where K is large enough,
+ * three and four only on the former. */
+static bool can_few(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
-    return a_bits * w->bits <= 4 && planes_affine(w) && planes_pay(g, a_bits * w->bits, 1.5);
+    return a_bits * w->bits <= 2 && planes_affine(w) && planes_pay(g, a_bits * w->bits, 1.5);
+}
+
+static bool can_more(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    int planes = a_bits * w->bits;
+    return planes >= 3 && planes <= 4 && planes_affine(w) && planes_pay(g, planes, 1.5);
 }
 
 static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
@@ -266,11 +278,28 @@ const struct conv_kernel conv_planes_avx512 = {
     .name = "conv_planes_avx512",
     .family = FAMILY_PLANES,
     .isa = ISA_AVX512VBMI,
+    .w_bits = {1, 2},
+    .a_bits = {1, 2},
+    .schemes = "evenly spaced",
+    .tile = "8x32",
+    .can = can_few,
+    .packed_size = packed_size,
+    .pack = pack,
+    .prepared_size = prepared_size,
+    .prepare = prepare,
+    .scratch_size = scratch_size,
+    .run = run,
+};
+
+const struct conv_kernel conv_planes4_avx512 = {
+    .name = "conv_planes4_avx512",
+    .family = FAMILY_PLANES,
+    .isa = ISA_AVX512VBMI,
     .w_bits = {1, 4},
     .a_bits = {1, 4},
     .schemes = "evenly spaced",
     .tile = "8x32",
-    .can = can,
+    .can = can_more,
     .packed_size = packed_size,
     .pack = pack,
     .prepared_size = prepared_size,

@@ -30,20 +30,20 @@
 enum { PLANES_MAX_BITS = 4, PLANES_MAX_TILE = 16, PLANES_MAX_GROUP = 2, PLANES_MAX_STEPS_UP = 3, PLANES_SLACK = 64 };
 
 struct planes_plan {
-    int halves;             /* 2: the nibbles of a plane's bytes are planes of their own */
-    int cg, og;             /* channels of a group in and out */
-    int groups, panels;     /* groups, panels in a group */
-    int cell, pixel;        /* bytes of a group's channels, of a pixel, in a plane */
-    int run, runs;          /* bytes of a run, runs */
-    int steps, whole;       /* words of a channel, and how many come before those that need a mask */
-    uint32_t mask;          /* of the bits that count in a last word */
-    bool rows;              /* a run is a row of the kernel; else a tap */
-    bool flat;              /* the bits of a row of the image follow each other as its codes do */
-    int ih, iw;             /* image in pixels */
-    int step_y, step_x;     /* source pixels to one of the image */
-    int stride_y, stride_x; /* image pixels to an output pixel */
-    size_t plane;           /* bytes of a plane, with PLANES_SLACK behind it */
-    size_t pixels_at, steps_at; /* prepared: int32_t byte offsets of output pixels and of steps */
+    int halves;                     /* 2: the nibbles of a plane's bytes are planes of their own */
+    int cg, og;                     /* channels of a group in and out */
+    int groups, panels;             /* groups, panels in a group */
+    int cell, pixel;                /* bytes of a group's channels, of a pixel, in a plane */
+    int run, runs;                  /* bytes of a run, runs */
+    int steps, whole;               /* words of a channel, and how many come before those that need a mask */
+    uint32_t mask;                  /* of the bits that count in a last word */
+    bool rows;                      /* a run is a row of the kernel; else a tap */
+    bool flat;                      /* the bits of a row of the image follow each other as its codes do */
+    int ih, iw;                     /* image in pixels */
+    int step_y, step_x;             /* source pixels to one of the image */
+    int stride_y, stride_x;         /* image pixels to an output pixel */
+    size_t plane;                   /* bytes of a plane, with PLANES_SLACK behind it */
+    size_t pixels_at, steps_at;     /* prepared: int32_t byte offsets of output pixels and of steps */
     size_t requant_at, steps_up_at; /* prepared: of every panel, struct requant_lanes and struct planes_steps */
     size_t prepared_bytes;
 };
@@ -59,7 +59,7 @@ struct planes_header {
 
 /* The way from sums to codes where there are few: how many of these steps a sum reaches. */
 struct planes_steps {
-    int32_t flip[PANEL];                      /* 0, or -1 where codes fall with the sum: x ^ flip rises */
+    int32_t flip[PANEL];                       /* 0, or -1 where codes fall with the sum: x ^ flip rises */
     int32_t above[PLANES_MAX_STEPS_UP][PANEL]; /* a step up where x ^ flip is more than this */
 };
 
@@ -81,7 +81,7 @@ struct planes_tile {
 };
 
 struct planes_kernel {
-    int group;  /* largest nv */
+    int group;                    /* largest nv */
     int pixels[PLANES_MAX_GROUP]; /* largest m for each nv; m * nv <= PLANES_MAX_TILE */
     int halves;
     struct panel_kernel panel; /* how panel_store does it */
@@ -110,7 +110,8 @@ size_t planes_scratch_size(const struct planes_kernel *k, const struct conv_geom
 
 #if defined(__x86_64__)
 /* Needs AVX2. */
-void planes_run_avx2(const struct planes_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_call *call);
+void planes_run_avx2(const struct planes_kernel *k, const struct conv_geom *g, int a_bits,
+                     const struct conv_call *call);
 #endif
 
 #endif

@@ -59,8 +59,8 @@ static void image_row(const struct planes_plan *p, const struct planes_kernel *k
     image_fill(p, call->pad_code, a_bits, (size_t)(p->iw - left - n), out + n * p->pixel);
 }
 
-static void image_make(const struct planes_plan *p, const struct planes_kernel *k, const struct conv_geom *g, int a_bits,
-                       const struct conv_call *call, uint8_t *image)
+static void image_make(const struct planes_plan *p, const struct planes_kernel *k, const struct conv_geom *g,
+                       int a_bits, const struct conv_call *call, uint8_t *image)
 {
     for (int y = 0; y < p->ih; y++)
         image_row(p, k, g, a_bits, call, y * p->step_y - g->pad_top, image + (size_t)(y * p->iw) * (size_t)p->pixel);
@@ -88,8 +88,7 @@ static void sum_taps(const struct planes_plan *p, const struct planes_tile *t, i
     for (int i = 0; i < n; i++) {
         sums[i] = 0;
         for (int k = 0; k < t->a_bits * p->halves; k++)
-            sums[i] +=
-                count_taps(p, t->offsets, t->image + t->pixels[i] + (size_t)k * p->plane) * (1 << k / p->halves);
+            sums[i] += count_taps(p, t->offsets, t->image + t->pixels[i] + (size_t)k * p->plane) * (1 << k / p->halves);
     }
 }
 

@@ -23,6 +23,7 @@ extern const struct conv_kernel dwconv_avx512;
 extern const struct matmul_kernel matmul_avx512;
 extern const struct conv_kernel conv_planes_avx2;
 extern const struct conv_kernel conv_planes_avx512;
+extern const struct conv_kernel conv_planes4_avx512;
 #endif
 
 #endif
