@@ -65,9 +65,9 @@ enum { WINDOW = 255 / 8 };
     COUNT(i, _mm256_xor_si256(_mm256_and_si256(q, mask), w0), _mm256_xor_si256(_mm256_and_si256(q, mask), w1))
 #define WIDEN(i)                                                                                  \
     if (i < m) {                                                                                  \
-        __m256i *total = (__m256i *)(acc + PANEL * i);                                            \
+        __m256i *total = (__m256i *)(acc + pixel_step * i);                                       \
         __m256i sum = _mm256_madd_epi16(_mm256_maddubs_epi16(c##i, _mm256_set1_epi8(1)), factor); \
-        _mm256_store_si256(total, _mm256_add_epi32(_mm256_load_si256(total), sum));               \
+        _mm256_storeu_si256(total, _mm256_add_epi32(_mm256_loadu_si256(total), sum));             \
     }
 
 /* What a call of count() works on: a panel's half and one product of planes. */
@@ -76,7 +76,7 @@ struct half {
     const int32_t *pixels;
     const uint32_t *weights; /* [steps][16], 8 of each used */
     int factor;              /* what a bit counts */
-    int32_t *acc;            /* [m][16], 8 of each used */
+    int32_t *acc;            /* 8 of each pixel */
 };
 
 /* Adds what steps from `from` to `end` count. */
@@ -97,6 +97,7 @@ static inline __attribute__((always_inline)) void count(int m, enum form form, c
     const uint8_t *image = h->image;
     const int32_t *pixels = h->pixels;
     int32_t *acc = h->acc;
+    size_t pixel_step = t->pixel_step;
     ptrdiff_t plane = (ptrdiff_t)t->plane;
     const __m256i ones = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2,
                                           2, 3, 2, 3, 3, 4);
@@ -155,7 +156,7 @@ static void start(int m, const struct planes_tile *t)
         __m256i s = _mm256_load_si256((const __m256i *)(t->start + half));
         for (int i = 0; i < m; i++) {
             __m256i base = _mm256_set1_epi32(t->sums ? t->head->base * t->sums[i] : 0);
-            _mm256_store_si256((__m256i *)(t->acc + PANEL * i + half), _mm256_add_epi32(s, base));
+            _mm256_storeu_si256((__m256i *)(t->acc + (size_t)i * t->pixel_step + half), _mm256_add_epi32(s, base));
         }
     }
 }

@@ -73,17 +73,26 @@ static inline int load4(const uint8_t *p)
 #define XOR(i) COUNT(i, _mm512_xor_si512(q, w0), _mm512_xor_si512(q, w1))
 #define XOR_LAST(i) \
     COUNT(i, _mm512_ternarylogic_epi32(q, w0, mask, XOR_AND), _mm512_ternarylogic_epi32(q, w1, mask, XOR_AND))
-#define DOUBLE(i)    PIXEL(i, l##i = _mm512_add_epi32(l##i, l##i), h##i = _mm512_add_epi32(h##i, h##i))
-#define NEGATE(i)    PIXEL(i, l##i = _mm512_sub_epi32(zero, l##i), h##i = _mm512_sub_epi32(zero, h##i))
-#define ADD_START(i) PIXEL(i, l##i = _mm512_add_epi32(s0, l##i), h##i = _mm512_add_epi32(s1, h##i))
-#define MULTIPLY(i)  PIXEL(i, l##i = _mm512_mullo_epi32(l##i, mul), h##i = _mm512_mullo_epi32(h##i, mul))
+#define DOUBLE(i)   PIXEL(i, l##i = _mm512_add_epi32(l##i, l##i), h##i = _mm512_add_epi32(h##i, h##i))
+#define NEGATE(i)   PIXEL(i, l##i = _mm512_sub_epi32(zero, l##i), h##i = _mm512_sub_epi32(zero, h##i))
+#define SUBTRACT(i) PIXEL(i, l##i = _mm512_sub_epi32(s0, l##i), h##i = _mm512_sub_epi32(s1, h##i))
+#define MULTIPLY(i)                                                      \
+    PIXEL(i, l##i = _mm512_add_epi32(s0, _mm512_mullo_epi32(l##i, mul)), \
+          h##i = _mm512_add_epi32(s1, _mm512_mullo_epi32(h##i, mul)))
 #define ADD_SUM(i)                                                                         \
     if (i < m) {                                                                           \
         __m512i base = _mm512_set1_epi32(t->head->base * t->sums[i]);                      \
         PIXEL(i, l##i = _mm512_add_epi32(base, l##i), h##i = _mm512_add_epi32(base, h##i)) \
     }
-#define STORE(i) \
-    PIXEL(i, _mm512_store_si512(t->acc + PANEL * i, l##i), _mm512_store_si512(t->acc + PANEL * (m + i), h##i))
+#define STORE(i)                             \
+    if (i < m) {                             \
+        _mm512_storeu_si512(low, l##i);      \
+        low += t->pixel_step;                \
+        if (nv > 1) {                        \
+            _mm512_storeu_si512(high, h##i); \
+            high += t->pixel_step;           \
+        }                                    \
+    }
 
 enum { XOR_AND = 0x28 }; /* (a ^ b) & c */
 
@@ -124,17 +133,17 @@ static inline __attribute__((always_inline)) void tile(int m, int nv, const stru
             PIXELS(DOUBLE)
         }
     }
+    __m512i s0 = _mm512_load_si512(t->start), s1 = nv > 1 ? _mm512_load_si512(t->start + PANEL) : s0;
     if (t->head->mul == -1) {
-        PIXELS(NEGATE)
-    } else if (t->head->mul != 1) {
+        PIXELS(SUBTRACT)
+    } else {
         __m512i mul = _mm512_set1_epi32(t->head->mul);
         PIXELS(MULTIPLY)
     }
     if (t->sums) {
         PIXELS(ADD_SUM)
     }
-    __m512i s0 = _mm512_load_si512(t->start), s1 = nv > 1 ? _mm512_load_si512(t->start + PANEL) : s0;
-    PIXELS(ADD_START)
+    int32_t *low = t->acc, *high = t->acc + t->panel_step;
     PIXELS(STORE)
 }
 

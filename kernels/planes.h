@@ -77,7 +77,8 @@ struct planes_tile {
     const int32_t *start;    /* [nv][16] */
     const int32_t *sums;     /* [m] sums of activations, or NULL where base is 0 */
     int nv;
-    int32_t *acc; /* [nv][m][16], 64-byte aligned, overwritten */
+    int32_t *acc; /* [nv][m][16], overwritten, with these distances: */
+    size_t panel_step, pixel_step;
 };
 
 struct planes_kernel {

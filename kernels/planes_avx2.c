@@ -103,24 +103,35 @@ struct planes_pass {
     const struct conv_call *call;
     const struct requant_lanes *requant; /* NULL if not used */
     const struct planes_steps *steps_up; /* NULL if not used */
+    int32_t *acc;                        /* room for a tile */
 };
 
-/* What the micro-kernel left of m pixels from `at` on, of panels from `first` of a group. */
-static void store(const struct planes_pass *s, const struct planes_tile *t, int group, int first, int m, size_t at)
+/* Runs the micro-kernel on m pixels from `at` on and panels from `first` of a group, and stores. */
+static void tile(const struct planes_pass *s, struct planes_tile *t, int group, int first, int m, size_t at)
 {
     const struct conv_call *call = s->call;
     int og = s->p->og, panel = group * s->p->panels + first;
-    size_t cout = (size_t)s->g->cout;
-    for (int v = 0; v < t->nv; v++, panel++, first++) {
-        const int32_t *acc = t->acc + v * m * PANEL;
-        int co = group * og + first * PANEL, n = og - first * PANEL;
-        n = n < PANEL ? n : PANEL;
-        size_t out = at * cout + (size_t)co;
+    size_t cout = (size_t)s->g->cout, out = at * cout + (size_t)(group * og + first * PANEL);
+    if (call->out_s32 && (first + t->nv) * PANEL <= og) { /* nothing is left to do */
+        t->acc = call->out_s32 + out;
+        t->panel_step = PANEL;
+        t->pixel_step = cout;
+        s->k->tile(m, t);
+        return;
+    }
+    t->acc = s->acc;
+    t->panel_step = (size_t)(m * PANEL);
+    t->pixel_step = PANEL;
+    s->k->tile(m, t);
+    for (int v = 0; v < t->nv; v++, panel++, first++, out += PANEL) {
+        const int32_t *acc = s->acc + v * m * PANEL;
+        int n = og - first * PANEL < PANEL ? og - first * PANEL : PANEL;
         if (s->steps_up)
             s->k->climb(s->steps_up + panel, call->rq->hi - call->rq->lo, call->rq->lo, acc, m, n, call->out_u8 + out,
                         cout);
         else
-            panel_store(&s->k->panel, call, s->requant ? s->requant + panel : NULL, acc, m, out, cout, co, n);
+            panel_store(&s->k->panel, call, s->requant ? s->requant + panel : NULL, acc, m, out, cout,
+                        group * og + first * PANEL, n);
     }
 }
 
@@ -134,8 +145,7 @@ static void panel_pixels(const struct planes_pass *s, struct planes_tile *t, int
         int m = least + (i < larger);
         t->pixels = pixels + at;
         t->sums = sums ? sums + at : NULL;
-        s->k->tile(m, t);
-        store(s, t, group, first, m, (size_t)at);
+        tile(s, t, group, first, m, (size_t)at);
         at += m;
     }
 }
@@ -170,12 +180,12 @@ void planes_run_avx2(const struct planes_kernel *k, const struct conv_geom *g, i
     image_make(&p, k, g, a_bits, call, image);
     const char *prepared = call->prepared;
     const struct requant *rq = call->out_u8 ? call->rq : NULL;
-    struct planes_pass pass = {.k = k, .p = &p, .g = g, .call = call};
+    int32_t acc[PLANES_MAX_TILE * PANEL] __attribute__((aligned(64)));
+    struct planes_pass pass = {.k = k, .p = &p, .g = g, .call = call, .acc = acc};
     if (rq && !call->residual && rq->hi - rq->lo <= PLANES_MAX_STEPS_UP)
         pass.steps_up = (const struct planes_steps *)(prepared + p.steps_up_at);
     else if (requant_in_lanes(rq))
         pass.requant = (const struct requant_lanes *)(prepared + p.requant_at);
-    int32_t acc[PLANES_MAX_TILE * PANEL] __attribute__((aligned(64)));
     const struct planes_header *head = call->packed;
     struct planes_tile t = {
         .plane = p.plane,
@@ -186,7 +196,6 @@ void planes_run_avx2(const struct planes_kernel *k, const struct conv_geom *g, i
         .a_bits = a_bits,
         .w_bits = head->bits,
         .head = head,
-        .acc = acc,
     };
     for (int group = 0; group < p.groups; group++) {
         t.image = image + group * p.cell;
