@@ -150,6 +150,44 @@ static void count_xor(int m, const struct planes_tile *t, const struct half *h)
     count_m(m, FORM_XOR_LAST, t, h, t->whole, t->steps);
 }
 
+/* --- codes of few steps ---------------------------------------------------------------------------------------------
+ */
+
+/* Eight channels: how many steps they climb, negative. */
+static inline __m256i climb8(const struct planes_steps *s, int count, int half, const int32_t *acc)
+{
+    __m256i x = _mm256_load_si256((const __m256i *)(acc + half));
+    x = _mm256_xor_si256(x, _mm256_load_si256((const __m256i *)(s->flip + half)));
+    __m256i y = _mm256_setzero_si256();
+    for (int k = 0; k < count; k++)
+        y = _mm256_add_epi32(y, _mm256_cmpgt_epi32(x, _mm256_load_si256((const __m256i *)(s->above[k] + half))));
+    return y;
+}
+
+static void climb(int m, const struct planes_tile *t)
+{
+    const int32_t *acc = t->acc;
+    uint8_t *out = t->codes;
+    __m128i low = _mm_set1_epi8((char)t->lo);
+    for (int i = 0; i < m; i++, acc += t->pixel_step, out += t->code_step) {
+        __m256i y = _mm256_packs_epi32(climb8(t->steps_up, t->steps_count, 0, acc),
+                                       climb8(t->steps_up, t->steps_count, 8, acc));
+        y = _mm256_permute4x64_epi64(y, 0xd8);
+        __m128i z = _mm_packs_epi16(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
+        z = _mm_sub_epi8(low, z);
+        if (t->channels == PANEL) {
+            _mm_storeu_si128((__m128i *)out, z);
+        } else {
+            uint8_t codes[PANEL];
+            _mm_storeu_si128((__m128i *)codes, z);
+            memcpy(out, codes, (size_t)t->channels);
+        }
+    }
+}
+
+/* --- all together ---------------------------------------------------------------------------------------------------
+ */
+
 static void start(int m, const struct planes_tile *t)
 {
     for (int half = 0; half < PANEL; half += 8) {
@@ -175,46 +213,14 @@ static void tile(int m, const struct planes_tile *t)
                 else
                     count_and(m, t, &h);
             }
-}
-
-/* --- codes of few steps ---------------------------------------------------------------------------------------------
- */
-
-/* Eight channels: how many steps they climb, negative. */
-static inline __m256i climb8(const struct planes_steps *s, int count, int half, const int32_t *acc)
-{
-    __m256i x = _mm256_load_si256((const __m256i *)(acc + half));
-    x = _mm256_xor_si256(x, _mm256_load_si256((const __m256i *)(s->flip + half)));
-    __m256i y = _mm256_setzero_si256();
-    for (int k = 0; k < count; k++)
-        y = _mm256_add_epi32(y, _mm256_cmpgt_epi32(x, _mm256_load_si256((const __m256i *)(s->above[k] + half))));
-    return y;
-}
-
-static void climb(const struct planes_steps *s, int count, int lo, const int32_t *acc, int m, int n, uint8_t *out,
-                  size_t cout)
-{
-    __m128i low = _mm_set1_epi8((char)lo);
-    for (int i = 0; i < m; i++, acc += PANEL, out += cout) {
-        __m256i y = _mm256_packs_epi32(climb8(s, count, 0, acc), climb8(s, count, 8, acc));
-        y = _mm256_permute4x64_epi64(y, 0xd8);
-        __m128i z = _mm_packs_epi16(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
-        z = _mm_sub_epi8(low, z);
-        if (n == PANEL) {
-            _mm_storeu_si128((__m128i *)out, z);
-        } else {
-            uint8_t codes[PANEL];
-            _mm_storeu_si128((__m128i *)codes, z);
-            memcpy(out, codes, (size_t)n);
-        }
-    }
+    if (t->steps_up)
+        climb(m, t);
 }
 
 /* --- row ------------------------------------------------------------------------------------------------------------
  */
 
-static const struct planes_kernel kernel = {
-    .group = 1, .pixels = {8}, .halves = 2, .bits = bits, .tile = tile, .climb = climb};
+static const struct planes_kernel kernel = {.group = 1, .pixels = {8}, .halves = 2, .bits = bits, .tile = tile};
 
 /* A word takes some 6.4 instructions for each product of planes, a step of four values 2. */
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)

@@ -94,6 +94,26 @@ static inline int load4(const uint8_t *p)
         }                                    \
     }
 
+/* To codes of two steps' ends, and of up to four. */
+#define CODE(x, f, above, y) _mm_mask_add_epi8(y, _mm512_cmpgt_epi32_mask(_mm512_xor_si512(x, f), above), y, one)
+#define STORE_BIT(i)                                                            \
+    if (i < m) {                                                                \
+        _mm_mask_storeu_epi8(codes, some0, CODE(l##i, f0, a0, lo));             \
+        if (nv > 1)                                                             \
+            _mm_mask_storeu_epi8(codes + PANEL, some1, CODE(h##i, f1, a1, lo)); \
+        codes += t->code_step;                                                  \
+    }
+#define STORE_CODE(i)                                                               \
+    if (i < m) {                                                                    \
+        __m128i y = CODE(l##i, f0, c0, CODE(l##i, f0, b0, CODE(l##i, f0, a0, lo))); \
+        _mm_mask_storeu_epi8(codes, some0, y);                                      \
+        if (nv > 1) {                                                               \
+            y = CODE(h##i, f1, c1, CODE(h##i, f1, b1, CODE(h##i, f1, a1, lo)));     \
+            _mm_mask_storeu_epi8(codes + PANEL, some1, y);                          \
+        }                                                                           \
+        codes += t->code_step;                                                      \
+    }
+
 enum { XOR_AND = 0x28 }; /* (a ^ b) & c */
 
 /* Adds the counts of steps up to `end`. */
@@ -143,8 +163,25 @@ static inline __attribute__((always_inline)) void tile(int m, int nv, const stru
     if (t->sums) {
         PIXELS(ADD_SUM)
     }
-    int32_t *low = t->acc, *high = t->acc + t->panel_step;
-    PIXELS(STORE)
+    if (!t->steps_up) {
+        int32_t *low = t->acc, *high = t->acc + t->panel_step;
+        PIXELS(STORE)
+        return;
+    }
+    const struct planes_steps *u0 = t->steps_up, *u1 = nv > 1 ? u0 + 1 : u0;
+    __m512i f0 = _mm512_load_si512(u0->flip), f1 = _mm512_load_si512(u1->flip);
+    __m512i a0 = _mm512_load_si512(u0->above[0]), a1 = _mm512_load_si512(u1->above[0]);
+    __m128i one = _mm_set1_epi8(1), lo = _mm_set1_epi8((char)t->lo);
+    int n0 = t->channels < PANEL ? t->channels : PANEL, n1 = t->channels - n0;
+    __mmask16 some0 = (__mmask16)((1u << n0) - 1), some1 = (__mmask16)((1u << n1) - 1);
+    uint8_t *codes = t->codes;
+    if (t->steps_count <= 1) {
+        PIXELS(STORE_BIT)
+    } else {
+        __m512i b0 = _mm512_load_si512(u0->above[1]), b1 = _mm512_load_si512(u1->above[1]);
+        __m512i c0 = _mm512_load_si512(u0->above[2]), c1 = _mm512_load_si512(u1->above[2]);
+        PIXELS(STORE_CODE)
+    }
 }
 
 /* Largest tiles of one panel and of two. */
@@ -190,42 +227,6 @@ static void tile_m(int m, const struct planes_tile *t)
         tile_nv(m, 1, MOST_1, t);
 }
 
-/* --- codes of few steps ---------------------------------------------------------------------------------------------
- */
-
-static inline __attribute__((always_inline)) void climb_count(const struct planes_steps *s, int count, int lo,
-                                                              const int32_t *acc, int m, int n, uint8_t *out,
-                                                              size_t cout)
-{
-    __m512i flip = _mm512_load_si512(s->flip);
-    __m512i a0 = _mm512_load_si512(s->above[0]), a1 = _mm512_load_si512(s->above[1]);
-    __m512i a2 = _mm512_load_si512(s->above[2]);
-    __m128i one = _mm_set1_epi8(1), low = _mm_set1_epi8((char)lo);
-    __mmask16 some = (__mmask16)((1u << n) - 1);
-    for (int i = 0; i < m; i++, acc += PANEL, out += cout) {
-        __m512i x = _mm512_xor_si512(_mm512_load_si512(acc), flip);
-        __m128i y = low;
-        if (count > 0)
-            y = _mm_mask_add_epi8(y, _mm512_cmpgt_epi32_mask(x, a0), y, one);
-        if (count > 1)
-            y = _mm_mask_add_epi8(y, _mm512_cmpgt_epi32_mask(x, a1), y, one);
-        if (count > 2)
-            y = _mm_mask_add_epi8(y, _mm512_cmpgt_epi32_mask(x, a2), y, one);
-        _mm_mask_storeu_epi8(out, some, y);
-    }
-}
-
-static void climb(const struct planes_steps *s, int count, int lo, const int32_t *acc, int m, int n, uint8_t *out,
-                  size_t cout)
-{
-    if (count == 1)
-        climb_count(s, 1, lo, acc, m, n, out, cout);
-    else if (count == 3)
-        climb_count(s, 3, lo, acc, m, n, out, cout);
-    else
-        climb_count(s, count, lo, acc, m, n, out, cout);
-}
-
 /* --- row ------------------------------------------------------------------------------------------------------------
  */
 
@@ -234,8 +235,7 @@ static const struct planes_kernel kernel = {.pixels = {MOST_1, MOST_2},
                                             .halves = 1,
                                             .panel = {.store = PANEL_STORE_AVX512},
                                             .bits = bits,
-                                            .tile = tile_m,
-                                            .climb = climb};
+                                            .tile = tile_m};
 
 /* A word takes 1.5 cycles for each product of planes; a step of four values in vpdpbusd takes one on processors with
  * one such unit of 512 bits, half of one on those with two. So up to two products always pay where K is large enough,

@@ -175,6 +175,7 @@ static int steps_up(const struct requant *rq)
 static void steps_init(struct planes_steps *s, const struct requant *rq, int co, int n)
 {
     memset(s, 0, sizeof *s);
+    memset(s->above, 0x7f, sizeof s->above); /* out of reach */
     for (int i = 0; i < n; i++)
         for (int k = 0; k < steps_up(rq); k++) {
             __int128 m = (__int128)rq->m[co + i] * (INT64_C(1) << rq->left);

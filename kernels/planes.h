@@ -57,7 +57,7 @@ struct planes_header {
     uint8_t fill[44];
 };
 
-/* The way from sums to codes where there are few: how many of these steps a sum reaches. */
+/* The way from sums to codes where there are few: how many of these steps up a sum reaches. */
 struct planes_steps {
     int32_t flip[PANEL];                       /* 0, or -1 where codes fall with the sum: x ^ flip rises */
     int32_t above[PLANES_MAX_STEPS_UP][PANEL]; /* a step up where x ^ flip is more than this */
@@ -79,6 +79,11 @@ struct planes_tile {
     int nv;
     int32_t *acc; /* [nv][m][16], overwritten, with these distances: */
     size_t panel_step, pixel_step;
+    const struct planes_steps *steps_up; /* [nv], or NULL; if not, acc may be left and codes are made: */
+    int steps_count, lo;                 /* lo .. lo + steps_count */
+    uint8_t *codes;                      /* [m][code_step], `channels` of each */
+    size_t code_step;
+    int channels;
 };
 
 struct planes_kernel {
@@ -89,9 +94,6 @@ struct planes_kernel {
     /* n codes to bits of a_bits (times halves) planes; may write up to 8 bytes from where the last byte is. */
     void (*bits)(const uint8_t *codes, int n, int a_bits, uint8_t *out, size_t plane);
     void (*tile)(int m, const struct planes_tile *t);
-    /* m pixels of n channels to codes lo..lo + count */
-    void (*climb)(const struct planes_steps *s, int count, int lo, const int32_t *acc, int m, int n, uint8_t *out,
-                  size_t cout);
 };
 
 void planes_plan_init(struct planes_plan *p, const struct planes_kernel *k, const struct conv_geom *g);

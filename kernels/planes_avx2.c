@@ -122,16 +122,16 @@ static void tile(const struct planes_pass *s, struct planes_tile *t, int group, 
     t->acc = s->acc;
     t->panel_step = (size_t)(m * PANEL);
     t->pixel_step = PANEL;
+    if (s->steps_up) {
+        t->steps_up = s->steps_up + panel;
+        t->codes = call->out_u8 + out;
+        t->channels = og - first * PANEL < t->nv * PANEL ? og - first * PANEL : t->nv * PANEL;
+    }
     s->k->tile(m, t);
-    for (int v = 0; v < t->nv; v++, panel++, first++, out += PANEL) {
-        const int32_t *acc = s->acc + v * m * PANEL;
+    for (int v = 0; v < t->nv && !s->steps_up; v++, panel++, first++, out += PANEL) {
         int n = og - first * PANEL < PANEL ? og - first * PANEL : PANEL;
-        if (s->steps_up)
-            s->k->climb(s->steps_up + panel, call->rq->hi - call->rq->lo, call->rq->lo, acc, m, n, call->out_u8 + out,
-                        cout);
-        else
-            panel_store(&s->k->panel, call, s->requant ? s->requant + panel : NULL, acc, m, out, cout,
-                        group * og + first * PANEL, n);
+        panel_store(&s->k->panel, call, s->requant ? s->requant + panel : NULL, s->acc + v * m * PANEL, m, out, cout,
+                    group * og + first * PANEL, n);
     }
 }
 
@@ -196,6 +196,9 @@ void planes_run_avx2(const struct planes_kernel *k, const struct conv_geom *g, i
         .a_bits = a_bits,
         .w_bits = head->bits,
         .head = head,
+        .code_step = (size_t)g->cout,
+        .steps_count = rq ? rq->hi - rq->lo : 0,
+        .lo = rq ? rq->lo : 0,
     };
     for (int group = 0; group < p.groups; group++) {
         t.image = image + group * p.cell;
