@@ -59,6 +59,23 @@ static inline simde__m512i _mm512_mask_shuffle_epi32(simde__m512i src, unsigned 
 typedef simde__mmask16 __mmask16;
 #endif
 
+static inline simde__m512i _mm512_maskz_loadu_epi8(uint64_t mask, const void *p)
+{
+    uint8_t x[64];
+    for (int i = 0; i < 64; i++)
+        x[i] = mask >> i & 1 ? ((const uint8_t *)p)[i] : 0;
+    return simde_mm512_loadu_si512(x);
+}
+
+static inline void _mm_mask_storeu_epi8(void *p, __mmask16 mask, simde__m128i a)
+{
+    uint8_t x[16];
+    simde_mm_storeu_si128((simde__m128i *)x, a);
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1)
+            ((uint8_t *)p)[i] = x[i];
+}
+
 static inline simde__m512 _mm512_maskz_loadu_ps(__mmask16 mask, const float *p)
 {
     float x[16];
@@ -83,5 +100,12 @@ static inline void _mm512_mask_storeu_ps(float *p, __mmask16 mask, simde__m512 a
  * all pixels in front and spills accumulators in the inner loop, or adds into another register and moves the sum back.
  */
 #define ADD_IN_PLACE(instruction, c, x) __asm__ volatile(instruction " %1, %0, %0" : "+x"(c) : "x"(x) : "memory")
+
+/* The same for 16 sums of 32 bits in a vector of 512. */
+#ifdef BITFADER_SIMDE
+#define ADD_IN_PLACE_512(c, x) c = _mm512_add_epi32(c, x)
+#else
+#define ADD_IN_PLACE_512(c, x) __asm__ volatile("vpaddd %1, %0, %0" : "+v"(c) : "v"(x) : "memory")
+#endif
 
 #endif

@@ -7,6 +7,8 @@
  *          madd8          products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
  *          vnni           products of 8-bit operands, four to a 32-bit lane (every width)
  *          wino           F(2x2,3x3) in exact integers (3x3 kernels, weights of up to 4 bits, activations of up to 6)
+ *          planes         bits of 32 values in a word, AND or XOR and population counts (one or two products of bits)
+ *          planes4        the same for three and four products of bits
  *     isa   c, avx2, avx512, neon, neondot
  * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
  * every path but wino, which stores them transformed, 16 bytes for 9 weights.
@@ -17,12 +19,15 @@ const struct conv_kernel *const conv_kernels[] = {
     &conv_c,   /* any convolution */
     &dwconv_c, /* depthwise */
 #if defined(__x86_64__)
-    &conv_madd16_avx2, /* any convolution */
-    &conv_madd8_avx2,  /* any */
-    &dwconv_avx2,      /* depthwise */
-    &conv_vnni_avx512, /* any */
-    &conv_wino_avx512, /* 3x3 */
-    &dwconv_avx512,    /* depthwise */
+    &conv_madd16_avx2,    /* any convolution */
+    &conv_madd8_avx2,     /* any */
+    &dwconv_avx2,         /* depthwise */
+    &conv_planes_avx2,    /* one or two products of bits */
+    &conv_planes4_avx512, /* three and four */
+    &conv_vnni_avx512,    /* any */
+    &conv_wino_avx512,    /* 3x3 */
+    &dwconv_avx512,       /* depthwise */
+    &conv_planes_avx512,  /* 1 bit */
 #elif defined(__aarch64__)
     &conv_neon,    /* any convolution */
     &conv_neondot, /* any */

@@ -13,7 +13,8 @@
 Suite *check_kernels_suite(void);
 
 #if defined(__x86_64__)
-extern const struct conv_kernel conv_vnni_avx512_simde, conv_wino_avx512_simde, dwconv_avx512_simde;
+extern const struct conv_kernel conv_planes4_avx512_simde, conv_planes_avx512_simde, conv_vnni_avx512_simde,
+    conv_wino_avx512_simde, dwconv_avx512_simde;
 #endif
 
 /* --- rows -----------------------------------------------------------------------------------------------------------
@@ -23,9 +24,10 @@ extern const struct conv_kernel conv_vnni_avx512_simde, conv_wino_avx512_simde, 
 static const struct conv_kernel *runnable(int i)
 {
 #if defined(__x86_64__)
-    static const struct conv_kernel *const portable[] = {&conv_vnni_avx512_simde, &conv_wino_avx512_simde,
+    static const struct conv_kernel *const portable[] = {&conv_planes4_avx512_simde, &conv_planes_avx512_simde,
+                                                         &conv_vnni_avx512_simde, &conv_wino_avx512_simde,
                                                          &dwconv_avx512_simde};
-    for (int k = 0; k < 3 && isa_supported(ISA_AVX2); k++)
+    for (size_t k = 0; k < sizeof portable / sizeof *portable && isa_supported(ISA_AVX2); k++)
         if (i-- == 0)
             return portable[k];
 #endif
@@ -105,7 +107,7 @@ static void random_geom(struct rng *r, struct conv_geom *g)
 /* Levels as the schemes make them, or any at all. */
 static void random_levels(struct rng *r, int bits, int8_t levels[256])
 {
-    int n = 1 << bits, kind = between(r, 0, 3);
+    int n = 1 << bits, kind = between(r, 0, 4), base = between(r, -60, 60), step = between(r, -4, 4);
     for (int c = 0; c < n; c++) {
         if (bits > 4 || kind == 0)
             levels[c] = (int8_t)(c - n / 2 < -127 ? -127 : c - n / 2);
@@ -113,6 +115,8 @@ static void random_levels(struct rng *r, int bits, int8_t levels[256])
             levels[c] = (int8_t)between(r, -127, 127);
         else if (kind == 2)
             levels[c] = c % 2 ? 127 : -127;
+        else if (kind == 3)
+            levels[c] = (int8_t)(base + step * c);
         else
             levels[c] = (int8_t)(2 * c - n + 1);
     }
@@ -374,6 +378,52 @@ START_TEST(test_sum_edges)
 }
 END_TEST
 
+/* Products of few bits, which kernels take apart or look up: sizes around words, tiles and what a byte counts. */
+START_TEST(test_few_bits)
+{
+    static const struct conv_geom shapes[] = {
+        {64, 7, 7, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},  {130, 5, 3, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 5, 3},
+        {17, 7, 7, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},  {7, 9, 5, 48, 5, 5, 1, 1, 2, 2, 1, 1, 1, 9, 5},
+        {64, 9, 9, 17, 3, 3, 2, 2, 1, 1, 2, 2, 1, 4, 4},  {66, 7, 7, 34, 3, 3, 1, 2, 1, 0, 1, 1, 2, 7, 3},
+        {992, 1, 1, 31, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1}, {1024, 1, 2, 32, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 2},
+        {1000, 1, 9, 7, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 9}, {5000, 1, 1, 3, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1},
+        {40, 9, 9, 130, 1, 1, 2, 3, 0, 1, 1, 1, 1, 5, 4}, {32, 1, 17, 16, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 17},
+        {16, 6, 6, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 6, 6},  {48, 4, 4, 20, 2, 3, 1, 1, 3, 4, 1, 1, 1, 8, 9},
+    };
+    static const int widths[][2] = {{1, 1}, {1, 2}, {2, 1}, {2, 2}, {1, 3}, {3, 1}, {1, 4}, {4, 1}};
+    struct rng r;
+    rng_init(&r, 5000 + (uint64_t)_i);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int k = 0; k < 3; k++)
+            trial_all(&r, widths[_i][0], widths[_i][1], &shapes[i]);
+}
+END_TEST
+
+/* Outputs of one to four codes, with sums right at and beside the steps between them. */
+START_TEST(test_few_codes)
+{
+    struct rng r;
+    rng_init(&r, 6000 + (uint64_t)_i);
+    for (int i = 0; i < 24; i++) {
+        struct trial t;
+        trial_init(&t, &r, _i / 2 + 1, _i % 2 + 1, NULL);
+        t.output = OUT_U8;
+        t.rq.shift = between(&r, 24, 36);
+        t.rq.left = between(&r, 0, 2);
+        t.rq.lo = chance(&r, 70) ? 0 : between(&r, 0, 252);
+        t.rq.hi = t.rq.lo + between(&r, 0, 3);
+        size_t cout = (size_t)t.g.cout, pixels = outputs(&t.g) / cout;
+        for (size_t c = 0; c < cout; c++) {
+            t.m[c] = (int32_t)(rng_next(&r) >> between(&r, 33, 40)) * between(&r, -1, 1);
+            int64_t at = t.acc[rng_below(&r, (uint32_t)pixels) * cout + c] * t.m[c] * (1 << t.rq.left);
+            t.b[c] = (t.rq.lo + INT64_C(1)) * (INT64_C(1) << t.rq.shift) - at + between(&r, -1, 1);
+        }
+        trial_run_all(&t);
+        trial_done(&t);
+    }
+}
+END_TEST
+
 /* The shapes of the networks that this is for, once at a few widths. */
 START_TEST(test_network_shapes)
 {
@@ -474,6 +524,8 @@ Suite *check_kernels_suite(void)
     tcase_add_loop_test(c, test_random_shapes, 0, 64);
     tcase_add_loop_test(c, test_long_sums, 0, 64);
     tcase_add_loop_test(c, test_sum_edges, 120, 137);
+    tcase_add_loop_test(c, test_few_bits, 0, 8);
+    tcase_add_loop_test(c, test_few_codes, 0, 8);
     tcase_add_loop_test(c, test_network_shapes, 0, 6);
     tcase_add_loop_test(c, test_winograd_shapes, 0, 8);
     tcase_add_test(c, test_find);
