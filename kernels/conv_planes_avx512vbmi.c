@@ -49,6 +49,13 @@ static inline int load4(const uint8_t *p)
     return x;
 }
 
+/* (a ^ b) & c in one instruction, which gcc does not find by itself; SIMDe's would take the compiler long. */
+#ifdef BITFADER_SIMDE
+#define XOR_AND(a, b, c) _mm512_and_si512(_mm512_xor_si512(a, b), c)
+#else
+#define XOR_AND(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0x28)
+#endif
+
 /* What is done for each pixel of a tile; nv > 1 is a second panel, for the first 8 pixels. */
 #define PIXELS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
 #define PIXEL(i, low, high) \
@@ -69,10 +76,9 @@ static inline int load4(const uint8_t *p)
         if (nv > 1)                                          \
             ADD_IN_PLACE_512(h##i, _mm512_popcnt_epi32(f1)); \
     }
-#define AND(i) COUNT(i, _mm512_and_si512(q, w0), _mm512_and_si512(q, w1))
-#define XOR(i) COUNT(i, _mm512_xor_si512(q, w0), _mm512_xor_si512(q, w1))
-#define XOR_LAST(i) \
-    COUNT(i, _mm512_ternarylogic_epi32(q, w0, mask, XOR_AND), _mm512_ternarylogic_epi32(q, w1, mask, XOR_AND))
+#define AND(i)      COUNT(i, _mm512_and_si512(q, w0), _mm512_and_si512(q, w1))
+#define XOR(i)      COUNT(i, _mm512_xor_si512(q, w0), _mm512_xor_si512(q, w1))
+#define XOR_LAST(i) COUNT(i, XOR_AND(q, w0, mask), XOR_AND(q, w1, mask))
 #define DOUBLE(i)   PIXEL(i, l##i = _mm512_add_epi32(l##i, l##i), h##i = _mm512_add_epi32(h##i, h##i))
 #define NEGATE(i)   PIXEL(i, l##i = _mm512_sub_epi32(zero, l##i), h##i = _mm512_sub_epi32(zero, h##i))
 #define SUBTRACT(i) PIXEL(i, l##i = _mm512_sub_epi32(s0, l##i), h##i = _mm512_sub_epi32(s1, h##i))
@@ -94,7 +100,7 @@ static inline int load4(const uint8_t *p)
         }                                    \
     }
 
-/* To codes of two steps' ends, and of up to four. */
+/* To codes: of one step up, or of up to three. */
 #define CODE(x, f, above, y) _mm_mask_add_epi8(y, _mm512_cmpgt_epi32_mask(_mm512_xor_si512(x, f), above), y, one)
 #define STORE_BIT(i)                                                            \
     if (i < m) {                                                                \
@@ -113,8 +119,6 @@ static inline int load4(const uint8_t *p)
         }                                                                           \
         codes += t->code_step;                                                      \
     }
-
-enum { XOR_AND = 0x28 }; /* (a ^ b) & c */
 
 /* Adds the counts of steps up to `end`. */
 #define STEPS(DO, end)                                                                       \

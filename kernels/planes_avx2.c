@@ -25,7 +25,7 @@ static void image_fill(const struct planes_plan *p, int code, int a_bits, size_t
     }
 }
 
-/* n pixels of the source, of which those step_x apart count. */
+/* n pixels, from source pixels that are step_x apart. */
 static void image_put(const struct planes_plan *p, const struct planes_kernel *k, const uint8_t *in, int n, int a_bits,
                       uint8_t *out)
 {
@@ -34,7 +34,7 @@ static void image_put(const struct planes_plan *p, const struct planes_kernel *k
         k->bits(in, n * cin, a_bits, out, p->plane);
         return;
     }
-    for (int x = 0; x < n; x += p->step_x, in += p->step_x * cin)
+    for (int i = 0; i < n; i++, in += p->step_x * cin)
         for (int group = 0; group < p->groups; group++, out += p->cell)
             k->bits(in + group * p->cg, p->cg, a_bits, out, p->plane);
 }
@@ -54,8 +54,7 @@ static void image_row(const struct planes_plan *p, const struct planes_kernel *k
     image_fill(p, call->pad_code, a_bits, (size_t)left, out);
     out += left * p->pixel;
     if (n > 0)
-        image_put(p, k, call->in + ((size_t)y * (size_t)g->w + (size_t)x) * (size_t)g->cin, (n - 1) * step + 1, a_bits,
-                  out);
+        image_put(p, k, call->in + ((size_t)y * (size_t)g->w + (size_t)x) * (size_t)g->cin, n, a_bits, out);
     image_fill(p, call->pad_code, a_bits, (size_t)(p->iw - left - n), out + n * p->pixel);
 }
 
