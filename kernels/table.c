@@ -6,6 +6,7 @@
  *     path  madd16   products of 16-bit operands, two to a 32-bit lane (every width)
  *           madd8    products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
  *           vnni     products of 8-bit operands, four to a 32-bit lane (every width)
+ *           stream   matrix times vector, weights read once (every width)
  *     isa   c, avx2, avx512
  * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
  * every path.
@@ -15,7 +16,7 @@
 const struct conv_kernel *const conv_kernels[] = {
     &conv_c,           &dwconv_c,
 #if defined(__x86_64__)
-    &conv_madd16_avx2, &conv_madd8_avx2, &dwconv_avx2, &conv_vnni_avx512, &dwconv_avx512,
+    &conv_madd16_avx2, &conv_madd8_avx2, &dwconv_avx2, &conv_vnni_avx512, &dwconv_avx512, &conv_stream_avx512,
 #endif
 };
 const int conv_kernel_count = sizeof conv_kernels / sizeof *conv_kernels;
@@ -27,11 +28,16 @@ const char *kernel_family_name(enum kernel_family f)
     return names[f];
 }
 
+bool conv_kernel_can(const struct conv_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    return (w->block == 0 || k->block_scales) && k->can(g, a_bits, w);
+}
+
 const struct conv_kernel *conv_kernel_find(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     const struct conv_kernel *best = conv_kernels[0];
     for (int i = 1; i < conv_kernel_count; i++)
-        if (isa_enabled(conv_kernels[i]->isa) && conv_kernels[i]->can(g, a_bits, w))
+        if (isa_enabled(conv_kernels[i]->isa) && conv_kernel_can(conv_kernels[i], g, a_bits, w))
             best = conv_kernels[i];
     return best;
 }
