@@ -274,25 +274,28 @@ struct pass {
     gemv_dot *dot;
 };
 
-/* What a block's activations add to its sums, whatever the weights: see gemv_bias, and the level of code 0. */
-static void block_sums(const struct gemv_header *head, const uint8_t *act, size_t n, struct gemv_sums *out)
+/* What a block's activations add to its sums, whatever the weights: the bias of fields (see gemv_bias) and the level of
+ * code 0. widths: those in use, a bit for each kind. */
+static void block_sums(const struct gemv_header *head, const uint8_t *act, size_t n, int widths, struct gemv_sums *out)
 {
     __m256i x = _mm256_setzero_si256();
     for (size_t i = 0; i < n; i += 32)
         x = _mm256_dpbusd_epi32(x, _mm256_load_si256((const __m256i *)(act + i)), _mm256_set1_epi8(1));
-    int32_t q[8], all = 0; /* by the place of four values among 32 */
+    int32_t q[8]; /* by the place of four values among 32 */
     _mm256_storeu_si256((__m256i *)q, x);
-    for (int i = 0; i < 8; i++)
-        all += q[i];
+    int all = q[0] + q[1] + q[2] + q[3] + q[4] + q[5] + q[6] + q[7];
+    int low = gemv_plane(head->bits, 0), high = gemv_plane(head->bits, 1);
+    bool biased = head->bits < 8 && !head->trits && !head->table;
     for (int kind = 0, width = 4; kind < 3; kind++, width /= 2) {
+        if (!(widths >> kind & 1))
+            continue;
         int32_t *add = out->add[kind];
-        for (int i = 0; i < 4; i++)
-            add[i] = head->first * all;
-        for (int j = 0; j < 8 && !head->trits && !head->table; j++) {
-            int bits = gemv_plane(head->bits, 0), bits2 = gemv_plane(head->bits, 1), sum = 0;
-            for (int i = j / width; i < 8; i += 8 / width)
+        add[0] = add[1] = add[2] = add[3] = head->first * all;
+        for (int j = 0; j < 8 && biased; j++) {
+            int bias = gemv_bias(low, j) + gemv_bias(high, j) * (1 << low), sum = 0;
+            for (int i = j / width; i < 8 && bias; i += 8 / width)
                 sum += q[i];
-            add[j % width] += head->step * (gemv_bias(bits, j) + gemv_bias(bits2, j) * (1 << bits)) * sum;
+            add[j % width] += head->step * bias * sum;
         }
     }
 }
@@ -303,13 +306,18 @@ static void act_prepare(const struct pass *s)
     const struct gemv_plan *p = s->p;
     uint8_t *act = s->call->scratch;
     struct gemv_sums *sums = (struct gemv_sums *)(act + p->sums_at);
+    int widths = 0;
+    for (int co = 0, width; co < p->cout; co += width * GEMV_LANES) {
+        width = gemv_width(p->cout - co);
+        widths |= 1 << gemv_kind(width);
+    }
     for (int i = 0; i < p->pixels; i++)
         for (int b = 0; b < p->blocks; b++) {
             uint8_t *to = act + (size_t)i * p->pixel_stride + (size_t)b * p->block_stride;
             size_t n = (size_t)gemv_block_values(p, b);
             memcpy(to, s->call->in + (size_t)i * (size_t)p->k + (size_t)b * (size_t)p->block, n);
             memset(to + n, 0, p->block_stride - n);
-            block_sums(s->head, to, p->block_stride, sums++);
+            block_sums(s->head, to, p->block_stride, widths, sums++);
         }
 }
 
@@ -346,7 +354,7 @@ static const uint8_t *panel_blocks(const struct pass *s, int pixel, int co, int 
         int steps = gemv_steps(p, width, gemv_block_values(p, b));
         w += 64 * width;
         s->dot(s->head, width, steps, w, act, acc);
-        finish(s, width, sums[pixel * p->blocks + b].add[width == 4 ? 0 : 2 - width / 2], acc);
+        finish(s, width, sums[pixel * p->blocks + b].add[gemv_kind(width)], acc);
         for (int i = 0; i < width * GEMV_LANES; i += GEMV_LANES) {
             __m512 x = _mm512_cvtepi32_ps(_mm512_load_si512(acc + i));
             x = _mm512_mul_ps(x, _mm512_load_ps(scale + i));
@@ -367,7 +375,7 @@ static const uint8_t *panel_whole(const struct pass *s, int pixel, int co, int w
     int32_t acc[GEMV_PANEL] __attribute__((aligned(64)));
     int steps = gemv_steps(p, width, p->k);
     s->dot(s->head, width, steps, w, act, acc);
-    finish(s, width, sums[pixel].add[width == 4 ? 0 : 2 - width / 2], acc);
+    finish(s, width, sums[pixel].add[gemv_kind(width)], acc);
     store(s, pixel, co, width, acc);
     return w + (size_t)steps * p->step_bytes;
 }

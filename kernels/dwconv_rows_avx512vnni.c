@@ -338,8 +338,8 @@ static inline __attribute__((always_inline)) void codes(const struct few *f, con
     const struct rows_plan *p = f->p;
     CONSTANTS(0)
     CONSTANTS(1)
-    CONSTANTS(2) CONSTANTS(3) const __m512i gather =
-        _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    CONSTANTS(2)
+    CONSTANTS(3) const __m512i gather = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     const __m512i order = _mm512_set4_epi32(0x0f0d0e0c, 0x0b090a08, 0x07050604, 0x03010200);
     __m512i lo = _mm512_set1_epi8((char)rq->lo), hi = _mm512_set1_epi8((char)rq->hi);
     __m128i left = _mm_cvtsi32_si128(rq->left), shift = _mm_cvtsi32_si128(rq->shift - 32);
@@ -353,7 +353,11 @@ static inline __attribute__((always_inline)) void codes(const struct few *f, con
             __m512i x = _mm512_packus_epi16(_mm512_packs_epi32(x0, x1), _mm512_packs_epi32(x2, x3));
             if (in_order)
                 x = _mm512_permutexvar_epi32(gather, x);
-            x = _mm512_min_epu8(_mm512_max_epu8(_mm512_shuffle_epi8(x, order), lo), hi);
+            x = _mm512_shuffle_epi8(x, order);
+            if (rq->lo > 0)
+                x = _mm512_max_epu8(x, lo);
+            if (rq->hi < 255)
+                x = _mm512_min_epu8(x, hi);
             if (room >= BLOCK)
                 _mm512_storeu_si512(out + (size_t)r * row, x);
             else

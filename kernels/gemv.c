@@ -67,6 +67,17 @@ static bool is_affine(const struct conv_weights *w)
     return true;
 }
 
+/* Codes as they are packed: those of ternary weights are 0, 1, 2 from the lowest level on. */
+static void packed_codes(const struct conv_weights *w, uint8_t code_of[256])
+{
+    int level[4];
+    bool ternary = gemv_is_ternary(w);
+    if (ternary)
+        distinct(w, level);
+    for (int c = 0; c < 1 << w->bits; c++)
+        code_of[c] = (uint8_t)(ternary ? (w->levels[c] - level[0]) / (level[1] - level[0]) : c);
+}
+
 static void header_init(struct gemv_header *h, const struct conv_weights *w, bool trits)
 {
     memset(h, 0, sizeof *h);
@@ -78,7 +89,7 @@ static void header_init(struct gemv_header *h, const struct conv_weights *w, boo
         h->trits_of[i] = (int8_t)(i % 32 % 3 | i % 32 / 3 % 3 << 2 | i % 32 / 9 % 3 << 4);
     for (int i = 0; i < 16 && w->bits <= 4; i++)
         h->levels[i] = w->levels[i % (1 << w->bits)];
-    if (trits) {
+    if (gemv_is_ternary(w)) {
         int level[4];
         distinct(w, level);
         h->first = level[0];
@@ -98,6 +109,7 @@ static void header_init(struct gemv_header *h, const struct conv_weights *w, boo
 struct place {
     const struct gemv_plan *p;
     const struct conv_weights *w;
+    const uint8_t *code_of;
     int co, width, k, end;
 };
 
@@ -108,7 +120,7 @@ static void gather(const struct place *at, int j, uint8_t out[LINE])
         int co = at->co + j % at->width * GEMV_LANES + i / 4, k = at->k + j / at->width * 4 + i % 4;
         bool inside = co < at->p->cout && k < at->end;
         int code = inside ? at->w->codes[(size_t)co * (size_t)at->p->k + (size_t)k] : 0;
-        out[i] = (uint8_t)(at->w->bits < 8 ? code : inside ? at->w->levels[code] : 0);
+        out[i] = at->w->bits < 8 ? at->code_of[code] : (uint8_t)(inside ? at->w->levels[code] : 0);
     }
 }
 
@@ -144,26 +156,19 @@ static uint8_t *put_planes(struct place *at, int steps, uint8_t *out)
 
 static uint8_t *put_trits(struct place *at, int steps, uint8_t *out)
 {
-    int level[4], digit[4] = {0}, first = at->k;
-    distinct(at->w, level);
-    for (int c = 0; c < 4; c++)
-        for (int d = 0; d < 3; d++)
-            if (at->w->levels[c] == level[d])
-                digit[c] = d;
+    int first = at->k;
     for (int s = 0; s < steps; s++, out += 5 * LINE) {
         at->k = first + s * 96 / at->width;
-        for (int i = 0; i < 8; i++)
-            for (int f = 2, code[LINE] = {0}; f >= 0; f--) {
-                uint8_t codes[LINE];
-                gather(at, (i / at->width * 3 + f) * at->width + i % at->width, codes);
-                for (int b = 0; b < LINE; b++) {
-                    code[b] = 3 * code[b] + digit[codes[b]];
-                    if (f == 0) {
-                        out[i / 2 * LINE + b] |= (uint8_t)((code[b] & 15) << i % 2 * 4);
-                        out[4 * LINE + b] |= (uint8_t)(code[b] >> 4 << i);
-                    }
-                }
+        for (int i = 0; i < 8; i++) {
+            uint8_t trit[3][LINE];
+            for (int f = 0; f < 3; f++)
+                gather(at, (i / at->width * 3 + f) * at->width + i % at->width, trit[f]);
+            for (int b = 0; b < LINE; b++) {
+                int code = trit[0][b] + 3 * trit[1][b] + 9 * trit[2][b];
+                out[i / 2 * LINE + b] |= (uint8_t)((code & 15) << i % 2 * 4);
+                out[4 * LINE + b] |= (uint8_t)(code >> 4 << i);
             }
+        }
     }
     return out;
 }
@@ -197,7 +202,9 @@ void gemv_pack(const struct conv_geom *g, const struct conv_weights *w, bool tri
     memset(packed, 0, gemv_packed_size(g, w, trits));
     header_init(packed, w, trits);
     uint8_t *out = (uint8_t *)packed + sizeof(struct gemv_header);
-    struct place at = {.p = &p, .w = w};
+    uint8_t code_of[256];
+    packed_codes(w, code_of);
+    struct place at = {.p = &p, .w = w, .code_of = code_of};
     for (; at.co < p.cout; at.co += at.width * GEMV_LANES) {
         at.width = gemv_width(p.cout - at.co);
         for (int b = 0; b < p.blocks; b++) {

@@ -75,6 +75,12 @@ static inline int gemv_width(int left)
     return left > 48 ? 4 : left > 16 ? 2 : 1;
 }
 
+/* Its place in struct gemv_sums. */
+static inline int gemv_kind(int width)
+{
+    return width == 4 ? 0 : 2 - width / 2;
+}
+
 /* Steps of a panel of this width for n values. */
 static inline int gemv_steps(const struct gemv_plan *p, int width, int n)
 {

@@ -21,6 +21,7 @@ extern const struct vec_kernels vec_avx2;
 extern const struct conv_kernel conv_vnni_avx512;
 extern const struct conv_kernel dwconv_avx512;
 extern const struct conv_kernel conv_stream_avx512;
+extern const struct conv_kernel conv_trits_avx512;
 extern const struct conv_kernel dwconv_rows_avx512;
 extern const struct matmul_kernel matmul_avx512;
 #endif

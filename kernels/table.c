@@ -8,6 +8,7 @@
  *           vnni     products of 8-bit operands, four to a 32-bit lane (every width)
  *           rows     depthwise, four image rows interleaved
  *           stream   matrix times vector, weights read once (every width)
+ *           trits    the same, three ternary weights in 5 bits
  *     isa   c, avx2, avx512
  * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
  * every path.
@@ -18,7 +19,7 @@ const struct conv_kernel *const conv_kernels[] = {
     &conv_c,           &dwconv_c,
 #if defined(__x86_64__)
     &conv_madd16_avx2, &conv_madd8_avx2,    &dwconv_avx2,        &conv_vnni_avx512,
-    &dwconv_avx512,    &dwconv_rows_avx512, &conv_stream_avx512,
+    &dwconv_avx512,    &dwconv_rows_avx512, &conv_stream_avx512, &conv_trits_avx512,
 #endif
 };
 const int conv_kernel_count = sizeof conv_kernels / sizeof *conv_kernels;

@@ -442,6 +442,32 @@ START_TEST(test_ternary)
 }
 END_TEST
 
+/* Depthwise: channels around slices of 64, rows wider than a strip, windows of one and more than four rows. */
+START_TEST(test_depthwise)
+{
+    static const int channels[] = {1, 3, 7, 16, 17, 24, 32, 48, 63, 64, 65, 72, 96, 100, 120, 128, 130, 144, 272, 300};
+    struct rng r;
+    rng_init(&r, 7000 + (uint64_t)_i);
+    for (int i = 0; i < 6; i++) {
+        struct conv_geom g = {.dilation_h = 1, .dilation_w = 1};
+        g.cin = g.cout = g.groups = channels[(_i * 6 + i) % 20];
+        g.kh = between(&r, 1, 7);
+        g.kw = chance(&r, 60) ? 3 : between(&r, 1, 7);
+        g.h = between(&r, 1, 9);
+        g.w = chance(&r, 30) ? between(&r, 60, 5000 / g.cin + 60) : between(&r, 1, 20);
+        g.stride_h = chance(&r, 60) ? 1 : 2;
+        g.stride_w = chance(&r, 80) ? g.stride_h : between(&r, 1, 3);
+        if (chance(&r, 20))
+            g.dilation_h = g.dilation_w = 2;
+        g.pad_top = between(&r, 0, g.kh - 1);
+        g.pad_left = between(&r, 0, g.kw - 1);
+        g.oh = out_size(&r, g.h, g.pad_top, g.kh, g.stride_h, g.dilation_h);
+        g.ow = out_size(&r, g.w, g.pad_left, g.kw, g.stride_w, g.dilation_w);
+        trial_all(&r, between(&r, 1, 8), between(&r, 1, 8), &g);
+    }
+}
+END_TEST
+
 /* Sums just below and just above what 16 bits hold, for every neighbourhood of values that a lane may add up: all
  * activations are 255, and the weights of each such neighbourhood add up to _i. */
 START_TEST(test_sum_edges)
@@ -540,6 +566,7 @@ Suite *check_kernels_suite(void)
     tcase_add_loop_test(c, test_random_shapes, 0, 64);
     tcase_add_loop_test(c, test_long_sums, 0, 64);
     tcase_add_loop_test(c, test_vectors, 0, 32);
+    tcase_add_loop_test(c, test_depthwise, 0, 30);
     tcase_add_loop_test(c, test_ternary, 0, 5);
     tcase_add_loop_test(c, test_sum_edges, 120, 137);
     tcase_add_loop_test(c, test_network_shapes, 0, 6);
