@@ -13,8 +13,6 @@
 
 #include <string.h>
 
-enum { AHEAD = 2048 }; /* bytes from what is read to what is prefetched */
-
 /* --- dot products ---------------------------------------------------------------------------------------------------
  */
 
@@ -47,8 +45,8 @@ static inline __attribute__((always_inline)) void plane8(const uint8_t *w, const
 {
     EACH(CLEAR)
     for (; steps > 0; steps--, w += 512, act += 32 / width) {
-#define STEP(j)                                                  \
-    _mm_prefetch((const char *)w + AHEAD + 64 * j, _MM_HINT_T0); \
+#define STEP(j)                                                       \
+    _mm_prefetch((const char *)w + GEMV_AHEAD + 64 * j, _MM_HINT_T1); \
     DOT(j, load(w, j));
         EACH(STEP)
 #undef STEP
@@ -62,12 +60,12 @@ static inline __attribute__((always_inline)) void plane4(const uint8_t *w, const
 {
     EACH(CLEAR)
     for (; steps > 0; steps--, w += 256, act += 32 / width) {
-#define PAIR(i, lo, hi)                                              \
-    {                                                                \
-        __m512i x = load(w, i);                                      \
-        _mm_prefetch((const char *)w + AHEAD + 64 * i, _MM_HINT_T0); \
-        DOT(lo, FIELD(x, 0x0F));                                     \
-        DOT(hi, width == 4 ? x : FIELD(x, 0xF0));                    \
+#define PAIR(i, lo, hi)                                                   \
+    {                                                                     \
+        __m512i x = load(w, i);                                           \
+        _mm_prefetch((const char *)w + GEMV_AHEAD + 64 * i, _MM_HINT_T1); \
+        DOT(lo, FIELD(x, 0x0F));                                          \
+        DOT(hi, width == 4 ? x : FIELD(x, 0xF0));                         \
     }
         PAIR(0, 0, 1) PAIR(1, 2, 3) PAIR(2, 4, 5) PAIR(3, 6, 7)
 #undef PAIR
@@ -84,14 +82,14 @@ static inline __attribute__((always_inline)) void plane2(const uint8_t *w, const
 {
     EACH(CLEAR)
     for (; steps > 0; steps--, w += 128, act += 32 / width) {
-#define FOUR(i, p, q, r, s)                                          \
-    {                                                                \
-        __m512i x = load(w, i);                                      \
-        _mm_prefetch((const char *)w + AHEAD + 64 * i, _MM_HINT_T0); \
-        DOT(p, FIELD(x, 0x03));                                      \
-        DOT(q, FIELD(x, 0x0C));                                      \
-        DOT(r, FIELD(x, 0x30));                                      \
-        DOT(s, width == 4 ? x : FIELD(x, 0xC0));                     \
+#define FOUR(i, p, q, r, s)                                               \
+    {                                                                     \
+        __m512i x = load(w, i);                                           \
+        _mm_prefetch((const char *)w + GEMV_AHEAD + 64 * i, _MM_HINT_T1); \
+        DOT(p, FIELD(x, 0x03));                                           \
+        DOT(q, FIELD(x, 0x0C));                                           \
+        DOT(r, FIELD(x, 0x30));                                           \
+        DOT(s, width == 4 ? x : FIELD(x, 0xC0));                          \
     }
         FOUR(0, 0, 1, 2, 3) FOUR(1, 4, 5, 6, 7)
 #undef FOUR
@@ -111,7 +109,7 @@ static inline __attribute__((always_inline)) void plane1(const uint8_t *w, const
     EACH(CLEAR)
     for (; steps > 0; steps--, w += 64, act += 32 / width) {
         __m512i x = load(w, 0);
-        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
+        _mm_prefetch((const char *)w + GEMV_AHEAD, _MM_HINT_T1);
 #define STEP(j) DOT(j, FIELD(x, 1 << j));
         EACH(STEP)
 #undef STEP
@@ -128,9 +126,9 @@ static inline __attribute__((always_inline)) void plane3(const uint8_t *w, const
     __m512i top6 = _mm512_setzero_si512(), top7 = top6;
     for (; steps > 0; steps--, w += 192, act += 32 / width) {
         __m512i a = load(w, 0), b = load(w, 1), c = load(w, 2);
-        _mm_prefetch((const char *)w + AHEAD, _MM_HINT_T0);
-        _mm_prefetch((const char *)w + AHEAD + 64, _MM_HINT_T0);
-        _mm_prefetch((const char *)w + AHEAD + 128, _MM_HINT_T0);
+        _mm_prefetch((const char *)w + GEMV_AHEAD, _MM_HINT_T1);
+        _mm_prefetch((const char *)w + GEMV_AHEAD + 64, _MM_HINT_T1);
+        _mm_prefetch((const char *)w + GEMV_AHEAD + 128, _MM_HINT_T1);
         DOT(0, FIELD(a, 0x07));
         DOT(1, FIELD(a, 0x38));
         DOT(2, FIELD(b, 0x07));
@@ -162,7 +160,7 @@ static inline __attribute__((always_inline)) void plane_levels(int bits, const u
     __m512i top7 = _mm512_shuffle_epi8(table, _mm512_xor_si512(place, BYTES(6)));
     for (; steps > 0; steps--, w += 64 * bits, act += 32 / width) {
         for (int i = 0; i < bits; i++)
-            _mm_prefetch((const char *)w + AHEAD + 64 * i, _MM_HINT_T0);
+            _mm_prefetch((const char *)w + GEMV_AHEAD + 64 * i, _MM_HINT_T1);
 #define LEVEL(t, x) _mm512_shuffle_epi8(t, FIELD(x, (1 << bits) - 1))
         if (bits == 3) {
             __m512i a = load(w, 0), b = load(w, 1), c = load(w, 2);

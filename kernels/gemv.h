@@ -25,7 +25,13 @@
 
 #include "kernels/kernels.h"
 
-enum { GEMV_LANES = 16, GEMV_PANEL = 64, GEMV_PIXELS = 4, GEMV_K_MAX = 65536 };
+enum {
+    GEMV_LANES = 16,
+    GEMV_PANEL = 64,
+    GEMV_PIXELS = 4,
+    GEMV_K_MAX = 65536,
+    GEMV_AHEAD = 8192 /* bytes from what is read to what is prefetched */
+};
 
 /* First bytes of the packed weights. */
 struct gemv_header {

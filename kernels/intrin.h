@@ -36,6 +36,52 @@ static inline simde__m512i _mm512_cvtepi8_epi32(simde__m128i a)
 typedef simde__mmask16 __mmask16;
 #endif
 
+#ifndef __AVX512BW__
+typedef simde__mmask64 __mmask64;
+#endif
+
+static inline simde__m512i _mm512_srai_epi32(simde__m512i a, int shift)
+{
+    int32_t x[16];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 16; i++)
+        x[i] >>= shift;
+    return simde_mm512_loadu_si512(x);
+}
+
+static inline simde__m512i _mm512_sra_epi32(simde__m512i a, simde__m128i shift)
+{
+    int64_t n = simde_mm_cvtsi128_si64(shift);
+    return _mm512_srai_epi32(a, n < 31 ? (int)n : 31);
+}
+
+static inline simde__m512 _mm512_cvtepi32_ps(simde__m512i a)
+{
+    int32_t x[16];
+    float y[16];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 16; i++)
+        y[i] = (float)x[i];
+    return simde_mm512_loadu_ps(y);
+}
+
+static inline simde__m512i _mm512_maskz_loadu_epi8(__mmask64 mask, const void *p)
+{
+    uint8_t x[64];
+    for (int i = 0; i < 64; i++)
+        x[i] = mask >> i & 1 ? ((const uint8_t *)p)[i] : 0;
+    return simde_mm512_loadu_si512(x);
+}
+
+static inline void _mm512_mask_storeu_epi8(void *p, __mmask64 mask, simde__m512i a)
+{
+    uint8_t x[64];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 64; i++)
+        if (mask >> i & 1)
+            ((uint8_t *)p)[i] = x[i];
+}
+
 static inline simde__m512 _mm512_maskz_loadu_ps(__mmask16 mask, const float *p)
 {
     float x[16];

@@ -13,7 +13,8 @@
 Suite *check_kernels_suite(void);
 
 #if defined(__x86_64__)
-extern const struct conv_kernel conv_vnni_avx512_simde, dwconv_avx512_simde;
+extern const struct conv_kernel conv_vnni_avx512_simde, dwconv_avx512_simde, dwconv_rows_avx512_simde,
+    conv_stream_avx512_simde, conv_trits_avx512_simde;
 #endif
 
 /* --- rows -----------------------------------------------------------------------------------------------------------
@@ -23,8 +24,10 @@ extern const struct conv_kernel conv_vnni_avx512_simde, dwconv_avx512_simde;
 static const struct conv_kernel *runnable(int i)
 {
 #if defined(__x86_64__)
-    static const struct conv_kernel *const portable[] = {&conv_vnni_avx512_simde, &dwconv_avx512_simde};
-    for (int k = 0; k < 2 && isa_supported(ISA_AVX2); k++)
+    static const struct conv_kernel *const portable[] = {&conv_vnni_avx512_simde, &dwconv_avx512_simde,
+                                                         &dwconv_rows_avx512_simde, &conv_stream_avx512_simde,
+                                                         &conv_trits_avx512_simde};
+    for (int k = 0; k < 5 && isa_supported(ISA_AVX2); k++)
         if (i-- == 0)
             return portable[k];
 #endif
