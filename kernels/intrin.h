@@ -41,7 +41,6 @@ static inline simde__m512i _mm512_srav_epi32(simde__m512i a, simde__m512i count)
         x[i] >>= n[i] & 31;
     return simde_mm512_loadu_si512(x);
 }
-#define _mm512_srai_epi32(a, n) _mm512_srav_epi32(a, simde_mm512_set1_epi32(n))
 
 /* Elements i of the mask are those of a at imm's place within four, others those of src. */
 static inline simde__m512i _mm512_mask_shuffle_epi32(simde__m512i src, unsigned mask, simde__m512i a, int imm)
@@ -59,7 +58,36 @@ static inline simde__m512i _mm512_mask_shuffle_epi32(simde__m512i src, unsigned 
 typedef simde__mmask16 __mmask16;
 #endif
 
-static inline simde__m512i _mm512_maskz_loadu_epi8(uint64_t mask, const void *p)
+#ifndef __AVX512BW__
+typedef simde__mmask64 __mmask64;
+#endif
+
+static inline simde__m512i _mm512_srai_epi32(simde__m512i a, int shift)
+{
+    int32_t x[16];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 16; i++)
+        x[i] >>= shift;
+    return simde_mm512_loadu_si512(x);
+}
+
+static inline simde__m512i _mm512_sra_epi32(simde__m512i a, simde__m128i shift)
+{
+    int64_t n = simde_mm_cvtsi128_si64(shift);
+    return _mm512_srai_epi32(a, n < 31 ? (int)n : 31);
+}
+
+static inline simde__m512 _mm512_cvtepi32_ps(simde__m512i a)
+{
+    int32_t x[16];
+    float y[16];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 16; i++)
+        y[i] = (float)x[i];
+    return simde_mm512_loadu_ps(y);
+}
+
+static inline simde__m512i _mm512_maskz_loadu_epi8(__mmask64 mask, const void *p)
 {
     uint8_t x[64];
     for (int i = 0; i < 64; i++)
@@ -72,6 +100,15 @@ static inline void _mm_mask_storeu_epi8(void *p, __mmask16 mask, simde__m128i a)
     uint8_t x[16];
     simde_mm_storeu_si128((simde__m128i *)x, a);
     for (int i = 0; i < 16; i++)
+        if (mask >> i & 1)
+            ((uint8_t *)p)[i] = x[i];
+}
+
+static inline void _mm512_mask_storeu_epi8(void *p, __mmask64 mask, simde__m512i a)
+{
+    uint8_t x[64];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 64; i++)
         if (mask >> i & 1)
             ((uint8_t *)p)[i] = x[i];
 }

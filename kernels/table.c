@@ -9,6 +9,9 @@
  *          wino           F(2x2,3x3) in exact integers (3x3 kernels, weights of up to 4 bits, activations of up to 6)
  *          planes         bits of 32 values in a word, AND or XOR and population counts (one or two products of bits)
  *          planes4        the same for three and four products of bits
+ *          rows           depthwise, four image rows interleaved
+ *          stream         matrix times vector, weights read once (every width)
+ *          trits          the same, three ternary weights in 5 bits
  *     isa   c, avx2, avx512, neon, neondot
  * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
  * every path but wino, which stores them transformed, 16 bytes for 9 weights.
@@ -27,6 +30,9 @@ const struct conv_kernel *const conv_kernels[] = {
     &conv_vnni_avx512,    /* any */
     &conv_wino_avx512,    /* 3x3 */
     &dwconv_avx512,       /* depthwise */
+    &dwconv_rows_avx512,  /* depthwise of small kernels */
+    &conv_stream_avx512,  /* matrix times vector */
+    &conv_trits_avx512,   /* the same, ternary */
     &conv_planes_avx512,  /* 1 bit */
 #elif defined(__aarch64__)
     &conv_neon,    /* any convolution */
@@ -43,11 +49,16 @@ const char *kernel_family_name(enum kernel_family f)
     return names[f];
 }
 
+bool conv_kernel_can(const struct conv_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    return (w->block == 0 || k->block_scales) && k->can(g, a_bits, w);
+}
+
 const struct conv_kernel *conv_kernel_find(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     const struct conv_kernel *best = conv_kernels[0];
     for (int i = 1; i < conv_kernel_count; i++)
-        if (isa_enabled(conv_kernels[i]->isa) && conv_kernels[i]->can(g, a_bits, w))
+        if (isa_enabled(conv_kernels[i]->isa) && conv_kernel_can(conv_kernels[i], g, a_bits, w))
             best = conv_kernels[i];
     return best;
 }
