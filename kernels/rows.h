@@ -15,6 +15,7 @@ extern const struct vec_kernels vec_c;
 #if defined(__x86_64__)
 extern const struct conv_kernel conv_madd16_avx2;
 extern const struct conv_kernel conv_madd8_avx2;
+extern const struct conv_kernel conv_wino_avx2;
 extern const struct conv_kernel dwconv_avx2;
 extern const struct matmul_kernel matmul_avx2;
 extern const struct vec_kernels vec_avx2;

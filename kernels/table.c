@@ -24,6 +24,7 @@ const struct conv_kernel *const conv_kernels[] = {
 #if defined(__x86_64__)
     &conv_madd16_avx2,    /* any convolution */
     &conv_madd8_avx2,     /* any */
+    &conv_wino_avx2,      /* 3x3 */
     &dwconv_avx2,         /* depthwise */
     &conv_planes_avx2,    /* one or two products of bits */
     &conv_planes4_avx512, /* three and four */

@@ -575,13 +575,13 @@ END_TEST
 START_TEST(test_winograd_shapes)
 {
     static const struct conv_geom shapes[] = {
-        {16, 1, 1, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},     {3, 1, 5, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 5},
-        {7, 5, 1, 17, 3, 3, 1, 1, 1, 1, 1, 1, 1, 5, 1},      {1, 2, 3, 1, 3, 3, 1, 1, 2, 2, 1, 1, 1, 4, 5},
+        {16, 1, 1, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},     {12, 1, 5, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 5},
+        {9, 5, 1, 17, 3, 3, 1, 1, 1, 1, 1, 1, 1, 5, 1},      {11, 2, 3, 1, 3, 3, 1, 1, 2, 2, 1, 1, 1, 4, 5},
         {17, 6, 7, 130, 3, 3, 1, 1, 0, 0, 1, 1, 1, 4, 5},    {32, 7, 7, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},
         {33, 8, 9, 48, 3, 3, 1, 1, 0, 1, 1, 1, 1, 6, 9},     {64, 9, 8, 64, 3, 3, 1, 1, 1, 0, 1, 1, 1, 9, 6},
         {130, 7, 7, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},    {16, 32, 32, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 32, 32},
         {65, 14, 14, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 14, 14}, {300, 5, 45, 20, 3, 3, 1, 1, 1, 1, 1, 1, 1, 5, 45},
-        {4, 3, 211, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 3, 211},  {8, 77, 9, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 77, 9},
+        {12, 3, 211, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 3, 211}, {10, 77, 9, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 77, 9},
         {20, 2, 2, 32, 3, 3, 1, 1, 7, 5, 1, 1, 1, 14, 11},   {2048, 4, 4, 18, 3, 3, 1, 1, 1, 1, 1, 1, 1, 4, 4},
     };
     static const int widths[][2] = {{4, 4}, {4, 6}, {3, 3}, {3, 5}, {2, 2}, {1, 1}, {4, 1}, {1, 6}};
@@ -600,6 +600,38 @@ START_TEST(test_winograd_shapes)
             trial_run_all(&t);
             trial_done(&t);
         }
+}
+END_TEST
+
+/* The ends of what Winograd transforms hold: for each position two output channels whose taps give the largest and the
+ * smallest value there, the same in all input channels, on pictures of black and white pixels. */
+START_TEST(test_winograd_extremes)
+{
+    static const struct {
+        int w_bits, a_bits, lo, hi;
+    } cases[] = {{4, 4, -8, 7},   {4, 4, -14, 14}, {4, 5, -8, 7}, {4, 5, -14, 14}, {4, 6, -14, 14},
+                 {3, 6, -14, 14}, {2, 3, -2, 1},   {2, 6, -7, 7}, {1, 6, -14, 13}, {1, 1, -1, 1}};
+    static const int rows[4][3] = {{1, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 1}};
+    struct conv_geom g = {300, 15, 14, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 15, 14};
+    int w_bits = cases[_i].w_bits, top = (1 << w_bits) - 1;
+    struct rng r;
+    rng_init(&r, 6000 + (uint64_t)_i);
+    struct trial t;
+    trial_init(&t, &r, w_bits, cases[_i].a_bits, &g);
+    for (int c = 0; c <= top; c++)
+        t.levels[c] = (int8_t)(c == 0 ? cases[_i].lo : c == top ? cases[_i].hi : 0);
+    for (int co = 0; co < 32; co++)
+        for (int tap = 0; tap < 9; tap++) {
+            int sign = rows[co / 4 % 4][tap / 3] * rows[co % 4][tap % 3] * (co < 16 ? 1 : -1);
+            int code = sign > 0 ? top : sign < 0 ? 0 : between(&r, 0, top);
+            memset(t.codes + (co * 9 + tap) * g.cin, code, (size_t)g.cin);
+        }
+    for (int i = 0; i < g.h * g.w; i++)
+        memset(t.in + i * g.cin, chance(&r, 50) ? (1 << t.a_bits) - 1 : 0, (size_t)g.cin);
+    t.output = OUT_S32;
+    trial_expect(&t);
+    trial_run_all(&t);
+    trial_done(&t);
 }
 END_TEST
 
@@ -640,7 +672,7 @@ START_TEST(test_packed_size)
             bool transformed = runnable(i)->family == FAMILY_WINOGRAD;
             size_t exact = transformed ? 64 * 64 * 16 : (size_t)bits * 64 * 64 * 9 / 8;
             if (runnable(i)->can(&g, 4, &w))
-                ck_assert_uint_le(runnable(i)->packed_size(&g, 4, &w), exact + (transformed ? 64 * 16 : 512));
+                ck_assert_uint_le(runnable(i)->packed_size(&g, 4, &w), exact + (transformed ? 64 * 16 + 64 : 512));
         }
 }
 END_TEST
@@ -660,6 +692,7 @@ Suite *check_kernels_suite(void)
     tcase_add_loop_test(c, test_few_codes, 0, 8);
     tcase_add_loop_test(c, test_network_shapes, 0, 6);
     tcase_add_loop_test(c, test_winograd_shapes, 0, 8);
+    tcase_add_loop_test(c, test_winograd_extremes, 0, 10);
     tcase_add_test(c, test_find);
     tcase_add_test(c, test_packed_size);
     suite_add_tcase(s, c);
