@@ -91,9 +91,9 @@ struct panel_kernel {
     int pixels, group; /* largest m and nv */
     bool sums;         /* whether the sums of weights are packed */
     void (*tile)(int m, const struct panel_tile *t);
-    /* m pixels of a full panel to codes; NULL: as AVX2 does it */
+    /* m pixels of a panel of n channels to codes; NULL: as AVX2 does it */
     void (*store)(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m, size_t at,
-                  size_t cout);
+                  size_t cout, int n);
 };
 
 void panel_plan_init(struct panel_plan *p, const struct panel_kernel *k, const struct conv_geom *g);
@@ -137,7 +137,7 @@ void panel_store(const struct panel_kernel *k, const struct conv_call *call, con
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call);
 /* A panel_kernel.store, for kernels with AVX-512. */
 void panel_store_avx512(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
-                        size_t at, size_t cout);
+                        size_t at, size_t cout, int n);
 #if defined(BITFADER_SIMDE)
 #define PANEL_STORE_AVX512 NULL /* such kernels run anywhere, this does not */
 #else

@@ -191,10 +191,12 @@ static void store_f32(const struct conv_call *call, int co, const int32_t *acc, 
 void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
                  const int32_t *acc, int m, size_t at, size_t cout, int co, int n)
 {
+    if (r && k->store) {
+        k->store(call, r, acc, m, at, cout, n);
+        return;
+    }
     if (r && n == PANEL) {
-        if (k->store)
-            k->store(call, r, acc, m, at, cout);
-        else if (call->residual)
+        if (call->residual)
             store_u8(call, r, acc, m, at, cout, true);
         else
             store_u8(call, r, acc, m, at, cout, false);

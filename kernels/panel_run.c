@@ -83,23 +83,39 @@ struct panel_pass {
     const struct requant_lanes *requant; /* NULL if not used */
 };
 
+/* A panel's outputs. */
+struct panel_out {
+    const struct requant_lanes *requant; /* NULL if not used */
+    int co, n;                           /* first channel, channels */
+};
+
+static struct panel_out panel_out(const struct panel_pass *s, int panel)
+{
+    const struct panel_plan *p = s->p;
+    int first = panel % p->panels * PANEL;
+    return (struct panel_out){.requant = s->requant ? s->requant + panel : NULL,
+                              .co = panel / p->panels * p->og + first,
+                              .n = p->og - first < PANEL ? p->og - first : PANEL};
+}
+
 /* All pixels of nv panels from `panel` on. */
 static void panel_pixels(const struct panel_pass *s, struct panel_tile *t, int panel)
 {
-    const struct panel_plan *p = s->p;
     int total = s->g->oh * s->g->ow, tiles = (total + s->k->pixels - 1) / s->k->pixels;
-    const int32_t *pixels = (const int32_t *)((const char *)s->call->prepared + p->pixels_at);
+    int least = total / tiles, larger = total % tiles;
+    size_t cout = (size_t)s->g->cout;
+    struct panel_out out[PANEL_MAX_GROUP];
+    for (int v = 0; v < t->nv; v++)
+        out[v] = panel_out(s, panel + v);
+    t->pixels = (const int32_t *)((const char *)s->call->prepared + s->p->pixels_at);
     for (int i = 0, at = 0; i < tiles; i++) {
         /* tiles of even size: 49 pixels are 6 + 6 + 6 + 6 + 5 + 5 + 5 + 5 + 5, not 8 x 6 + 1 */
-        int m = total / tiles + (i < total % tiles);
-        t->pixels = pixels + at;
+        int m = least + (i < larger);
         s->k->tile(m, t);
-        for (int v = 0; v < t->nv; v++) {
-            int first = (panel + v) % p->panels * PANEL, n = p->og - first < PANEL ? p->og - first : PANEL;
-            int co = panel / p->panels * p->og + first;
-            s->simd->store(s->k, s->call, s->requant ? s->requant + panel + v : NULL, t->acc + v * m * PANEL, m,
-                           (size_t)at * (size_t)s->g->cout + (size_t)co, (size_t)s->g->cout, co, n);
-        }
+        for (int v = 0; v < t->nv; v++)
+            s->simd->store(s->k, s->call, out[v].requant, t->acc + v * m * PANEL, m,
+                           (size_t)at * cout + (size_t)out[v].co, cout, out[v].co, out[v].n);
+        t->pixels += m;
         at += m;
     }
 }

@@ -169,8 +169,15 @@ void transpose_f32_c(size_t rows, size_t columns, const float *in, size_t in_ste
             out[j * out_step + i] = in[i * in_step + j];
 }
 
+void transpose_u8_c(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out, size_t out_step)
+{
+    for (size_t j = 0; j < columns; j++)
+        for (size_t i = 0; i < rows; i++)
+            out[j * out_step + i] = in[i * in_step + j];
+}
+
 const struct vec_kernels vec_c = {
     "c",          ISA_C,         add_u8,        lut_u8,         maxpool_u8,      avgpool_u8,
     quantize_f32, dequantize_u8, im2col_f32_c,  bias_clamp_f32, add_f32,         mul_f32,
-    affine_f32,   unary_f32_c,   maxpool_f32_c, avgpool_f32_c,  transpose_f32_c,
+    affine_f32,   unary_f32_c,   maxpool_f32_c, avgpool_f32_c,  transpose_f32_c, transpose_u8_c,
 };

@@ -229,5 +229,5 @@ static void affine_f32(size_t pixels, size_t channels, const float *x, const flo
 const struct vec_kernels vec_neon = {
     "neon",       ISA_NEON,      add_u8,        lut_u8,         maxpool_u8,      avgpool_u8,
     quantize_f32, dequantize_u8, im2col_f32_c,  bias_clamp_f32, add_f32,         mul_f32,
-    affine_f32,   unary_f32_c,   maxpool_f32_c, avgpool_f32_c,  transpose_f32_c,
+    affine_f32,   unary_f32_c,   maxpool_f32_c, avgpool_f32_c,  transpose_f32_c, transpose_u8_c,
 };
