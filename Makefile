@@ -2,6 +2,8 @@
 # make          build build/bitfader
 # make demo     install what is missing, build, do the main job on the bundled model
 # make check    install what is missing, build, run all tests
+# make check-arm  cross-compile for aarch64 and run ARM_SUITES under qemu, with the dot product and without
+# make check-baseline  run BASELINE_SUITES on an emulated x86-64 of 2008: no instruction leaks out of kernels/
 # make conformance  ONNX's own cases (a part of check), with a table by operator
 # make lint     layers, headers, exported names, format, warnings of gcc and clang
 # make fuzz     the importer under libFuzzer for FUZZ_SECONDS (600), from ONNX's own cases
@@ -61,7 +63,7 @@ isa_flags = $(if $(filter %_avx2.c,$(1)),-mavx2,$(if $(filter %_fma.c,$(1)),-mav
         $(filter %_avx512vbmi.c,$(1)),$(AVX512) -mavx512vnni -mavx512vbmi -mavx512vpopcntdq,$(if \
         $(filter %_neondot.c,$(1)),-march=armv8.2-a+dotprod))))))
 
-.PHONY: all demo check conformance fuzz lint docs bench bench-ort install deps deps-check deps-lint clean
+.PHONY: all demo check check-arm check-baseline conformance fuzz lint docs bench bench-ort install deps deps-check deps-lint clean
 .DELETE_ON_ERROR:
 all: $(B)/bitfader
 
@@ -126,6 +128,26 @@ demo: deps
 check: deps-check
 	@$(MAKE) --no-print-directory all $(B)/check_all
 	$(Q)BITFADER_BIN=$(abspath $(B))/bitfader $(B)/check_all $(SUITE)
+
+# Nothing of that architecture is installed: the libraries are unpacked into a folder.
+ARM_SUITES ?= base isa vec kernels matmul float_conv layers
+ARM_ROOT := build-arm-root
+ARM_LIBS := $(patsubst libopenblas-dev,libopenblas-pthread-dev,$(filter check zlib1g-dev lib%-dev,$(DEPS) $(DEPS_CHECK)))
+ARM_PC := $(abspath $(ARM_ROOT))/usr/lib/aarch64-linux-gnu/pkgconfig:$(abspath $(ARM_ROOT))/usr/share/pkgconfig
+check-arm: deps-check
+	$(call install_missing,gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
+	$(Q)tests/arm_root.sh $(ARM_ROOT) $(ARM_LIBS)
+	@PKG_CONFIG_SYSROOT_DIR=$(abspath $(ARM_ROOT)) PKG_CONFIG_LIBDIR=$(ARM_PC) $(MAKE) --no-print-directory \
+	    CC='aarch64-linux-gnu-gcc --sysroot=$(abspath $(ARM_ROOT))' B=build-arm SAN= build-arm/check_all
+	$(Q)for cpu in max cortex-a53; do \
+	    echo "aarch64, $$cpu:"; \
+	    CK_TIMEOUT_MULTIPLIER=20 qemu-aarch64 -cpu $$cpu -L $(ARM_ROOT) build-arm/check_all $(ARM_SUITES) || exit; done
+
+BASELINE_SUITES ?= base isa vec kernels matmul float_conv engine layers quantized
+check-baseline: deps-check
+	$(call install_missing,qemu-user)
+	@$(MAKE) --no-print-directory $(B)/check_all
+	$(Q)CK_TIMEOUT_MULTIPLIER=20 qemu-x86_64 -cpu Nehalem $(B)/check_all $(BASELINE_SUITES)
 
 conformance: deps-check
 	@$(MAKE) --no-print-directory $(B)/check_all
