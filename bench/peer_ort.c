@@ -75,7 +75,7 @@ static void *open_library(struct err *e)
 #endif
     );
     if (glob(pattern, 0, NULL, &found))
-        return err_set(e, "ONNX Runtime: %s is not there (onnxruntime-node, from npm)", pattern), NULL;
+        return err_set(e, "no onnxruntime-node in the ort folder beside bench_all"), NULL;
     library = dlopen(found.gl_pathv[0], RTLD_NOW | RTLD_LOCAL);
     globfree(&found);
     if (!library)

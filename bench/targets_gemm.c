@@ -179,7 +179,8 @@ static void print_row(const char *work, const struct result *r, int ours, int pe
 {
     struct report_row row = {.work = work, .ratio = r->gops[ours] / r->gops[peer], .target = target};
     if (r->error[ours][0] || r->error[peer][0]) {
-        report_error(work, r->error[ours][0] ? r->error[ours] : r->error[peer]);
+        if (target > 0) /* a row that informs shares its error with one that does not */
+            report_error(work, r->error[ours][0] ? r->error[ours] : r->error[peer]);
         return;
     }
     describe(row.ours, sizeof row.ours, r, ours);
