@@ -56,6 +56,7 @@ TEST_PKG = $(shell pkg-config --cflags --libs check vterm 2>/dev/null) -lglpk -l
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
         -Wno-missing-field-initializers -Wno-psabi
 # Whole numbers of ONNX operators wrap around, as in the runtimes: ops/ is compiled with -fwrapv.
+# SIMDe's functions take minutes to optimize and to describe for a debugger.
 # Floating point means the same on every machine: no contraction to FMA, no fast-math, no -march=native.
 BASE_FLAGS = -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -pthread -I. -I$(B) $(WARN) $(if $(WERROR),-Werror) \
         $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -73,7 +74,8 @@ all: $(B)/bitfader
 $(B)/%.o: %.c | $(B)/model/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC    $<")
-	$(Q)$(CC) $(BASE_FLAGS) $(PKG_CFLAGS) $(CFLAGS) $(call isa_flags,$<) $(if $(filter ops/%,$<),-fwrapv) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(BASE_FLAGS) $(PKG_CFLAGS) $(CFLAGS) $(call isa_flags,$<) $(if $(filter ops/%,$<),-fwrapv) \
+        $(if $(filter tests/simde_%,$<),-O1 -g0) -MMD -MP -c -o $@ $<
 
 # The ONNX schema is our own onnx.proto; protobuf-c generates the reader.
 $(B)/model/onnx.pb-c.h: model/onnx.proto
