@@ -8,8 +8,8 @@
 # make lint     layers, headers, exported names, format, warnings of gcc and clang
 # make fuzz     the importer under libFuzzer for FUZZ_SECONDS (600), from ONNX's own cases
 # make docs     docs/operators.md, as the program prints it
-# make bench    kernels and networks, against OpenBLAS
-# make bench-ort  the same networks in ONNX Runtime, by turns (needs node and npm; fetches onnxruntime-node into B/ort)
+# make bench    every speed target against its peer: ours, peer, ratio, met or short (ROWS="gemm models": some of them)
+# make bench-ort  models at fp32 and w8a8 against ONNX Runtime, by turns (MODELS=)
 # make install  PREFIX=/usr/local, DESTDIR honoured
 # V=1 shows commands; SAN=address,undefined (or thread) builds with sanitizers into its own folder; B= moves the build.
 
@@ -30,6 +30,7 @@ DEPS := build-essential pkg-config libncurses-dev libyaml-dev libopenblas-dev ch
         dataset-fashion-mnist
 DEPS_CHECK := libglpk-dev libvterm-dev libsimde-dev libonnx-testdata
 DEPS_LINT := clang clang-format
+DEPS_BENCH := libdnnl-dev libxnnpack-dev libpthreadpool-dev
 
 # --- sources ----------------------------------------------------------------------------------------------------------
 ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
@@ -41,7 +42,12 @@ drop = $(foreach f,$(1),$(if $(filter $(addprefix %,$(SIMD)),$(f)),,$(f)))
 LIB_SRC := $(call drop,$(wildcard $(addsuffix /*.c,$(LIB_DIRS))))
 APP_SRC := $(wildcard ui/*.c) $(filter-out cli/main.c,$(wildcard cli/*.c))
 TEST_SRC := $(wildcard tests/*.c)
-BENCH_SRC := $(wildcard bench/*.c)
+# Peers to measure against, each built where its library is.
+has_header = $(shell printf '\043include <$(1)>\n' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
+BENCH_PEERS := $(if $(call has_header,dnnl.h),bench/peer_onednn.c) $(if $(call has_header,xnnpack.h),bench/peer_xnnpack.c)
+BENCH_SRC := $(filter-out bench/peer_onednn.c bench/peer_xnnpack.c,$(wildcard bench/*.c)) $(BENCH_PEERS) \
+        tests/onnx_make.c tests/quantize_model.c
+BENCH_LIBS := $(if $(filter %onednn.c,$(BENCH_PEERS)),-ldnnl -lgomp) $(if $(filter %xnnpack.c,$(BENCH_PEERS)),-lXNNPACK)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 PKGS := ncursesw yaml-0.1 libprotobuf-c zlib libcjson openblas libxxhash libpng libjpeg libzip
@@ -63,7 +69,8 @@ isa_flags = $(if $(filter %_avx2.c,$(1)),-mavx2,$(if $(filter %_fma.c,$(1)),-mav
         $(filter %_avx512vbmi.c,$(1)),$(AVX512) -mavx512vnni -mavx512vbmi -mavx512vpopcntdq,$(if \
         $(filter %_neondot.c,$(1)),-march=armv8.2-a+dotprod))))))
 
-.PHONY: all demo check check-arm check-baseline conformance fuzz lint docs bench bench-ort install deps deps-check deps-lint clean
+.PHONY: all demo check check-arm check-baseline conformance fuzz lint docs bench bench-ort install deps deps-check \
+        deps-lint deps-bench clean
 .DELETE_ON_ERROR:
 all: $(B)/bitfader
 
@@ -98,7 +105,7 @@ $(B)/check_all: $(call obj,$(TEST_SRC)) $(APP_OBJ) $(B)/libbitfader.a
 $(call obj,$(TEST_SRC)): PKG_CFLAGS += $(shell pkg-config --cflags check 2>/dev/null)
 
 $(B)/bench_all: $(call obj,$(BENCH_SRC)) $(B)/libbitfader.a
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS) $(LIBS) -ldl
 
 # --- installing what is missing -----------------------------------------------------------------------------------------
 # Debian: asks dpkg what is there, and apt-get for the rest (through sudo where not root). Elsewhere: says what is needed.
@@ -119,6 +126,13 @@ deps-check: deps
 	$(call install_missing,$(DEPS_CHECK))
 deps-lint: deps-check
 	$(call install_missing,$(DEPS_LINT))
+# Peers to measure against may be missing; what measures against them says so.
+deps-bench: deps
+	$(call install_missing,$(DEPS_BENCH))
+$(B)/ort/node_modules/onnxruntime-node:
+	@command -v npm >/dev/null || { echo "npm is not installed" >&2; exit 1; }
+	@mkdir -p $(B)/ort && echo '{"private":true}' >$(B)/ort/package.json
+	$(Q)cd $(B)/ort && ONNXRUNTIME_NODE_INSTALL=skip npm install --silent --no-audit --no-fund onnxruntime-node
 
 # --- the two commands ---------------------------------------------------------------------------------------------------
 demo: deps
@@ -172,22 +186,22 @@ lint: deps-lint
 docs: all
 	$(Q)$(B)/bitfader help operators >docs/operators.md
 
+# In this order: what a peer's absence means is known when bench_all is built. OpenBLAS chooses its kernels by itself.
+BENCH_ENV := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1
 bench: deps
+	@$(MAKE) -s --no-print-directory deps-bench || echo "bench: some peers will be absent"
+	@$(MAKE) -s --no-print-directory $(B)/ort/node_modules/onnxruntime-node || echo "bench: ONNX Runtime will be absent"
 	@$(MAKE) --no-print-directory $(B)/bench_all
-	$(Q)env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(B)/bench_all
+	$(Q)$(BENCH_ENV) $(B)/bench_all $(ROWS)
 
 # Our plans and ONNX Runtime's sessions take turns in one run. MODELS=: other files.
 TEST_DATA = $(or $(BITFADER_TEST_DATA),../shared/data)
 MODELS ?= $(wildcard zoo/*.onnx $(addprefix $(TEST_DATA)/,cifar10/*.onnx mlperf_tiny/*.onnx mnist/*.onnx other/*.onnx))
 bench-ort: deps
 	@$(MAKE) --no-print-directory $(B)/bench_all
-	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
-	    echo "bench-ort: skipped: node and npm are not installed"; exit 0; fi; \
-	if [ ! -d $(B)/ort/node_modules/onnxruntime-node ]; then \
-	    mkdir -p $(B)/ort && echo '{"private":true}' >$(B)/ort/package.json && \
-	    (cd $(B)/ort && ONNXRUNTIME_NODE_INSTALL=skip npm install --silent --no-audit --no-fund onnxruntime-node) || \
-	    { echo "bench-ort: skipped: npm could not install onnxruntime-node"; exit 0; }; fi; \
-	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE node bench/ort.mjs $(B)/bench_all $(B)/ort $(MODELS)
+	@if ! command -v node >/dev/null || ! $(MAKE) -s --no-print-directory $(B)/ort/node_modules/onnxruntime-node; then \
+	    echo "bench-ort: skipped: it needs node, npm and onnxruntime-node"; exit 0; fi; \
+	$(BENCH_ENV) node bench/ort.mjs $(B)/bench_all $(B)/ort $(MODELS)
 
 install: all
 	install -D -m 755 $(B)/bitfader $(DESTDIR)$(PREFIX)/bin/bitfader
