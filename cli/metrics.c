@@ -294,7 +294,7 @@ void metrics_put_latency(struct report *r, const struct tables *t, bool always)
     char text[256];
     cJSON *json = cJSON_AddObjectToObject(r->json, "latency_table");
     cJSON_AddBoolToObject(json, "known", t->latency_known && x->pairs);
-    cJSON_AddStringToObject(json, "note", t->latency_note);
+    cJSON_AddItemToObject(json, "note", *t->latency_note ? cJSON_CreateString(t->latency_note) : cJSON_CreateNull());
     if (*t->latency_note)
         text_printf(&r->foot, "%s\n", t->latency_note);
     if (!t->latency_known || !x->pairs)
