@@ -83,6 +83,7 @@ const struct conv_kernel conv_c = {
     .schemes = "any",
     .tile = "1x1",
     .block_scales = true,
+    .a_effect = A_EFFECT_NONE,
     .can = conv_c_can,
     .packed_size = stream_size,
     .pack = stream_pack,

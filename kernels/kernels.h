@@ -86,6 +86,13 @@ enum kernel_family {
 };
 const char *kernel_family_name(enum kernel_family f); /* "reference", "decode", "planes", ... */
 
+/* What another width of activations (still one that the row can) changes in what a kernel does. */
+enum a_effect {
+    A_EFFECT_TIME,   /* run() goes another way */
+    A_EFFECT_PACKED, /* only the packed weights, or not even those: from equal ones run() does the same */
+    A_EFFECT_NONE    /* nothing */
+};
+
 /* A convolution kernel: one row of the table. */
 struct conv_kernel {
     const char *name; /* "conv_vnni_avx512", shown to users as what ran */
@@ -95,6 +102,7 @@ struct conv_kernel {
     const char *schemes;      /* of the weights: "any", or what their levels must be like */
     const char *tile;         /* "8x32": outputs that stay in registers, pixels by channels */
     bool block_scales;        /* whether weights may have them: ask conv_kernel_can, which knows */
+    enum a_effect a_effect;   /* what is alike need not be timed twice */
     /* Whether this kernel computes this shape at these widths: a_bits 1..8, weights as given (bits and levels; codes
      * may be NULL). */
     bool (*can)(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
@@ -109,8 +117,9 @@ struct conv_kernel {
     void (*run)(const struct conv_geom *g, int a_bits, const struct conv_call *call);
 };
 
-/* All convolution kernels, slow to fast: the last enabled one that can is what conv_kernel_find returns. The table is
- * what tests and benchmarks loop over. The first two rows (general and depthwise C) can do everything. */
+/* All convolution kernels, slow to fast: the last enabled one that can is what conv_kernel_find returns, which measures
+ * nothing (engine/kernel_times.h does). The table is what tests and benchmarks loop over. The first two rows (general
+ * and depthwise C) can do everything. */
 extern const struct conv_kernel *const conv_kernels[];
 extern const int conv_kernel_count;
 /* can(), for weights with block scales too. */

@@ -30,6 +30,7 @@
     X(compare)      \
     X(quant)        \
     X(engine)       \
+    X(kernel_times) \
     X(layers)       \
     X(quantized)    \
     X(profile)      \
