@@ -146,6 +146,8 @@ void ready_conv(struct compiler *c, const struct conv_geom *g, int a_bits, const
 {
     struct conv_weights cw = {.codes = w->codes, .bits = w->bits, .levels = w->levels};
     const struct conv_kernel *k = conv_kernel_find(g, a_bits, &cw);
+    int8_t *levels = arena_new(&c->plan->arena, (size_t)1 << w->bits, 1);
+    memcpy(levels, w->levels, (size_t)1 << w->bits);
     void *packed = arena_new(&c->plan->arena, k->packed_size(g, a_bits, &cw), 1);
     void *prepared = arena_new(&c->plan->arena, k->prepared_size(g), 1);
     k->pack(g, a_bits, &cw, packed);
@@ -153,6 +155,7 @@ void ready_conv(struct compiler *c, const struct conv_geom *g, int a_bits, const
     *out = (struct conv_ready){.geom = *g,
                                .a_bits = a_bits,
                                .kernel = k,
+                               .weights = {.bits = w->bits, .levels = levels},
                                .packed = packed,
                                .prepared = prepared,
                                .scratch = k->scratch_size(g, a_bits, &cw)};

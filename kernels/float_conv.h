@@ -27,7 +27,8 @@ struct float_conv_kernel {
     enum isa isa;
     bool (*can)(const struct conv_geom *g);
     size_t (*packed_size)(const struct conv_geom *g); /* bytes */
-    /* weights: [cout][kh][kw][cin/groups]; bias: [cout], or NULL */
+    /* weights: [cout][kh][kw][cin/groups]; bias: [cout], or NULL. Shapes that differ in the image's size and padding
+     * share packed weights, and each output is the same sum in the same order whatever these are. */
     void (*pack)(const struct conv_geom *g, const float *weights, const float *bias, void *packed);
     size_t (*scratch_size)(const struct conv_geom *g); /* bytes */
     void (*run)(const struct conv_geom *g, const struct float_conv_call *call);

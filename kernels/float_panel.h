@@ -8,7 +8,8 @@
  * that visits every pixel takes the image as long rows, whatever its width.
  *
  * Blocks. `nv` vectors of output channels make a block: its bias [nv][lanes], then its weights [taps][nv][lanes].
- * Blocks are as wide as the layer's rows let a tile be; what is left over gets narrower ones.
+ * Blocks are as wide as the layer's rows let a tile be, which the packed weights say first; what is left over gets
+ * narrower ones.
  *
  * Tiles. m neighbouring pixels of a row times one block: what the registers hold.
  *
