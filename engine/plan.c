@@ -40,12 +40,6 @@ void plan_free(struct plan *p)
     mem_free(p);
 }
 
-static size_t value_bytes(const struct value *v)
-{
-    size_t n = (size_t)v->count * v->size;
-    return (n + ALIGN - 1) / ALIGN * ALIGN;
-}
-
 static int value_root(const struct plan *p, int v)
 {
     while (p->values[v].alias >= 0)
@@ -169,7 +163,7 @@ struct plan_context *plan_context_new_team(const struct plan *p, int threads)
     if (threads < 2)
         return x;
     x->team = team_new(threads);
-    x->split = split_new(p, threads);
+    x->split = split_new(p, threads, SPLIT_WORK);
     x->parts = mem_new((size_t)threads, sizeof *x->parts);
     for (int i = 0; i < threads; i++) {
         x->parts[i] = x->state;

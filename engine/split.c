@@ -3,9 +3,8 @@
 
 #include <string.h>
 
-/* Multiply-adds of codes that a part should have at least, some 0.2 microseconds: with less, threads wait longer for
- * each other than they work. Other work is counted in the same unit. */
-enum { PART_WORK = 32 * 1024, WORK_FLOAT = 4, WORK_ELEMENT = 8, WORK_TAP = 4, WORK_SOFTMAX = 64 };
+/* What other work weighs beside a multiply-add of codes, an element or a tap each. */
+enum { WORK_FLOAT = 4, WORK_ELEMENT = 32, WORK_TAP = 8, WORK_SOFTMAX = 256 };
 
 /* Elements that a stretch is a multiple of: whole cache lines, and whole vectors as in the step that is split. */
 enum { STRETCH = 64 };
@@ -13,6 +12,7 @@ enum { STRETCH = 64 };
 struct splitter {
     const struct plan *plan;
     int threads;
+    int64_t part_work;
     struct arena *arena;
     size_t scratch;
 };
@@ -30,7 +30,7 @@ static int64_t most(int64_t a, int64_t b)
 /* How many parts this much work, which can be cut into so many units, is worth. */
 static int parts_for(const struct splitter *x, int64_t work, int64_t units)
 {
-    return (int)most(1, least(x->threads, least(units, work / PART_WORK)));
+    return (int)most(1, least(x->threads, least(units, work / x->part_work)));
 }
 
 /* Where part i of n begins: the first ones are the larger. */
@@ -107,6 +107,33 @@ static int cut_window(const struct splitter *x, const struct conv_geom *whole, i
     return n;
 }
 
+/* Output channels from..to-1 of all pixels. */
+static int cut_channels(const struct conv_geom *g, int n, int unit, struct step *parts)
+{
+    int units = (g->cout + unit - 1) / unit;
+    n = n < units ? n : units;
+    for (int i = 0; i < n; i++) {
+        int end = (int)begin_of(units, i + 1, n) * unit;
+        parts[i].range.channels[0] = (int)begin_of(units, i, n) * unit;
+        parts[i].range.channels[1] = end < g->cout ? end : g->cout;
+    }
+    return n;
+}
+
+/* Whether channels make better parts than rows: more even ones, or, since each part reads all of the weights or all of
+ * the image, those that read less. unit: 0 when the kernel cannot. */
+static bool channels_are_better(const struct conv_geom *g, int n, int unit)
+{
+    if (unit == 0 || g->groups > 1 || n < 2)
+        return false;
+    struct conv_geom c = cuttable(g);
+    int64_t rows = c.h == 1 && c.oh == 1 ? c.ow : c.oh, units = (g->cout + unit - 1) / unit;
+    int64_t most_rows = (rows + n - 1) / n * g->cout, most_channels = least((units + n - 1) / n * unit, g->cout) * rows;
+    if (most_rows != most_channels)
+        return most_channels < most_rows;
+    return (int64_t)g->cout * g->kh * g->kw > (int64_t)g->h * g->w;
+}
+
 static int64_t taps_of(const struct conv_geom *g)
 {
     return (int64_t)g->oh * g->ow * g->cout * g->kh * g->kw * (g->cin / g->groups);
@@ -120,20 +147,23 @@ static int64_t taps_of(const struct conv_geom *g)
 static int split_conv_u8(struct splitter *x, const struct step *s, struct step *parts)
 {
     const struct conv_ready *c = &s->conv;
+    const struct conv_kernel *k = c->kernel;
     struct conv_geom *geoms = arena_new(x->arena, (size_t)x->threads, sizeof *geoms);
-    int align = c->kernel->family == FAMILY_WINOGRAD ? 2 : 1, n = parts_for(x, taps_of(&c->geom), INT32_MAX);
+    int align = k->family == FAMILY_WINOGRAD ? 2 : 1, n = parts_for(x, taps_of(&c->geom), INT32_MAX);
+    if (channels_are_better(&c->geom, n, k->channel_unit))
+        return cut_channels(&c->geom, n, k->channel_unit, parts);
     for (bool refused = true; refused && n > 1; n -= refused) {
         n = cut_window(x, &c->geom, n, align, geoms, parts);
         refused = false;
         for (int i = 0; i < n; i++)
-            refused |= !c->kernel->can(&geoms[i], c->a_bits, &c->weights);
+            refused |= !k->can(&geoms[i], c->a_bits, &c->weights);
     }
     for (int i = 0; n > 1 && i < n; i++) {
-        void *prepared = arena_new(x->arena, c->kernel->prepared_size(&geoms[i]), 1);
-        c->kernel->prepare(&geoms[i], x->plan->values[s->out].codes ? &s->rq : NULL, prepared);
+        void *prepared = arena_new(x->arena, k->prepared_size(&geoms[i]), 1);
+        k->prepare(&geoms[i], x->plan->values[s->out].codes ? &s->rq : NULL, prepared);
         parts[i].conv.geom = geoms[i];
         parts[i].conv.prepared = prepared;
-        parts[i].conv.scratch = c->kernel->scratch_size(&geoms[i], c->a_bits, &c->weights);
+        parts[i].conv.scratch = k->scratch_size(&geoms[i], c->a_bits, &c->weights);
         x->scratch = parts[i].conv.scratch > x->scratch ? parts[i].conv.scratch : x->scratch;
     }
     return n;
@@ -141,13 +171,17 @@ static int split_conv_u8(struct splitter *x, const struct step *s, struct step *
 
 static int split_conv_f32(struct splitter *x, const struct step *s, struct step *parts)
 {
+    const struct float_conv_kernel *k = s->float_conv;
     struct conv_geom *geoms = arena_new(x->arena, (size_t)x->threads, sizeof *geoms);
-    int n = parts_for(x, WORK_FLOAT * taps_of(&s->geom), INT32_MAX);
+    int n = parts_for(x, WORK_FLOAT * taps_of(&s->geom), INT32_MAX),
+        unit = k->channel_unit ? k->channel_unit(&s->geom) : 0;
+    if (channels_are_better(&s->geom, n, unit))
+        return cut_channels(&s->geom, n, unit, parts);
     n = cut_window(x, &s->geom, n, 1, geoms, parts);
     for (int i = 0; i < n; i++) {
-        if (!s->float_conv->can(&geoms[i]))
+        if (!k->can(&geoms[i]))
             return 1;
-        size_t scratch = s->float_conv->scratch_size(&geoms[i]);
+        size_t scratch = k->scratch_size(&geoms[i]);
         parts[i].geom = geoms[i];
         x->scratch = scratch > x->scratch ? scratch : x->scratch;
     }
@@ -168,20 +202,9 @@ static int split_pool(struct splitter *x, const struct step *s, struct step *par
     return n;
 }
 
-static int split_pieces(struct splitter *x, const struct step *s, struct step *parts)
-{
-    int n = parts_for(x, INT64_MAX, s->n_pieces);
-    for (int i = 0; i < n; i++) {
-        int first = (int)begin_of(s->n_pieces, i, n);
-        parts[i].pieces = s->pieces + first;
-        parts[i].n_pieces = (int)begin_of(s->n_pieces, i + 1, n) - first;
-    }
-    return n;
-}
-
 static int split_product(struct splitter *x, const struct step *s, struct step *parts)
 {
-    return product_split(x->arena, s, x->threads, PART_WORK, parts);
+    return product_split(x->arena, s, x->threads, x->part_work, parts);
 }
 
 /* Stretches of `units` times `size` elements, the same of all inputs. */
@@ -260,41 +283,100 @@ static const struct {
     void (*run)(const struct step *s, const struct run_state *r);
     int (*split)(struct splitter *x, const struct step *s, struct step *parts);
 } kinds[] = {
-    {step_conv_u8, split_conv_u8},     {step_conv_f32, split_conv_f32},    {step_pieces, split_pieces},
-    {step_maxpool_u8, split_pool},     {step_avgpool_u8, split_pool},      {step_maxpool_f32, split_pool},
-    {step_avgpool_f32, split_pool},    {step_quantize, split_elements},    {step_dequantize, split_elements},
-    {step_lut_u8, split_elements},     {step_add_u8, split_elements},      {step_add_f32, split_elements},
-    {step_unary_f32, split_elements},  {step_snap_f32, split_elements},    {step_snap_u8, split_elements},
-    {step_sign_f32, split_elements},   {step_sign_u8, split_elements},     {step_copy_u8, split_copy},
-    {step_copy_f32, split_copy},       {step_binary_f32, split_binary},    {step_affine_f32, split_affine},
-    {step_softmax_f32, split_softmax}, {step_matmul_codes, split_product}, {step_matmul_float, split_product},
+    {step_conv_u8, split_conv_u8},      {step_conv_f32, split_conv_f32},    {step_maxpool_u8, split_pool},
+    {step_avgpool_u8, split_pool},      {step_maxpool_f32, split_pool},     {step_avgpool_f32, split_pool},
+    {step_quantize, split_elements},    {step_dequantize, split_elements},  {step_lut_u8, split_elements},
+    {step_add_u8, split_elements},      {step_add_f32, split_elements},     {step_unary_f32, split_elements},
+    {step_snap_f32, split_elements},    {step_snap_u8, split_elements},     {step_sign_f32, split_elements},
+    {step_sign_u8, split_elements},     {step_copy_u8, split_copy},         {step_copy_f32, split_copy},
+    {step_binary_f32, split_binary},    {step_affine_f32, split_affine},    {step_softmax_f32, split_softmax},
+    {step_matmul_codes, split_product}, {step_matmul_float, split_product},
 };
 
-static void split_one(struct splitter *x, const struct step *s, struct split_step *out)
+/* Copies the parts to where they stay. */
+static struct split_step keep_parts(struct splitter *x, const struct step *parts, int n)
 {
-    struct step *parts = mem_new((size_t)x->threads, sizeof *parts);
-    for (int i = 0; i < x->threads; i++)
-        parts[i] = *s;
-    int n = 1;
-    for (size_t k = 0; x->threads > 1 && k < sizeof kinds / sizeof *kinds; k++)
-        if (kinds[k].run == s->run)
-            n = kinds[k].split(x, s, parts);
-    *out = (struct split_step){1, s};
-    if (n > 1)
-        *out = (struct split_step){
-            n, memcpy(arena_new(x->arena, (size_t)n, sizeof *parts), parts, (size_t)n * sizeof *parts)};
-    mem_free(parts);
+    struct step *own = arena_new(x->arena, (size_t)n, sizeof *own);
+    return (struct split_step){n, memcpy(own, parts, (size_t)n * sizeof *own)};
 }
 
-struct split *split_new(const struct plan *p, int threads)
+static int (*splitter_of(const struct step *s))(struct splitter *x, const struct step *s, struct step *parts)
+{
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        if (kinds[k].run == s->run)
+            return kinds[k].split;
+    return NULL;
+}
+
+static struct split_step split_step(struct splitter *x, const struct step *s)
+{
+    struct step *parts = mem_new((size_t)x->threads, sizeof *parts);
+    struct split_step whole = {1, s};
+    for (int i = 0; i < x->threads; i++)
+        parts[i] = *s;
+    int n = x->threads > 1 && splitter_of(s) ? splitter_of(s)(x, s, parts) : 1;
+    if (n > 1)
+        whole = keep_parts(x, parts, n);
+    mem_free(parts);
+    return whole;
+}
+
+static bool overlap(const struct plan *p, int v, int w)
+{
+    if (v < 0 || w < 0)
+        return false;
+    const struct value *a = &p->values[v], *b = &p->values[w];
+    return !a->constant && !b->constant && a->offset < b->offset + value_bytes(b) &&
+           b->offset < a->offset + value_bytes(a);
+}
+
+/* Whether step i, element by element, can follow the parts of the steps from `first` on without waiting: it takes the
+ * stretches that they have made, and writes where none of them still reads or writes. */
+static bool can_follow(const struct splitter *x, const struct split *s, int first, int i)
+{
+    const struct step *step = &x->plan->steps[i], *before = s->steps[i - 1].parts;
+    const struct value *values = x->plan->values;
+    if (splitter_of(step) != split_elements || s->steps[i - 1].n < 2 || before->range.count == 0 ||
+        values[before->out].count != values[step->out].count)
+        return false;
+    if (splitter_of(&x->plan->steps[i - 1]) != split_elements && first != i - 1)
+        return false;
+    for (int k = first; k < i; k++) {
+        const struct step *other = &x->plan->steps[k];
+        if (overlap(x->plan, step->out, other->in[0]) || overlap(x->plan, step->out, other->in[1]) ||
+            overlap(x->plan, step->out, other->out))
+            return false;
+    }
+    return true;
+}
+
+static struct split_step follow(struct splitter *x, const struct step *s, const struct split_step *before)
+{
+    struct step *parts = mem_new((size_t)before->n, sizeof *parts);
+    for (int i = 0; i < before->n; i++) {
+        const struct range *r = &before->parts[i].range;
+        parts[i] = *s;
+        parts[i].range = (struct range){.in = {r->out, r->out}, .out = r->out, .count = r->count};
+    }
+    struct split_step out = keep_parts(x, parts, before->n);
+    mem_free(parts);
+    return out;
+}
+
+struct split *split_new(const struct plan *p, int threads, int64_t part_work)
 {
     struct split *s = mem_new(1, sizeof *s);
-    struct splitter x = {.plan = p, .threads = threads, .arena = &s->arena, .scratch = p->scratch_bytes};
+    struct splitter x = {
+        .plan = p, .threads = threads, .part_work = part_work, .arena = &s->arena, .scratch = p->scratch_bytes};
     s->threads = threads;
     s->steps = arena_new(&s->arena, (size_t)p->n_steps + 1, sizeof *s->steps);
     s->phases = arena_new(&s->arena, (size_t)p->n_steps + 1, sizeof *s->phases);
     for (int i = 0; i < p->n_steps; i++) {
-        split_one(&x, &p->steps[i], &s->steps[i]);
+        if (i > 0 && can_follow(&x, s, s->phases[s->n_phases - 1], i)) {
+            s->steps[i] = follow(&x, &p->steps[i], &s->steps[i - 1]);
+            continue;
+        }
+        s->steps[i] = split_step(&x, &p->steps[i]);
         if (i == 0 || s->steps[i].n > 1 || s->steps[i - 1].n > 1)
             s->phases[s->n_phases++] = i;
     }

@@ -29,6 +29,12 @@ struct value {
     const void *data;
 };
 
+/* Bytes that a value takes in the arena. */
+static inline size_t value_bytes(const struct value *v)
+{
+    return ((size_t)v->count * v->size + 63) / 64 * 64;
+}
+
 struct copy_dims { /* strided copy: dst[sum i*ds] = src[sum i*ss] */
     int n;
     int64_t d[SHAPE_MAX], ss[SHAPE_MAX], ds[SHAPE_MAX];
@@ -51,10 +57,11 @@ struct conv_ready {
     size_t scratch; /* bytes that the kernel wants */
 };
 
-/* The part of a step that one thread runs: elements before those that it reads and writes, and how many it writes. All
- * 0: the whole step. */
+/* The part of a step that one thread runs: elements before those that it reads and writes, and how many it writes; or
+ * channels of a convolution, first and end. All 0: the whole step. */
 struct range {
     int64_t in[2], out, count;
+    int channels[2];
 };
 
 struct run_wrong { /* the first operator that refused its values */
@@ -99,8 +106,6 @@ struct step {
     struct copy_dims copy;
     struct broadcast cast;
     const struct call_plan *call;
-    const struct step *pieces; /* [n_pieces] what step_pieces runs */
-    int n_pieces;
     const struct product_plan *product;     /* private to emit_matmul.c */
     const struct recurrent_plan *recurrent; /* private to emit_recurrent.c */
     int64_t outer, inner; /* softmax: rows and length; stride between elements in alpha's place is `stride` */
@@ -158,7 +163,6 @@ size_t step_sgemm_scratch(const struct conv_geom *g);                 /* bytes *
  * and what is added to it. */
 void step_layer_alone(const struct step *s, const struct run_state *r);
 void step_layer_add(const struct step *s, const struct run_state *r);
-void step_pieces(const struct step *s, const struct run_state *r); /* one after the other */
 void step_quantize(const struct step *s, const struct run_state *r);
 void step_dequantize(const struct step *s, const struct run_state *r);
 void step_lut_u8(const struct step *s, const struct run_state *r);

@@ -70,7 +70,8 @@ static void conv_f32(const struct step *s, const struct run_state *r, const floa
                                    .add = add,
                                    .lo = lo,
                                    .hi = hi,
-                                   .out = step_out(s, r)};
+                                   .out = step_out(s, r),
+                                   .channels = {s->range.channels[0], s->range.channels[1]}};
     s->float_conv->run(&s->geom, &call);
 }
 

@@ -18,6 +18,7 @@ void step_conv_u8(const struct step *s, const struct run_state *r)
         .pad_code = (uint8_t)s->pad_code,
         .scale = s->scale,
         .bias = s->bias,
+        .channels = {s->range.channels[0], s->range.channels[1]},
     };
     if (out->codes) {
         call.out_u8 = step_out(s, r);
@@ -30,16 +31,11 @@ void step_conv_u8(const struct step *s, const struct run_state *r)
     s->conv.kernel->run(&s->conv.geom, s->conv.a_bits, &call);
     if (s->lo == -INFINITY && s->hi == INFINITY)
         return;
-    for (size_t i = 0; i < step_count(s, r); i++) {
-        float v = call.out_f32[i];
-        call.out_f32[i] = v < s->lo ? s->lo : v > s->hi ? s->hi : v;
-    }
-}
-
-void step_pieces(const struct step *s, const struct run_state *r)
-{
-    for (int i = 0; i < s->n_pieces; i++)
-        s->pieces[i].run(&s->pieces[i], r);
+    size_t cout = (size_t)s->conv.geom.cout, first = (size_t)call.channels[0],
+           end = call.channels[1] ? (size_t)call.channels[1] : cout;
+    for (float *x = call.out_f32, *last = x + step_count(s, r); x < last; x += cout)
+        for (size_t c = first; c < end; c++)
+            x[c] = x[c] < s->lo ? s->lo : x[c] > s->hi ? s->hi : x[c];
 }
 
 void step_quantize(const struct step *s, const struct run_state *r)

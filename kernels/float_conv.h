@@ -20,6 +20,7 @@ struct float_conv_call {
     const float *add;   /* residual: [oh][ow][cout], or NULL */
     float lo, hi;       /* -INFINITY, INFINITY: no clamp */
     float *out;         /* [oh][ow][cout]; not the memory of in or add */
+    int channels[2];    /* as in struct conv_call */
 };
 
 struct float_conv_kernel {
@@ -32,6 +33,7 @@ struct float_conv_kernel {
     void (*pack)(const struct conv_geom *g, const float *weights, const float *bias, void *packed);
     size_t (*scratch_size)(const struct conv_geom *g); /* bytes */
     void (*run)(const struct conv_geom *g, const struct float_conv_call *call);
+    int (*channel_unit)(const struct conv_geom *g); /* NULL: a call is for all channels */
 };
 
 /* Slow to fast: the last enabled one that can is what float_conv_find returns. The first, C, can do everything. */

@@ -118,6 +118,12 @@ size_t float_panel_scratch_size(const struct float_panel_kernel *k, const struct
     return p.runs_at + (size_t)p.n_runs * sizeof(int32_t);
 }
 
+int float_panel_channel_unit(const struct float_panel_kernel *k, const struct conv_geom *g)
+{
+    struct conv_geom lying = float_conv_lying(g);
+    return make_plan(k, &lying).widest * k->lanes;
+}
+
 /* Rows first..end-1 of the image as the taps see it, with zeros where there is none. */
 static void copy_rows(const struct float_plan *p, const struct conv_geom *g, const float *in, int first, int end,
                       float *to)
@@ -173,7 +179,10 @@ static void run_group(const struct float_panel_kernel *k, const struct conv_geom
                            .lo = call->lo,
                            .hi = call->hi,
                            .out_step = g->cout};
-    for (int v = 0, nv; v < p->vectors; v += nv) {
+    int first_vector = call->channels[0] / k->lanes;
+    int end_vector = call->channels[1] ? (call->channels[1] + k->lanes - 1) / k->lanes : p->vectors;
+    t.weights += (taps + 1) * (size_t)(first_vector * k->lanes);
+    for (int v = first_vector, nv; v < end_vector; v += nv) {
         nv = block_at(p, v);
         t.channels = at_most(nv * k->lanes, p->og - v * k->lanes);
         for (int y = first; y < end; y++) {

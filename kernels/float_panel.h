@@ -44,6 +44,7 @@ size_t float_panel_packed_size(const struct float_panel_kernel *k, const struct 
 void float_panel_pack(const struct float_panel_kernel *k, const struct conv_geom *g, const float *weights,
                       const float *bias, void *packed);
 size_t float_panel_scratch_size(const struct float_panel_kernel *k, const struct conv_geom *g);
+int float_panel_channel_unit(const struct float_panel_kernel *k, const struct conv_geom *g);
 void float_panel_run(const struct float_panel_kernel *k, const struct conv_geom *g, const struct float_conv_call *call);
 
 #endif

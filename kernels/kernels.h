@@ -67,6 +67,8 @@ struct conv_call {
     int32_t *out_s32;        /* [oh][ow][cout] raw accumulators */
     float *out_f32;          /* [oh][ow][cout] (float)acc * scale[c] + bias[c], two roundings, no FMA */
     const float *scale, *bias;
+    int channels[2]; /* the output channels to compute, first and end: multiples of the kernel's channel_unit, or cout.
+                        0, 0: all. The others' outputs stay as they are. */
 };
 
 /* How a kernel computes: which shapes and widths it is made for. */
@@ -91,7 +93,7 @@ struct conv_kernel {
     const char *schemes;      /* of the weights: "any", or what their levels must be like */
     const char *tile;         /* "8x32": outputs that stay in registers, pixels by channels */
     /* Whether this kernel computes this shape at these widths: a_bits 1..8, weights as given (bits and levels; codes
-     * may be NULL). */
+     * may be NULL, for scratch_size too). */
     bool (*can)(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
     size_t (*packed_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
     void (*pack)(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed);
@@ -102,6 +104,7 @@ struct conv_kernel {
     void (*prepare)(const struct conv_geom *g, const struct requant *rq, void *prepared);
     size_t (*scratch_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
     void (*run)(const struct conv_geom *g, int a_bits, const struct conv_call *call);
+    int channel_unit; /* a call may be for some channels of a convolution without groups; 0: it may not */
 };
 
 /* All convolution kernels, slow to fast: the last enabled one that can is what conv_kernel_find returns. The table is
