@@ -32,7 +32,9 @@ DEPS_LINT := clang clang-format
 # --- sources ----------------------------------------------------------------------------------------------------------
 ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
 LIB_DIRS := base kernels ops model quant engine search profiles
-SIMD := $(if $(filter x86_64,$(ARCH)),,_avx2.c _fma.c _avx512.c _avx512vnni.c _avx512vbmi.c)
+# What other architectures' instruction sets are for stays out.
+SIMD := $(if $(filter x86_64,$(ARCH)),,_avx2.c _fma.c _avx512.c _avx512vnni.c _avx512vbmi.c) \
+        $(if $(filter aarch64,$(ARCH)),,_neon.c _neondot.c)
 drop = $(foreach f,$(1),$(if $(filter $(addprefix %,$(SIMD)),$(f)),,$(f)))
 LIB_SRC := $(call drop,$(wildcard $(addsuffix /*.c,$(LIB_DIRS))))
 APP_SRC := $(wildcard ui/*.c) $(filter-out cli/main.c,$(wildcard cli/*.c))
@@ -55,7 +57,8 @@ LIBS = $(PKG_LIBS) -lm -pthread $(if $(SAN),-fsanitize=$(SAN))
 AVX512 := -mavx2 -mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq
 isa_flags = $(if $(filter %_avx2.c,$(1)),-mavx2,$(if $(filter %_fma.c,$(1)),-mavx2 -mfma,$(if \
         $(filter %_avx512.c,$(1)),$(AVX512),$(if $(filter %_avx512vnni.c,$(1)),$(AVX512) -mavx512vnni,$(if \
-        $(filter %_avx512vbmi.c,$(1)),$(AVX512) -mavx512vnni -mavx512vbmi -mavx512vpopcntdq)))))
+        $(filter %_avx512vbmi.c,$(1)),$(AVX512) -mavx512vnni -mavx512vbmi -mavx512vpopcntdq,$(if \
+        $(filter %_neondot.c,$(1)),-march=armv8.2-a+dotprod))))))
 
 .PHONY: all demo check conformance fuzz lint docs bench bench-ort install deps deps-check deps-lint clean
 .DELETE_ON_ERROR:

@@ -65,11 +65,12 @@ static void check_processor(struct table *t)
     find_processor(name, sizeof name);
     add(t, "processor", "name", *name ? name : "not known", NULL);
     for (int i = 0; i < ISA_COUNT; i++)
-        add(t, "processor", isa_name((enum isa)i),
-            isa_enabled((enum isa)i)     ? "used"
-            : isa_supported((enum isa)i) ? "not used (--isa)"
-                                         : "not there",
-            NULL);
+        if (isa_name((enum isa)i))
+            add(t, "processor", isa_name((enum isa)i),
+                isa_enabled((enum isa)i)     ? "used"
+                : isa_supported((enum isa)i) ? "not used (--isa)"
+                                             : "not there",
+                NULL);
     snprintf(n, sizeof n, "%d", parallel_threads());
     add(t, "processor", "threads", n, NULL);
 }

@@ -100,7 +100,10 @@ static void run_copy(const struct step *s, const struct run_state *r, size_t siz
     int64_t at[SHAPE_MAX] = {0}, unit = (int64_t)size;
     int last = c->n - 1;
     for (int k = last; k >= 0;) {
-        if (size == 1)
+        if (c->transposes && size == 1)
+            r->vec->transpose_u8((size_t)c->d[last - 1], (size_t)c->d[last], (const uint8_t *)src,
+                                 (size_t)c->ss[last - 1], (uint8_t *)dst, (size_t)c->ds[last]);
+        else if (size == 1)
             plane_uint8_t(c, src, dst);
         else if (c->transposes)
             r->vec->transpose_f32((size_t)c->d[last - 1], (size_t)c->d[last], (const float *)src,

@@ -213,6 +213,7 @@ struct vec_kernels {
     /* out[j * out_step + i] = in[i * in_step + j] for i < rows, j < columns; out_step >= rows. Elements of out between
      * its rows stay as they are. */
     void (*transpose_f32)(size_t rows, size_t columns, const float *in, size_t in_step, float *out, size_t out_step);
+    void (*transpose_u8)(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out, size_t out_step);
 };
 
 extern const struct vec_kernels *const vec_kernel_tables[]; /* slow to fast, C first */

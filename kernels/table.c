@@ -6,7 +6,7 @@
  *     path  madd16   products of 16-bit operands, two to a 32-bit lane (every width)
  *           madd8    products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
  *           vnni     products of 8-bit operands, four to a 32-bit lane (every width)
- *     isa   c, avx2, avx512
+ *     isa   c, avx2, avx512, neon, neondot
  * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
  * every path.
  */
@@ -16,6 +16,8 @@ const struct conv_kernel *const conv_kernels[] = {
     &conv_c,           &dwconv_c,
 #if defined(__x86_64__)
     &conv_madd16_avx2, &conv_madd8_avx2, &dwconv_avx2, &conv_vnni_avx512, &dwconv_avx512,
+#elif defined(__aarch64__)
+    &conv_neon, &conv_neondot, &dwconv_neon,
 #endif
 };
 const int conv_kernel_count = sizeof conv_kernels / sizeof *conv_kernels;
@@ -41,6 +43,9 @@ const struct matmul_kernel *const matmul_kernels[] = {
 #if defined(__x86_64__)
     &matmul_avx2,
     &matmul_avx512,
+#elif defined(__aarch64__)
+    &matmul_neon,
+    &matmul_neondot,
 #endif
 };
 const int matmul_kernel_count = sizeof matmul_kernels / sizeof *matmul_kernels;
@@ -58,6 +63,8 @@ const struct vec_kernels *const vec_kernel_tables[] = {
     &vec_c,
 #if defined(__x86_64__)
     &vec_avx2,
+#elif defined(__aarch64__)
+    &vec_neon,
 #endif
 };
 const int vec_kernel_table_count = sizeof vec_kernel_tables / sizeof *vec_kernel_tables;
