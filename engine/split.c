@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-/* What other work weighs beside a multiply-add of codes, an element or a tap each. */
-enum { WORK_FLOAT = 4, WORK_ELEMENT = 32, WORK_TAP = 8, WORK_SOFTMAX = 256 };
+/* What other work weighs beside a multiply-add of codes: an output of a layer beyond its products, a multiply-add in
+ * float, and an element or a tap of what is no layer. */
+enum { WORK_OUTPUT = 64, WORK_FLOAT = 4, WORK_ELEMENT = 32, WORK_COPY = 16, WORK_TAP = 8, WORK_SOFTMAX = 256 };
 
 /* Elements that a stretch is a multiple of: whole cache lines, and whole vectors as in the step that is split. */
 enum { STRETCH = 64 };
@@ -120,11 +121,22 @@ static int cut_channels(const struct conv_geom *g, int n, int unit, struct step 
     return n;
 }
 
+/* Channels that a part is made of multiples of, for outputs of `size` bytes: the kernel's unit (0: it computes all),
+ * and whole cache lines of each pixel, since threads that write to the same line wait for each other. 0: no such parts.
+ */
+static int channels_at_once(const struct conv_geom *g, int unit, size_t size)
+{
+    int line = 64 / (int)size;
+    if (unit == 0 || g->groups > 1 || (g->cout % line != 0 && g->oh * g->ow > 1))
+        return 0;
+    return (unit + line - 1) / line * line;
+}
+
 /* Whether channels make better parts than rows: more even ones, or, since each part reads all of the weights or all of
- * the image, those that read less. unit: 0 when the kernel cannot. */
+ * the image, those that read less. */
 static bool channels_are_better(const struct conv_geom *g, int n, int unit)
 {
-    if (unit == 0 || g->groups > 1 || n < 2)
+    if (unit == 0 || n < 2)
         return false;
     struct conv_geom c = cuttable(g);
     int64_t rows = c.h == 1 && c.oh == 1 ? c.ow : c.oh, units = (g->cout + unit - 1) / unit;
@@ -134,9 +146,10 @@ static bool channels_are_better(const struct conv_geom *g, int n, int unit)
     return (int64_t)g->cout * g->kh * g->kw > (int64_t)g->h * g->w;
 }
 
-static int64_t taps_of(const struct conv_geom *g)
+static int64_t layer_work(const struct conv_geom *g, int product)
 {
-    return (int64_t)g->oh * g->ow * g->cout * g->kh * g->kw * (g->cin / g->groups);
+    int64_t products = (int64_t)g->kh * g->kw * (g->cin / g->groups);
+    return (products * product + WORK_OUTPUT) * g->oh * g->ow * g->cout;
 }
 
 /* --- kinds of steps
@@ -149,9 +162,10 @@ static int split_conv_u8(struct splitter *x, const struct step *s, struct step *
     const struct conv_ready *c = &s->conv;
     const struct conv_kernel *k = c->kernel;
     struct conv_geom *geoms = arena_new(x->arena, (size_t)x->threads, sizeof *geoms);
-    int align = k->family == FAMILY_WINOGRAD ? 2 : 1, n = parts_for(x, taps_of(&c->geom), INT32_MAX);
-    if (channels_are_better(&c->geom, n, k->channel_unit))
-        return cut_channels(&c->geom, n, k->channel_unit, parts);
+    int align = k->family == FAMILY_WINOGRAD ? 2 : 1, n = parts_for(x, layer_work(&c->geom, 1), INT32_MAX);
+    int unit = channels_at_once(&c->geom, k->channel_unit, x->plan->values[s->out].size);
+    if (channels_are_better(&c->geom, n, unit))
+        return cut_channels(&c->geom, n, unit, parts);
     for (bool refused = true; refused && n > 1; n -= refused) {
         n = cut_window(x, &c->geom, n, align, geoms, parts);
         refused = false;
@@ -173,8 +187,8 @@ static int split_conv_f32(struct splitter *x, const struct step *s, struct step 
 {
     const struct float_conv_kernel *k = s->float_conv;
     struct conv_geom *geoms = arena_new(x->arena, (size_t)x->threads, sizeof *geoms);
-    int n = parts_for(x, WORK_FLOAT * taps_of(&s->geom), INT32_MAX),
-        unit = k->channel_unit ? k->channel_unit(&s->geom) : 0;
+    int n = parts_for(x, layer_work(&s->geom, WORK_FLOAT), INT32_MAX);
+    int unit = channels_at_once(&s->geom, k->channel_unit ? k->channel_unit(&s->geom) : 0, sizeof(float));
     if (channels_are_better(&s->geom, n, unit))
         return cut_channels(&s->geom, n, unit, parts);
     n = cut_window(x, &s->geom, n, 1, geoms, parts);
@@ -269,7 +283,7 @@ static int split_copy(struct splitter *x, const struct step *s, struct step *par
     }
     enum { TOGETHER = 16 }; /* what transposing kernels take at once */
     int64_t units = (c->d[k] + TOGETHER - 1) / TOGETHER;
-    int n = s->fill >= 0 ? 1 : parts_for(x, WORK_ELEMENT * count, units);
+    int n = s->fill >= 0 ? 1 : parts_for(x, WORK_COPY * count, units);
     for (int i = 0; i < n; i++) {
         int64_t first = begin_of(units, i, n) * TOGETHER, end = begin_of(units, i + 1, n) * TOGETHER;
         parts[i].copy.d[k] = least(end, c->d[k]) - first;

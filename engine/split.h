@@ -26,9 +26,9 @@ struct split {
     struct arena arena;
 };
 
-/* Multiply-adds of codes that a part should have at least, some 0.2 microseconds: with less, threads wait longer for
- * each other than they work. Other work is counted in the same unit. */
-enum { SPLIT_WORK = 32 * 1024 };
+/* Multiply-adds of codes that a part should have at least, some 0.6 microseconds: to wait for each other costs threads
+ * a third of that. Other work is counted in the same unit. */
+enum { SPLIT_WORK = 96 * 1024 };
 
 /* threads: 1 or more. part_work: SPLIT_WORK, or 1 for all the parts that there can be. */
 struct split *split_new(const struct plan *p, int threads, int64_t part_work);
