@@ -32,6 +32,29 @@ static inline simde__m512i _mm512_cvtepi8_epi32(simde__m128i a)
     return simde_mm512_loadu_si512(y);
 }
 
+static inline simde__m512i _mm512_srav_epi32(simde__m512i a, simde__m512i count)
+{
+    int32_t x[16], n[16];
+    simde_mm512_storeu_si512(x, a);
+    simde_mm512_storeu_si512(n, count);
+    for (int i = 0; i < 16; i++)
+        x[i] >>= n[i] & 31;
+    return simde_mm512_loadu_si512(x);
+}
+#define _mm512_srai_epi32(a, n) _mm512_srav_epi32(a, simde_mm512_set1_epi32(n))
+
+/* Elements i of the mask are those of a at imm's place within four, others those of src. */
+static inline simde__m512i _mm512_mask_shuffle_epi32(simde__m512i src, unsigned mask, simde__m512i a, int imm)
+{
+    int32_t x[16], y[16];
+    simde_mm512_storeu_si512(x, a);
+    simde_mm512_storeu_si512(y, src);
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1)
+            y[i] = x[i / 4 * 4 + (imm >> i % 4 * 2 & 3)];
+    return simde_mm512_loadu_si512(y);
+}
+
 #ifndef __AVX512F__
 typedef simde__mmask16 __mmask16;
 #endif

@@ -3,21 +3,30 @@
  * The tables of kernels. A convolution's name is <op>_<path>_<isa>:
  *     op    conv     any convolution, groups included
  *           dwconv   depthwise
- *     path  madd16   products of 16-bit operands, two to a 32-bit lane (every width)
- *           madd8    products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
- *           vnni     products of 8-bit operands, four to a 32-bit lane (every width)
+ *     path madd16         products of 16-bit operands, two to a 32-bit lane (every width)
+ *          madd8          products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
+ *          vnni           products of 8-bit operands, four to a 32-bit lane (every width)
+ *          wino           F(2x2,3x3) in exact integers (3x3 kernels, weights of up to 4 bits, activations of up to 6)
  *     isa   c, avx2, avx512, neon, neondot
  * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
- * every path.
+ * every path but wino, which stores them transformed, 16 bytes for 9 weights.
  */
 #include "kernels/rows.h"
 
 const struct conv_kernel *const conv_kernels[] = {
-    &conv_c,           &dwconv_c,
+    &conv_c,   /* any convolution */
+    &dwconv_c, /* depthwise */
 #if defined(__x86_64__)
-    &conv_madd16_avx2, &conv_madd8_avx2, &dwconv_avx2, &conv_vnni_avx512, &dwconv_avx512,
+    &conv_madd16_avx2, /* any convolution */
+    &conv_madd8_avx2,  /* any */
+    &dwconv_avx2,      /* depthwise */
+    &conv_vnni_avx512, /* any */
+    &conv_wino_avx512, /* 3x3 */
+    &dwconv_avx512,    /* depthwise */
 #elif defined(__aarch64__)
-    &conv_neon, &conv_neondot, &dwconv_neon,
+    &conv_neon,    /* any convolution */
+    &conv_neondot, /* any */
+    &dwconv_neon,  /* depthwise */
 #endif
 };
 const int conv_kernel_count = sizeof conv_kernels / sizeof *conv_kernels;

@@ -13,7 +13,7 @@
 Suite *check_kernels_suite(void);
 
 #if defined(__x86_64__)
-extern const struct conv_kernel conv_vnni_avx512_simde, dwconv_avx512_simde;
+extern const struct conv_kernel conv_vnni_avx512_simde, conv_wino_avx512_simde, dwconv_avx512_simde;
 #endif
 
 /* --- rows -----------------------------------------------------------------------------------------------------------
@@ -23,8 +23,9 @@ extern const struct conv_kernel conv_vnni_avx512_simde, dwconv_avx512_simde;
 static const struct conv_kernel *runnable(int i)
 {
 #if defined(__x86_64__)
-    static const struct conv_kernel *const portable[] = {&conv_vnni_avx512_simde, &dwconv_avx512_simde};
-    for (int k = 0; k < 2 && isa_supported(ISA_AVX2); k++)
+    static const struct conv_kernel *const portable[] = {&conv_vnni_avx512_simde, &conv_wino_avx512_simde,
+                                                         &dwconv_avx512_simde};
+    for (int k = 0; k < 3 && isa_supported(ISA_AVX2); k++)
         if (i-- == 0)
             return portable[k];
 #endif
@@ -420,6 +421,39 @@ START_TEST(test_network_shapes)
 }
 END_TEST
 
+/* Winograd tiles: pictures of one pixel, odd and even, padding of all kinds, channels around each vector and panel,
+ * and pictures of more tiles than a block holds, in both directions. */
+START_TEST(test_winograd_shapes)
+{
+    static const struct conv_geom shapes[] = {
+        {16, 1, 1, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},     {3, 1, 5, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 5},
+        {7, 5, 1, 17, 3, 3, 1, 1, 1, 1, 1, 1, 1, 5, 1},      {1, 2, 3, 1, 3, 3, 1, 1, 2, 2, 1, 1, 1, 4, 5},
+        {17, 6, 7, 130, 3, 3, 1, 1, 0, 0, 1, 1, 1, 4, 5},    {32, 7, 7, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},
+        {33, 8, 9, 48, 3, 3, 1, 1, 0, 1, 1, 1, 1, 6, 9},     {64, 9, 8, 64, 3, 3, 1, 1, 1, 0, 1, 1, 1, 9, 6},
+        {130, 7, 7, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},    {16, 32, 32, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 32, 32},
+        {65, 14, 14, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 14, 14}, {300, 5, 45, 20, 3, 3, 1, 1, 1, 1, 1, 1, 1, 5, 45},
+        {4, 3, 211, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 3, 211},  {8, 77, 9, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 77, 9},
+        {20, 2, 2, 32, 3, 3, 1, 1, 7, 5, 1, 1, 1, 14, 11},   {2048, 4, 4, 18, 3, 3, 1, 1, 1, 1, 1, 1, 1, 4, 4},
+    };
+    static const int widths[][2] = {{4, 4}, {4, 6}, {3, 3}, {3, 5}, {2, 2}, {1, 1}, {4, 1}, {1, 6}};
+    struct rng r;
+    rng_init(&r, 5000 + (uint64_t)_i);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int output = 0; output < OUTPUTS; output++) {
+            struct trial t;
+            int bits = widths[_i][0], kind = between(&r, 0, 2), top = bits == 4 && kind == 0 ? 14 : (1 << bits) / 2;
+            trial_init(&t, &r, bits, widths[_i][1], &shapes[i]);
+            t.output = (enum output)output;
+            /* as wide as they may be, uniform or any */
+            for (int c = 0; c < 1 << bits; c++)
+                t.levels[c] = (int8_t)(kind == 0 ? (c % 2 ? top : -top) : kind == 1 ? c - top : between(&r, -top, top));
+            trial_expect(&t);
+            trial_run_all(&t);
+            trial_done(&t);
+        }
+}
+END_TEST
+
 START_TEST(test_find)
 {
     struct conv_geom g = {16, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 8, 8}, d = g;
@@ -445,7 +479,8 @@ START_TEST(test_find)
 }
 END_TEST
 
-/* Weights take what their width says, but for the header and the filling of panels. */
+/* Weights take what their width says, but for the header and the filling of panels; transformed ones take 8 bits at 16
+ * positions instead of 9 taps. */
 START_TEST(test_packed_size)
 {
     struct conv_geom g = {64, 7, 7, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7};
@@ -453,9 +488,10 @@ START_TEST(test_packed_size)
     for (int i = 0; runnable(i); i++)
         for (int bits = 1; bits <= 8; bits++) {
             struct conv_weights w = {NULL, bits, levels};
-            size_t exact = (size_t)bits * 64 * 64 * 9 / 8;
+            bool transformed = runnable(i)->family == FAMILY_WINOGRAD;
+            size_t exact = transformed ? 64 * 64 * 16 : (size_t)bits * 64 * 64 * 9 / 8;
             if (runnable(i)->can(&g, 4, &w))
-                ck_assert_uint_le(runnable(i)->packed_size(&g, 4, &w), exact + 512);
+                ck_assert_uint_le(runnable(i)->packed_size(&g, 4, &w), exact + (transformed ? 64 * 16 : 512));
         }
 }
 END_TEST
@@ -469,6 +505,7 @@ Suite *check_kernels_suite(void)
     tcase_add_loop_test(c, test_long_sums, 0, 64);
     tcase_add_loop_test(c, test_sum_edges, 120, 137);
     tcase_add_loop_test(c, test_network_shapes, 0, 6);
+    tcase_add_loop_test(c, test_winograd_shapes, 0, 8);
     tcase_add_test(c, test_find);
     tcase_add_test(c, test_packed_size);
     suite_add_tcase(s, c);

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Winograd convolution with vpdpbusd: transforms in bytes, 16 matrix products with 8 tiles by 32 channels in registers,
+ * and the way back to outputs with requantization in the same pass. See wino.h for the arithmetic.
+ */
+#include "kernels/intrin.h"
+#include "kernels/rows.h"
+#include "kernels/unroll.h"
+#include "kernels/wino.h"
+
+#include <string.h>
+
+/* One call in progress. */
+struct pass {
+    const struct wino_plan *p;
+    const struct conv_geom *g;
+    const struct conv_call *call;
+    const struct requant_lanes *requant; /* NULL if not used */
+    uint8_t *scratch;
+    int top; /* largest code */
+};
+
+/* --- pixels to V ----------------------------------------------------------------------------------------------------
+ */
+
+/* What 64 bytes of four rows become in B' d. */
+static inline __attribute__((always_inline)) void down64(const uint8_t *r0, const uint8_t *r1, const uint8_t *r2,
+                                                         const uint8_t *r3, uint8_t *out, size_t step)
+{
+    __m512i a = _mm512_loadu_si512(r0), b = _mm512_loadu_si512(r1), c = _mm512_loadu_si512(r2);
+    __m512i d = _mm512_loadu_si512(r3);
+    _mm512_storeu_si512(out, _mm512_sub_epi8(a, c));
+    _mm512_storeu_si512(out + step, _mm512_add_epi8(b, c));
+    _mm512_storeu_si512(out + 2 * step, _mm512_sub_epi8(c, b));
+    _mm512_storeu_si512(out + 3 * step, _mm512_sub_epi8(b, d));
+}
+
+/* The vertical transform of n bytes. */
+static __attribute__((noinline)) void down(const uint8_t *const rows[4], size_t n, uint8_t *out, size_t step)
+{
+    if (n >= 64) {
+        size_t i = 0;
+        for (; i + 64 <= n; i += 64)
+            down64(rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i, out + i, step);
+        if (i < n) /* the last 64 bytes, some of them again */
+            down64(rows[0] + n - 64, rows[1] + n - 64, rows[2] + n - 64, rows[3] + n - 64, out + n - 64, step);
+        return;
+    }
+    uint8_t in[4][64] = {{0}}, x[4][64];
+    for (int i = 0; i < 4; i++)
+        memcpy(in[i], rows[i], n);
+    down64(in[0], in[1], in[2], in[3], x[0], 64);
+    for (int i = 0; i < 4; i++)
+        memcpy(out + (size_t)i * step, x[i], n);
+}
+
+/* n pixels of the picture, as wide as V's. */
+static const uint8_t *expand(const struct pass *s, const uint8_t *in, int n, uint8_t *out)
+{
+    size_t cin = (size_t)s->g->cin, pixel = (size_t)s->p->pixel;
+    if (cin == pixel)
+        return in;
+    for (int x = 0; x < n; x++)
+        memcpy(out + (size_t)x * pixel, in + (size_t)x * cin, cin);
+    return out;
+}
+
+/* The vertical transform of the pixels that row y of a block's tiles reads; padding is where the picture is not. */
+static __attribute__((noinline)) void block_rows(const struct pass *s, const struct wino_block *b, int y)
+{
+    const struct wino_plan *p = s->p;
+    const struct conv_geom *g = s->g;
+    int columns = 2 * b->nx + 2, first = 2 * b->x - g->pad_left;
+    int left = first < 0 ? -first < columns ? -first : columns : 0;
+    int right = g->w - first < columns ? g->w - first : columns;
+    right = right < left ? left : right;
+    size_t pixel = (size_t)p->pixel;
+    const uint8_t *rows[4];
+    for (int i = 0; i < 4; i++) {
+        int iy = 2 * (b->y + y) + i - g->pad_top;
+        rows[i] = s->scratch + p->rest_at;
+        if (iy >= 0 && iy < g->h && left < right) {
+            const uint8_t *in = s->call->in + ((size_t)iy * (size_t)g->w + (size_t)(first + left)) * (size_t)g->cin;
+            rows[i] = expand(s, in, right - left, s->scratch + p->expand_at + (size_t)i * p->row_bytes);
+        }
+    }
+    uint8_t *out = s->scratch + p->rows_at;
+    down(rows, (size_t)(right - left) * pixel, out + (size_t)left * pixel, p->row_bytes);
+    /* padding on both sides, which stays there for the block: p - p, p + p, p - p, p - p */
+    for (int i = 0; y == 0 && i < 4; i++, out += p->row_bytes) {
+        int code = i == 1 ? (uint8_t)(2 * s->call->pad_code) : 0;
+        memset(out, code, (size_t)left * pixel);
+        memset(out + (size_t)right * pixel, code, (size_t)(columns - right) * pixel);
+    }
+}
+
+/* The horizontal transform of whole vectors of pixels a, b, c, d, and the offset; off1 is position 1's. */
+#define ACROSS(a, b, c, d)                                                         \
+    _mm512_storeu_si512(out, _mm512_add_epi8(_mm512_sub_epi8(a, c), off));         \
+    _mm512_storeu_si512(out + v, _mm512_add_epi8(_mm512_add_epi8(b, c), off1));    \
+    _mm512_storeu_si512(out + 2 * v, _mm512_add_epi8(_mm512_sub_epi8(c, b), off)); \
+    _mm512_storeu_si512(out + v3, _mm512_add_epi8(_mm512_sub_epi8(b, d), off));
+
+/* Row y of a block's tiles, from what block_rows left to V. */
+static __attribute__((noinline)) void block_across(const struct pass *s, const struct wino_block *b, int y)
+{
+    const struct wino_plan *p = s->p;
+    size_t pixel = (size_t)p->pixel, v = p->v_step;
+    __m512i off = _mm512_set1_epi8((char)(2 * s->top));
+    for (int i = 0; i < 4; i++) {
+        __m512i off1 = i == 1 ? _mm512_setzero_si512() : off;
+        const uint8_t *in = s->scratch + p->rows_at + (size_t)i * p->row_bytes;
+        uint8_t *out = s->scratch + p->v_at + (size_t)(4 * i) * v + (size_t)(y * b->nx) * pixel;
+        size_t v3 = 3 * v - (size_t)(y * (b->nx - b->nx3)) * pixel;
+        if (pixel == 16) {
+            for (int x = 0; x < b->nx; x += 4, in += 128, out += 64) {
+                __m512i x0 = _mm512_loadu_si512(in), x1 = _mm512_loadu_si512(in + 64);
+                __m512i x2 = _mm512_loadu_si512(in + 32), x3 = _mm512_loadu_si512(in + 96);
+                __m512i even = _mm512_shuffle_i32x4(x0, x1, 0x88), odd = _mm512_shuffle_i32x4(x0, x1, 0xdd);
+                __m512i even2 = _mm512_shuffle_i32x4(x2, x3, 0x88), odd2 = _mm512_shuffle_i32x4(x2, x3, 0xdd);
+                ACROSS(even, odd, even2, odd2)
+            }
+        } else if (pixel == 32) {
+            for (int x = 0; x < b->nx; x += 2, in += 128, out += 64) {
+                __m512i x0 = _mm512_loadu_si512(in), x1 = _mm512_loadu_si512(in + 64);
+                __m512i x2 = _mm512_loadu_si512(in + 128);
+                __m512i even = _mm512_shuffle_i32x4(x0, x1, 0x44), odd = _mm512_shuffle_i32x4(x0, x1, 0xee);
+                __m512i even2 = _mm512_shuffle_i32x4(x1, x2, 0x44), odd2 = _mm512_shuffle_i32x4(x1, x2, 0xee);
+                ACROSS(even, odd, even2, odd2)
+            }
+        } else {
+            for (int x = 0; x < b->nx; x++, in += pixel)
+                for (const uint8_t *end = in + pixel; in < end; in += 64, out += 64) {
+                    __m512i x0 = _mm512_loadu_si512(in), x1 = _mm512_loadu_si512(in + pixel);
+                    __m512i x2 = _mm512_loadu_si512(in + 2 * pixel), x3 = _mm512_loadu_si512(in + 3 * pixel);
+                    ACROSS(x0, x1, x2, x3)
+                }
+        }
+    }
+}
+
+/* --- products -------------------------------------------------------------------------------------------------------
+ */
+
+/* Tiles of one position, times nv panels. */
+struct product {
+    const uint8_t *v;
+    size_t pixel;
+    const int8_t *u;
+    const int32_t *start; /* [nv][16] */
+    int32_t *y;           /* [tile][nv][16] */
+    int steps;
+};
+
+static inline int load4(const uint8_t *p)
+{
+    int x;
+    memcpy(&x, p, 4);
+    return x;
+}
+
+/* The accumulators of tile i: one vector of 16 channels for each panel. Named, because gcc spills arrays of them. */
+#define TILES(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+
+#define START(i) __m512i l##i = s0, h##i = s1;
+#define STEP(i)                                                                                     \
+    if (i < m) {                                                                                    \
+        __m512i a = _mm512_set1_epi32(load4((i < 4 ? p : q) + (i % 4 == 3 ? three : i % 4 * one))); \
+        l##i = _mm512_dpbusd_epi32(l##i, a, w0);                                                    \
+        if (nv > 1)                                                                                 \
+            h##i = _mm512_dpbusd_epi32(h##i, a, w1);                                                \
+    }
+#define STORE(i)                                                  \
+    if (i < m) {                                                  \
+        _mm512_store_si512(y + i * nv * PANEL, l##i);             \
+        if (nv > 1)                                               \
+            _mm512_store_si512(y + i * nv * PANEL + PANEL, h##i); \
+    }
+
+/* m tiles, the first at v, their sums to y. */
+static inline __attribute__((always_inline)) void tile(int m, int nv, const struct product *t, const uint8_t *v,
+                                                       int32_t *y, size_t ahead)
+{
+    const int8_t *w = t->u;
+    const char *next = (const char *)w + ahead;
+    __m512i s0 = _mm512_load_si512(t->start), s1 = nv > 1 ? _mm512_load_si512(t->start + PANEL) : s0;
+    size_t one = t->pixel, three = 3 * one;
+    const uint8_t *p = v, *q = v + 4 * one;
+    TILES(START)
+    for (const uint8_t *end = v + 4 * t->steps; p < end; p += 4, q += 4, w += 64 * nv, next += 64) {
+        _mm_prefetch(next, _MM_HINT_T0);
+        __m512i w0 = _mm512_load_si512(w), w1 = nv > 1 ? _mm512_load_si512(w + 64) : w0;
+        TILES(STEP)
+    }
+    TILES(STORE)
+}
+
+static inline __attribute__((always_inline)) void tile_m(int m, int nv, const struct product *t, const uint8_t *v,
+                                                         int32_t *y, size_t ahead)
+{
+    switch (m) {
+    case 1:
+        tile(1, nv, t, v, y, ahead);
+        break;
+    case 2:
+        tile(2, nv, t, v, y, ahead);
+        break;
+    case 3:
+        tile(3, nv, t, v, y, ahead);
+        break;
+    case 4:
+        tile(4, nv, t, v, y, ahead);
+        break;
+    case 5:
+        tile(5, nv, t, v, y, ahead);
+        break;
+    case 6:
+        tile(6, nv, t, v, y, ahead);
+        break;
+    case 7:
+        tile(7, nv, t, v, y, ahead);
+        break;
+    default:
+        tile(8, nv, t, v, y, ahead);
+    }
+}
+
+/* n tiles in parts of even size. */
+static inline __attribute__((always_inline)) void products(int nv, const struct product *t, int n)
+{
+    int parts = (n + 7) / 8;
+    const uint8_t *v = t->v;
+    int32_t *y = t->y;
+    for (int i = 0; i < parts; i++) {
+        int m = n / parts + (i < n % parts);
+        size_t ahead = 64 * (size_t)(t->steps * (nv + (i < nv ? i : 0)));
+        tile_m(m, nv, t, v, y, ahead);
+        v += (size_t)m * t->pixel;
+        y += m * nv * PANEL;
+    }
+}
+
+#define NARROW(i) __m512i a##i = _mm512_set1_epi32(load4(v + 4 * (i)));
+
+/* n tiles of up to 16 input channels, whose weights stay in registers. */
+static inline __attribute__((always_inline)) void narrow(int nv, const struct product *t, int n)
+{
+    __m512i s0 = _mm512_load_si512(t->start), w[4 * WINO_GROUP];
+    UNROLL for (int i = 0; i < 4 * nv; i++) w[i] = _mm512_load_si512(t->u + 64 * i);
+    const uint8_t *v = t->v;
+    int32_t *y = t->y;
+    for (int i = 0; i < n; i++, v += 16, y += nv * PANEL) {
+        NARROW(0)
+        NARROW(1) NARROW(2) NARROW(3) __m512i x = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(s0, a0, w[0]), a1, w[nv]);
+        _mm512_store_si512(y, _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(x, a2, w[2 * nv]), a3, w[3 * nv]));
+        if (nv > 1) {
+            x = _mm512_dpbusd_epi32(_mm512_load_si512(t->start + PANEL), a0, w[1]);
+            x = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(x, a1, w[3]), a2, w[5]);
+            _mm512_store_si512(y + PANEL, _mm512_dpbusd_epi32(x, a3, w[7]));
+        }
+    }
+}
+
+/* The 16 products of a block with the nv panels whose packed weights are here. */
+static __attribute__((noinline)) void block_products(const struct pass *s, const struct wino_block *b,
+                                                     const char *packed, int nv)
+{
+    static const int32_t zero[WINO_GROUP * PANEL] __attribute__((aligned(64)));
+    const struct wino_plan *p = s->p;
+    const int32_t *starts = (const int32_t *)packed;
+    struct product t = {.v = s->scratch + p->v_at,
+                        .pixel = (size_t)p->pixel,
+                        .u = (const int8_t *)(starts + 4 * nv * PANEL),
+                        .y = (int32_t *)(s->scratch + p->y_at),
+                        .steps = p->steps};
+    for (int pos = 0; pos < WINO_POSITIONS; pos++) {
+        bool corner = pos % 12 == 0 || pos % 12 == 3;
+        int tiles = (pos / 4 == 3 ? b->ny3 : b->ny) * (pos % 4 == 3 ? b->nx3 : b->nx);
+        t.start = corner ? starts : zero;
+        starts += corner ? nv * PANEL : 0;
+        if (p->pixel == 16 && nv > 1)
+            narrow(2, &t, tiles);
+        else if (p->pixel == 16)
+            narrow(1, &t, tiles);
+        else if (nv > 1)
+            products(2, &t, tiles);
+        else
+            products(1, &t, tiles);
+        t.v += p->v_step;
+        t.u += p->steps * nv * 64;
+        t.y += p->y_step;
+    }
+}
+
+/* --- sums to outputs ------------------------------------------------------------------------------------------------
+ */
+
+/* The sums of a tile: of positions where j < 3, and where it is 3 (with `step` ints to the next position). */
+struct sums {
+    const int32_t *y, *y3;
+    size_t step;
+};
+
+/* The four outputs of a tile, 16 channels each: A' y A / 4. */
+static inline __attribute__((always_inline)) void back(const struct sums *s, __m512i out[4])
+{
+    __m512i up[4], low[4];
+    size_t step = s->step;
+    UNROLL for (int j = 0; j < 4; j++)
+    {
+        const int32_t *y = j < 3 ? s->y + (size_t)j * step : s->y3;
+        __m512i b = _mm512_load_si512(y + 4 * step), c = _mm512_load_si512(y + 8 * step);
+        up[j] = _mm512_add_epi32(_mm512_add_epi32(b, c), _mm512_load_si512(y));
+        low[j] = _mm512_sub_epi32(_mm512_sub_epi32(b, c), _mm512_load_si512(y + 12 * step));
+    }
+    out[0] = _mm512_add_epi32(_mm512_add_epi32(up[1], up[2]), up[0]);
+    out[1] = _mm512_sub_epi32(_mm512_sub_epi32(up[1], up[2]), up[3]);
+    out[2] = _mm512_add_epi32(_mm512_add_epi32(low[1], low[2]), low[0]);
+    out[3] = _mm512_sub_epi32(_mm512_sub_epi32(low[1], low[2]), low[3]);
+    UNROLL for (int o = 0; o < 4; o++) out[o] = _mm512_srai_epi32(out[o], 2);
+}
+
+/* A panel's requantization in registers. */
+struct lanes {
+    __m512i even_m, odd_m, even_b, odd_b, res_m, left, shift;
+};
+
+static inline __attribute__((always_inline)) struct lanes lanes_load(const struct requant *rq,
+                                                                     const struct requant_lanes *r)
+{
+    struct lanes x;
+    x.even_m = _mm512_load_si512(r->m);
+    x.odd_m = _mm512_srli_epi64(x.even_m, 32);
+    x.even_b = _mm512_load_si512(r->even);
+    x.odd_b = _mm512_load_si512(r->odd);
+    x.res_m = _mm512_set1_epi64(rq->res_m);
+    x.left = _mm512_set1_epi64(rq->left);
+    x.shift = _mm512_set1_epi32(rq->shift - 32);
+    return x;
+}
+
+/* 16 channels before the clamp: the 64-bit shift is that of the upper halves by the rest, since its result fits 32 bits
+ * or saturates later. residual: 16 codes, or NULL. */
+static inline __attribute__((always_inline)) __m512i requant16(const struct lanes *r, __m512i x, bool left,
+                                                               const uint8_t *residual)
+{
+    __m512i even = _mm512_mul_epi32(x, r->even_m), odd = _mm512_mul_epi32(_mm512_srli_epi64(x, 32), r->odd_m);
+    if (residual) {
+        __m512i res = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)residual));
+        even = _mm512_add_epi64(even, _mm512_mul_epi32(res, r->res_m));
+        odd = _mm512_add_epi64(odd, _mm512_mul_epi32(_mm512_srli_epi64(res, 32), r->res_m));
+    }
+    if (left) {
+        even = _mm512_sllv_epi64(even, r->left);
+        odd = _mm512_sllv_epi64(odd, r->left);
+    }
+    even = _mm512_add_epi64(even, r->even_b);
+    odd = _mm512_add_epi64(odd, r->odd_b);
+    return _mm512_srav_epi32(_mm512_mask_shuffle_epi32(odd, 0x5555, even, 0xb1), r->shift);
+}
+
+/* The nx by ny outputs of a tile that there are. */
+struct outputs {
+    size_t at, row, cout; /* element of the first, to the next row, to the next column */
+    int nx, ny;
+};
+
+/* Codes of a tile, 16 channels from o->at on. Saturation to 16, then to 8 bits gives the clamp to 0..255. */
+static inline __attribute__((always_inline)) void tile_codes(const struct conv_call *call, const struct lanes *r,
+                                                             const struct outputs *o, const struct sums *y, bool left,
+                                                             bool residual)
+{
+    __m512i x[4];
+    size_t right = o->nx > 1 ? o->cout : 0, low = o->ny > 1 ? o->row : 0;
+    const uint8_t *res = residual ? call->residual + o->at : NULL;
+    back(y, x);
+    x[0] = requant16(r, x[0], left, res);
+    x[1] = requant16(r, x[1], left, residual ? res + right : NULL);
+    x[2] = requant16(r, x[2], left, residual ? res + low : NULL);
+    x[3] = requant16(r, x[3], left, residual ? res + low + right : NULL);
+    __m512i codes = _mm512_packus_epi16(_mm512_packs_epi32(x[0], x[1]), _mm512_packs_epi32(x[2], x[3]));
+    codes = _mm512_max_epu8(codes, _mm512_set1_epi8((char)call->rq->lo));
+    codes = _mm512_min_epu8(codes, _mm512_set1_epi8((char)call->rq->hi));
+    codes = _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), codes);
+    /* in this order, what is not there is overwritten with what is */
+    uint8_t *out = call->out_u8 + o->at;
+    _mm_storeu_si128((__m128i *)(out + low + right), _mm512_extracti32x4_epi32(codes, 3));
+    _mm_storeu_si128((__m128i *)(out + low), _mm512_extracti32x4_epi32(codes, 2));
+    _mm_storeu_si128((__m128i *)(out + right), _mm512_extracti32x4_epi32(codes, 1));
+    _mm_storeu_si128((__m128i *)out, _mm512_castsi512_si128(codes));
+}
+
+/* Any output: through memory, one row of the tile after the other. */
+static void tile_store(const struct pass *s, const struct requant_lanes *r, const struct outputs *o,
+                       const struct sums *y, int co, int n)
+{
+    static const struct panel_kernel kernel = {.unit = 4, .elem = 1};
+    int32_t acc[4 * PANEL] __attribute__((aligned(64)));
+    __m512i x[4];
+    back(y, x);
+    UNROLL for (int i = 0; i < 4; i++) _mm512_store_si512(acc + i * PANEL, x[i]);
+    for (int i = 0; i < o->ny; i++)
+        panel_store(&kernel, s->call, r, acc + 2 * i * PANEL, o->nx, o->at + (size_t)i * o->row, o->cout, co, n);
+}
+
+/* All tiles of one panel, the v-th of a group of nv. */
+static inline __attribute__((always_inline)) void panel_outputs(const struct pass *s, const struct wino_block *b,
+                                                                int panel, int v, int nv, bool fast, bool left,
+                                                                bool residual)
+{
+    const struct conv_geom *g = s->g;
+    const struct requant_lanes *r = s->requant ? s->requant + panel : NULL;
+    int co = panel * PANEL, n = g->cout - co < PANEL ? g->cout - co : PANEL;
+    struct outputs o = {.row = (size_t)g->ow * (size_t)g->cout, .cout = (size_t)g->cout};
+    struct sums y = {.step = s->p->y_step};
+    y.y = (const int32_t *)(s->scratch + s->p->y_at) + v * PANEL;
+    y.y3 = y.y + 3 * y.step;
+    struct lanes lanes;
+    if (fast)
+        lanes = lanes_load(s->call->rq, r);
+    for (int ty = b->y; ty < b->y + b->ny; ty++) {
+        o.at = (size_t)(2 * ty) * o.row + (size_t)(2 * b->x) * o.cout + (size_t)co;
+        o.ny = g->oh - 2 * ty > 1 ? 2 : 1;
+        for (int tx = b->x; tx < b->x + b->nx; tx++, o.at += 2 * o.cout) {
+            o.nx = g->ow - 2 * tx > 1 ? 2 : 1;
+            if (fast)
+                tile_codes(s->call, &lanes, &o, &y, left, residual);
+            else
+                tile_store(s, r, &o, &y, co, n);
+            y.y += nv * PANEL;
+            y.y3 += nv * PANEL;
+        }
+        y.y3 -= (b->nx - b->nx3) * nv * PANEL;
+    }
+}
+
+static __attribute__((noinline)) void block_outputs(const struct pass *s, const struct wino_block *b, int panel, int nv)
+{
+    for (int v = 0; v < nv; v++) {
+        bool whole = s->g->cout - (panel + v) * PANEL >= PANEL;
+        if (!s->requant || !whole)
+            panel_outputs(s, b, panel + v, v, nv, false, false, false);
+        else if (s->call->residual)
+            panel_outputs(s, b, panel + v, v, nv, true, true, true);
+        else if (s->call->rq->left)
+            panel_outputs(s, b, panel + v, v, nv, true, true, false);
+        else
+            panel_outputs(s, b, panel + v, v, nv, true, false, false);
+    }
+}
+
+/* --- the row --------------------------------------------------------------------------------------------------------
+ */
+
+static void block_run(const struct pass *s, const struct wino_block *b)
+{
+    const struct wino_plan *p = s->p;
+    for (int y = 0; y < b->ny; y++) {
+        block_rows(s, b, y);
+        block_across(s, b, y);
+    }
+    const char *packed = s->call->packed;
+    for (int panel = 0; panel < p->panels; panel += WINO_GROUP) {
+        int nv = p->panels - panel < WINO_GROUP ? p->panels - panel : WINO_GROUP;
+        block_products(s, b, packed, nv);
+        block_outputs(s, b, panel, nv);
+        packed += wino_group_bytes(p, nv);
+    }
+}
+
+static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
+{
+    struct wino_plan p;
+    wino_plan_init(&p, g);
+    bool lanes = call->out_u8 && requant_in_lanes(call->rq);
+    struct pass s = {.p = &p,
+                     .g = g,
+                     .call = call,
+                     .requant = lanes ? call->prepared : NULL,
+                     .scratch = call->scratch,
+                     .top = (1 << a_bits) - 1};
+    memset(s.scratch + p.rest_at, call->pad_code, p.row_bytes);
+    for (int by = 0; by < p.blocks_y; by++)
+        for (int bx = 0; bx < p.blocks_x; bx++) {
+            struct wino_block b;
+            wino_block_init(&b, &p, g, by, bx);
+            block_run(&s, &b);
+        }
+}
+
+const struct conv_kernel conv_wino_avx512 = {
+    .name = "conv_wino_avx512",
+    .family = FAMILY_WINOGRAD,
+    .isa = ISA_AVX512VNNI,
+    .w_bits = {1, 4},
+    .a_bits = {1, 6},
+    .schemes = "levels up to 14",
+    .tile = "8x32",
+    .can = wino_can,
+    .packed_size = wino_packed_size,
+    .pack = wino_pack,
+    .prepared_size = wino_prepared_size,
+    .prepare = wino_prepare,
+    .scratch_size = wino_scratch_size,
+    .run = run,
+};

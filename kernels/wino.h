@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the Winograd convolutions share: F(2x2,3x3) (Lavin and Gray 2015, arXiv:1509.09308) in exact integers. Private
+ * to kernels/.
+ *
+ * A tile is 2x2 outputs; it reads 4x4 pixels. Both are transformed to 16 positions, (i, j) at index 4 * i + j, and what
+ * was a convolution is a matrix product at each position: 16 multiplications for 4 outputs, where taps need 36.
+ *     V = B' d B          rows of B': (1 0 -1 0) (0 1 1 0) (0 -1 1 0) (0 1 0 -1)
+ *     U = (2G) w (2G)'    rows of 2G: (2 0 0) (1 1 1) (1 -1 1) (0 0 2)
+ *     4 * out = A' (sum over channels of U * V) A      rows of A': (1 1 1 0) (0 1 -1 -1)
+ * Codes of up to 6 bits give V a width of at most 4 * 63, which an offset (none at position (1,1), where all terms are
+ * added, twice the largest code elsewhere) brings into 0..255. Weights whose U stays within 8 signed bits are those of
+ * up to 4 bits with levels of at most 14 in magnitude. What the offset adds to outputs is known from the weights and
+ * taken off at the start of the sums at positions 0, 3, 12 and 15, of which each belongs to one output of the four.
+ *
+ * Memory. Packed weights are U: 16 bytes for the 9 weights between two channels, 3.6 times what 4-bit codes take (7.1
+ * times 2-bit codes). U is not made from codes in each call: for small pictures that takes longer than it saves.
+ *
+ * Work is cut into blocks of tiles, such that V and the sums of 32 output channels stay in the cache near the core. In
+ * a picture of odd size the last tiles have one row or column of outputs; positions that only the other one needs are
+ * left out: i == 3 in the last row, j == 3 in the last column.
+ */
+#ifndef BITFADER_KERNELS_WINO_H
+#define BITFADER_KERNELS_WINO_H
+
+#include "kernels/panel.h"
+
+enum {
+    WINO_POSITIONS = 16,
+    WINO_GROUP = 2,     /* panels whose sums are made together */
+    WINO_MAX_TILES = 96 /* of a block */
+};
+
+struct wino_plan {
+    int pixel;               /* bytes of a pixel in V: cin rounded up to 16, 32 or whole vectors */
+    int steps, panels;       /* four input channels a step, at least 4; 16 output channels a panel */
+    int tiles_y, tiles_x;    /* of the picture */
+    int blocks_y, blocks_x;  /* the picture in blocks */
+    int block_y, block_x;    /* tiles of the largest block */
+    size_t row_bytes;        /* of one row of pixels that a block reads */
+    size_t v_step, y_step;   /* from a position to the next: bytes of V, sums */
+    size_t rows_at, rest_at; /* scratch: 4 rows after the vertical transform, pixels of the padding */
+    size_t expand_at;        /* scratch: 4 rows with pixels as wide as V's */
+    size_t v_at, y_at;       /* scratch: V and sums, [16][tile][..] */
+    size_t scratch_bytes;
+};
+
+/* A block: tiles from (y, x) on, ny rows of nx. Positions of i == 3 have ny3 rows only, those of j == 3 rows of nx3. */
+struct wino_block {
+    int y, x, ny, nx, ny3, nx3;
+};
+
+/* Whether the sums are exact in V of 8 and U of 8 bits: 3x3, one step, one group, and levels and codes that fit. */
+bool wino_can(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
+void wino_plan_init(struct wino_plan *p, const struct conv_geom *g);
+void wino_block_init(struct wino_block *b, const struct wino_plan *p, const struct conv_geom *g, int by, int bx);
+
+/* Packed: for each group of panels, starts [4][panels][16] of the sums at positions 0, 3, 12, 15, then
+ * U [16][steps][panels][16][4]. */
+size_t wino_group_bytes(const struct wino_plan *p, int panels);
+
+/* The bodies of a row's functions. */
+size_t wino_packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
+void wino_pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed);
+size_t wino_prepared_size(const struct conv_geom *g); /* struct requant_lanes of every panel */
+void wino_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared);
+size_t wino_scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
+
+#endif
