@@ -95,8 +95,8 @@ COPY_PLANE(float)
 static void run_copy(const struct step *s, const struct run_state *r, size_t size)
 {
     const struct copy_dims *c = &s->copy;
-    const char *src = (const char *)value_at(r, s->in[0]) + (size_t)c->src_at * size;
-    char *dst = (char *)value_at(r, s->out) + (size_t)c->dst_at * size;
+    const char *src = (const char *)step_in(s, r, 0) + (size_t)c->src_at * size;
+    char *dst = (char *)step_out(s, r) + (size_t)c->dst_at * size;
     int64_t at[SHAPE_MAX] = {0}, unit = (int64_t)size;
     int last = c->n - 1;
     for (int k = last; k >= 0;) {
@@ -125,15 +125,15 @@ static void run_copy(const struct step *s, const struct run_state *r, size_t siz
 void step_copy_u8(const struct step *s, const struct run_state *r)
 {
     if (s->fill >= 0)
-        memset(value_at(r, s->out), s->fill, (size_t)r->plan->values[s->out].count);
+        memset(step_out(s, r), s->fill, step_count(s, r));
     run_copy(s, r, 1);
 }
 
 void step_copy_f32(const struct step *s, const struct run_state *r)
 {
     if (s->fill >= 0) {
-        float *out = value_at(r, s->out);
-        for (int64_t i = 0; i < r->plan->values[s->out].count; i++)
+        float *out = step_out(s, r);
+        for (size_t i = 0; i < step_count(s, r); i++)
             out[i] = s->alpha;
     }
     run_copy(s, r, sizeof(float));

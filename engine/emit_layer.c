@@ -147,6 +147,8 @@ void ready_conv(struct compiler *c, const struct conv_geom *g, int a_bits, const
 {
     struct conv_weights cw = {.codes = w->codes, .bits = w->bits, .levels = w->levels};
     const struct conv_kernel *k = kernel_times_choose(weight_cache_times(c->cache), g, a_bits, &cw);
+    int8_t *levels = arena_new(&c->plan->arena, (size_t)1 << w->bits, 1);
+    memcpy(levels, w->levels, (size_t)1 << w->bits);
     size_t size = k->packed_size(g, a_bits, &cw);
     void *packed = arena_new(&c->plan->arena, size, 1);
     void *prepared = arena_new(&c->plan->arena, k->prepared_size(g), 1);
@@ -156,6 +158,7 @@ void ready_conv(struct compiler *c, const struct conv_geom *g, int a_bits, const
                                .a_bits = a_bits,
                                .w_bits = w->bits,
                                .kernel = k,
+                               .weights = {.bits = w->bits, .levels = levels},
                                .packed = packed,
                                .packed_size = size,
                                .prepared = prepared,

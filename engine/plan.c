@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/team.h"
 #include "engine/compile.h"
+#include "engine/split.h"
 
 enum { ALIGN = 64 };
 
@@ -14,6 +16,9 @@ struct plan_context {
     const struct plan *plan;
     struct run_state state;
     struct run_wrong wrong;
+    struct team *team; /* NULL: one thread */
+    struct split *split;
+    struct run_state *parts; /* [threads], each with scratch of its own */
 };
 
 void calibration_free(struct calibration *c)
@@ -34,12 +39,6 @@ void plan_free(struct plan *p)
     mem_free(p->steps);
     mem_free(p->values);
     mem_free(p);
-}
-
-static size_t value_bytes(const struct value *v)
-{
-    size_t n = (size_t)v->count * v->size;
-    return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 static int value_root(const struct plan *p, int v)
@@ -189,10 +188,30 @@ struct plan_context *plan_context_new(const struct plan *p)
     return x;
 }
 
+struct plan_context *plan_context_new_team(const struct plan *p, int threads)
+{
+    struct plan_context *x = plan_context_new(p);
+    if (threads < 2)
+        return x;
+    x->team = team_new(threads);
+    x->split = split_new(p, threads, SPLIT_WORK);
+    x->parts = mem_new((size_t)threads, sizeof *x->parts);
+    for (int i = 0; i < threads; i++) {
+        x->parts[i] = x->state;
+        x->parts[i].scratch = mem_new_unset(x->split->scratch_bytes + ALIGN, 1);
+    }
+    return x;
+}
+
 void plan_context_free(struct plan_context *x)
 {
     if (!x)
         return;
+    for (int i = 0; x->team && i < team_threads(x->team); i++)
+        mem_free(x->parts[i].scratch);
+    mem_free(x->parts);
+    team_free(x->team);
+    split_free(x->split);
     mem_free(x->state.arena);
     mem_free(x->state.scratch);
     mem_free(x);
@@ -215,9 +234,24 @@ static void copy_output(struct plan_context *x, int value, void *out)
     memcpy(out, value_at(&x->state, value), bytes_of(&x->plan->values[value]));
 }
 
+static void run_part(void *ctx, int phase, int part)
+{
+    const struct plan_context *x = ctx;
+    const struct split *split = x->split;
+    for (int i = split->phases[phase]; i < split->phases[phase + 1]; i++)
+        if (part < split->steps[i].n) {
+            const struct step *s = &split->steps[i].parts[part];
+            s->run(s, &x->parts[part]);
+        }
+}
+
 static void run_steps(struct plan_context *x)
 {
     const struct plan *p = x->plan;
+    if (x->team) {
+        team_run(x->team, x->split->n_phases, run_part, x);
+        return;
+    }
     for (int i = 0; i < p->n_steps; i++)
         p->steps[i].run(&p->steps[i], &x->state);
 }

@@ -88,10 +88,14 @@ struct plan_step_info plan_step(const struct plan *p, int step);
 /* A context: memory to run one image at a time. */
 struct plan_context;
 struct plan_context *plan_context_new(const struct plan *p);
+/* One that takes `threads` threads for an image, for the shortest time to a result; for many images, contexts of one
+ * thread each do more. Its threads sleep between runs that are far apart. The output is the same bit for bit. */
+struct plan_context *plan_context_new_team(const struct plan *p, int threads);
 void plan_context_free(struct plan_context *x);
 
 /* Runs one image through a graph with one float input. input: row-major (NCHW). output: the graph's scores
- * (graph_scores), row-major. step_ns may be NULL, or takes each step's time in nanoseconds. */
+ * (graph_scores), row-major. step_ns may be NULL, or takes each step's time in nanoseconds; then all of it is on the
+ * calling thread. */
 void plan_run(struct plan_context *x, const float *input, float *output, int64_t *step_ns);
 
 /* The same with every input and output of the graph, in its order: row-major arrays of the tensors' types. An output

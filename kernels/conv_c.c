@@ -58,7 +58,7 @@ static void conv_c_run(const struct conv_geom *g, int a_bits, const struct conv_
     (void)a_bits;
     int8_t *levels = call->scratch;
     size_t k = conv_c_scratch_size(g, a_bits, NULL);
-    for (int co = 0; co < g->cout; co++) {
+    for (int co = call->channels[0]; co < conv_end(g, call); co++) {
         for (size_t i = 0; i < k; i++)
             levels[i] = stream_level(call->packed, (size_t)co * k + i);
         int group = co / (g->cout / g->groups);
@@ -91,4 +91,5 @@ const struct conv_kernel conv_c = {
     .prepare = stream_prepare,
     .scratch_size = conv_c_scratch_size,
     .run = conv_c_run,
+    .channel_unit = 1,
 };

@@ -126,4 +126,5 @@ const struct conv_kernel conv_madd16_avx2 = {
     .prepare = prepare,
     .scratch_size = scratch_size,
     .run = run,
+    .channel_unit = PANEL,
 };

@@ -134,4 +134,5 @@ const struct conv_kernel conv_madd8_avx2 = {
     .prepare = prepare,
     .scratch_size = scratch_size,
     .run = run,
+    .channel_unit = PANEL,
 };

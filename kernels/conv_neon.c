@@ -196,4 +196,5 @@ const struct conv_kernel conv_neon = {
     .prepare = prepare,
     .scratch_size = scratch_size,
     .run = run,
+    .channel_unit = PANEL,
 };

@@ -133,4 +133,5 @@ const struct conv_kernel conv_neondot = {
     .prepare = prepare,
     .scratch_size = scratch_size,
     .run = run,
+    .channel_unit = PANEL,
 };

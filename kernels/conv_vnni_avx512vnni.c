@@ -181,4 +181,5 @@ const struct conv_kernel conv_vnni_avx512 = {
     .prepare = prepare,
     .scratch_size = scratch_size,
     .run = run,
+    .channel_unit = 2 * PANEL,
 };

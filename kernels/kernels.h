@@ -71,6 +71,8 @@ struct conv_call {
     float *out_f32;            /* [oh][ow][cout] (float)acc * scale[c] + bias[c], two roundings, no FMA */
     const float *scale, *bias; /* scale: unused if the weights have block scales: 0 + (float)acc * block_scales[c][b]
                                   for block after block, then + bias[c], every product and every sum rounded */
+    int channels[2]; /* the output channels to compute, first and end: multiples of the kernel's channel_unit, or cout.
+                        0, 0: all. The others' outputs stay as they are. */
 };
 
 /* How a kernel computes: which shapes and widths it is made for. */
@@ -104,7 +106,7 @@ struct conv_kernel {
     bool block_scales;        /* whether weights may have them: ask conv_kernel_can, which knows */
     enum a_effect a_effect;   /* what is alike need not be timed twice */
     /* Whether this kernel computes this shape at these widths: a_bits 1..8, weights as given (bits and levels; codes
-     * may be NULL). */
+     * may be NULL, for scratch_size too). */
     bool (*can)(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
     size_t (*packed_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
     void (*pack)(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed);
@@ -115,6 +117,7 @@ struct conv_kernel {
     void (*prepare)(const struct conv_geom *g, const struct requant *rq, void *prepared);
     size_t (*scratch_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
     void (*run)(const struct conv_geom *g, int a_bits, const struct conv_call *call);
+    int channel_unit; /* a call may be for some channels of a convolution without groups; 0: it may not */
 };
 
 /* All convolution kernels, slow to fast: the last enabled one that can is what conv_kernel_find returns, which measures

@@ -141,11 +141,12 @@ void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, cons
         .window = head->window,
         .stride = panel_bytes(&p, 8),
     };
+    int end = call->channels[1] ? (call->channels[1] + PANEL - 1) / PANEL : p.panels;
     for (int group = 0; group < p.groups; group++)
-        for (int i = 0; i < p.panels; i += t.nv) {
+        for (int i = call->channels[0] / PANEL; i < end; i += t.nv) {
             int panel = group * p.panels + i;
             const uint8_t *in = (const uint8_t *)(head + 1) + (size_t)panel * bytes;
-            t.nv = p.panels - i < k->group ? p.panels - i : k->group;
+            t.nv = end - i < k->group ? end - i : k->group;
             t.image = image + (k->unit == 1 ? i * PANEL : group * p.cg) * k->elem;
             if (k->sums)
                 t.sums = (const int32_t *)((const char *)head + panel_sums_at(&p, head->bits)) + panel * PANEL;

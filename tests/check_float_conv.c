@@ -135,6 +135,19 @@ static void try_kernel(const struct float_conv_kernel *k, const struct trial *t)
         ck_assert_msg(fabs(out[i] - want) <= 1e-6 * magnitude, "%s: %g, not %g, at %zu of %dx%dx%d k%dx%d g%d", k->name,
                       out[i], want, i, g->oh, g->ow, g->cout, g->kh, g->kw, g->groups);
     }
+    int unit = k->channel_unit && g->groups == 1 ? k->channel_unit(g) : g->cout;
+    if (unit < g->cout) { /* the same bits, channels in two calls */
+        float *parts = guard_new(n_out * sizeof *parts);
+        call.out = parts;
+        call.channels[1] = (g->cout - 1) / unit * unit;
+        k->run(g, &call);
+        call.channels[0] = call.channels[1];
+        call.channels[1] = g->cout;
+        k->run(g, &call);
+        ck_assert_msg(!memcmp(parts, out, n_out * sizeof *out), "%s differs with channels in two parts", k->name);
+        ck_assert(guard_intact(parts));
+        guard_free(parts);
+    }
     ck_assert(guard_intact(out) && guard_intact(packed) && guard_intact(scratch));
     guard_free(out);
     guard_free(packed);

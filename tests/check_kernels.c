@@ -298,6 +298,35 @@ static bool output_right(const struct trial *t, const void *out, size_t i)
     return ((const uint8_t *)out)[i] == expected_code(t, i);
 }
 
+/* The same outputs, the later channels by a call of their own, which leaves the others as they are. */
+static void check_channels(const struct trial *t, const struct conv_kernel *k, struct conv_call call, const void *whole,
+                           size_t unit)
+{
+    const struct conv_geom *g = &t->g;
+    if (!k->channel_unit || g->groups > 1 || g->cout <= k->channel_unit)
+        return;
+    size_t n = outputs(g), cout = (size_t)g->cout;
+    int units = (g->cout + k->channel_unit - 1) / k->channel_unit;
+    char *out = guard_new(n * unit);
+    memset(out, 0x5A, n * unit);
+    call.out_s32 = call.out_s32 ? (int32_t *)out : NULL;
+    call.out_f32 = call.out_f32 ? (float *)out : NULL;
+    call.out_u8 = call.out_u8 ? (uint8_t *)out : NULL;
+    call.channels[0] = units / 2 * k->channel_unit;
+    call.channels[1] = g->cout;
+    k->run(g, t->a_bits, &call);
+    for (size_t i = 0; i < n * unit; i++)
+        if ((int)(i / unit % cout) < call.channels[0])
+            ck_assert_msg(out[i] == 0x5A, "%s writes a channel below %d of %d", k->name, call.channels[0], g->cout);
+    call.channels[1] = call.channels[0];
+    call.channels[0] = 0;
+    k->run(g, t->a_bits, &call);
+    ck_assert_msg(!memcmp(out, whole, n * unit), "%s differs with channels in two parts at %d of %d", k->name,
+                  call.channels[1], g->cout);
+    ck_assert(guard_intact(out));
+    guard_free(out);
+}
+
 static void trial_run(const struct trial *t, const struct conv_kernel *k)
 {
     const struct conv_geom *g = &t->g;
@@ -331,6 +360,7 @@ static void trial_run(const struct trial *t, const struct conv_kernel *k)
                       k->name, t->a_bits, t->w.bits, (int)t->output, i, n, g->cin, g->h, g->w, g->cout, g->kh, g->kw,
                       g->stride_h, g->stride_w, g->pad_top, g->pad_left, g->dilation_h, g->dilation_w, g->groups, g->oh,
                       g->ow);
+    check_channels(t, k, call, out, unit);
     ck_assert_msg(guard_intact(out) && guard_intact(scratch) && guard_intact(packed) && guard_intact(prepared),
                   "%s wrote before a buffer", k->name);
     guard_free(packed);

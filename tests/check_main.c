@@ -9,6 +9,7 @@
 
 #define SUITES(X)   \
     X(base)         \
+    X(team)         \
     X(yaml)         \
     X(isa)          \
     X(vec)          \
@@ -31,6 +32,7 @@
     X(quant)        \
     X(engine)       \
     X(kernel_times) \
+    X(split)        \
     X(layers)       \
     X(quantized)    \
     X(profile)      \

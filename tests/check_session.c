@@ -599,6 +599,21 @@ static struct run_result run_named(struct session *s, const char *name, bool lat
     return r;
 }
 
+static struct run_result run_on_threads(struct session *s, const char *name, int threads)
+{
+    struct profile *p = profile_named(s, name);
+    struct run_options o = run_defaults();
+    struct run_result r;
+    struct err e = {""};
+    o.accuracy = false;
+    o.team = true;
+    parallel_set_threads(threads);
+    ck_assert_msg(session_run(s, p, &o, NULL, &r, &e) == 0, "%s: %s", name, e.text);
+    parallel_set_threads(0);
+    profile_free(p);
+    return r;
+}
+
 START_TEST(runs_of_plain_profiles)
 {
     struct session *s = open_analyzed(models[_i]);
@@ -612,6 +627,13 @@ START_TEST(runs_of_plain_profiles)
     ck_assert(w8a8.agreement >= 97 && w8a8.agreement <= 100 && fabs(w8a8.accuracy - fp32.accuracy) <= 2);
     ck_assert(w8a8.fp32_accuracy == fp32.accuracy);
     ck_assert(w8a8.latency_ns > 0 && w8a8.latency_p95_ns >= w8a8.latency_ns && w8a8.latency_runs >= 30);
+    ck_assert(w8a8.team_threads == 0 && isnan(w8a8.team_latency_ns)); /* not asked for */
+    struct run_result team = run_on_threads(s, "w8a8", 3);
+    ck_assert(team.team_threads == 3 && team.team_latency_ns > 0 && isfinite(team.team_latency_ns));
+    run_result_done(&team);
+    team = run_on_threads(s, "w8a8", 1);
+    ck_assert(team.team_threads == 0 && isnan(team.team_latency_ns) && team.latency_ns > 0);
+    run_result_done(&team);
     int64_t bytes = 0;
     double ns = w8a8.other_ns;
     for (int l = 0; l < w8a8.n_layers; l++) {

@@ -46,7 +46,7 @@ fence() { # pattern, what, files it may be in (extended regex)
 fence '#include <(n?curses|ncursesw/|term\.h)' 'curses only in ui/' '^ui/'
 fence '#include <yaml\.h>' '<yaml.h> only in base/yaml_doc.c' '^base/yaml_doc\.c$'
 fence '#include <(immintrin|x86intrin|arm_neon|simde)' 'intrinsics only in kernels/' '^kernels/'
-fence '#include <(pthread|threads|omp)\.h>' 'threads only in base/' '^base/parallel\.c$'
+fence '#include <(pthread|threads|omp)\.h>' 'threads only in base/' '^base/(parallel\.c|team\.c|thread\.h)$'
 fence '(^|[^_a-zA-Z])(printf|puts|putchar|exit)\(' 'printf and exit only in cli/ and ui/' '^(cli|ui)/'
 
 # --- headers stand alone ----------------------------------------------------------------------------------------------
