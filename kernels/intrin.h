@@ -32,9 +32,39 @@ static inline simde__m512i _mm512_cvtepi8_epi32(simde__m128i a)
     return simde_mm512_loadu_si512(y);
 }
 
+static inline simde__m512i _mm512_cvtepu16_epi32(simde__m256i a)
+{
+    uint16_t x[16];
+    int32_t y[16];
+    simde_mm256_storeu_si256((simde__m256i *)x, a);
+    for (int i = 0; i < 16; i++)
+        y[i] = x[i];
+    return simde_mm512_loadu_si512(y);
+}
+
+static inline simde__m256i _mm512_cvtepi32_epi16(simde__m512i a)
+{
+    int32_t x[16];
+    int16_t y[16];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 16; i++)
+        y[i] = (int16_t)x[i];
+    return simde_mm256_loadu_si256((const simde__m256i *)y);
+}
+
 #ifndef __AVX512F__
 typedef simde__mmask16 __mmask16;
+typedef simde__mmask64 __mmask64;
 #endif
+
+static inline void _mm512_mask_storeu_epi8(void *p, __mmask64 mask, simde__m512i a)
+{
+    uint8_t x[64], *out = p;
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 64; i++)
+        if (mask >> i & 1)
+            out[i] = x[i];
+}
 
 static inline simde__m512 _mm512_maskz_loadu_ps(__mmask16 mask, const float *p)
 {

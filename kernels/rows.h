@@ -20,6 +20,8 @@ extern const struct matmul_kernel matmul_avx2;
 extern const struct vec_kernels vec_avx2;
 extern const struct conv_kernel conv_vnni_avx512;
 extern const struct conv_kernel dwconv_avx512;
+extern const struct conv_kernel conv_tables_avx512;
+extern const struct conv_kernel conv_tables_pixels_avx512;
 extern const struct matmul_kernel matmul_avx512;
 #endif
 
