@@ -89,7 +89,8 @@ static void widen(const struct tables_fix *f, const uint16_t *sums, int m, bool 
     for (int q = 0; q < 4; q++) {
         __m512i bias = _mm512_load_si512(f->bias + PANEL * q);
         for (int i = 0; i < m; i++, acc += PANEL) {
-            __m512i x = _mm512_cvtepu16_epi32(_mm256_load_si256((const __m256i *)(sums + i * TABLES_LANES + PANEL * q)));
+            __m512i x =
+                _mm512_cvtepu16_epi32(_mm256_load_si256((const __m256i *)(sums + i * TABLES_LANES + PANEL * q)));
             _mm512_store_si512(acc, first ? _mm512_sub_epi32(x, bias) : _mm512_add_epi32(x, _mm512_load_si512(acc)));
         }
     }
@@ -119,6 +120,7 @@ static void tile_pixels(const struct pass *s, const struct tables_tile *t, int m
     int32_t acc[TABLES_VECTORS][TABLES_SELECT * TABLES_LANES] __attribute__((aligned(64)));
     int steps = s->p->steps, era = t->window * TABLES_WINDOWS;
     struct tables_tile part = *t;
+    part.sums_next = (size_t)m * TABLES_LANES;
     for (int done = 0; done < steps; done += era, part.steps += era) {
         part.count = steps - done < era ? steps - done : era;
         tables_tile_channels(m, nv, &part);
@@ -163,18 +165,13 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
         pass.threshold = (const struct tables_thresholds *)(prepared + tables_thresholds_at(g));
     tables_make_image(&p, g, call);
     tables_make_tables(&p, head, scratch + p.tables_at);
-    tables_make_steps(&p, g, steps);
+    tables_make_steps(&p, g, scratch + p.tables_at, steps);
     for (int i = 0; i < (g->cout + TABLES_LANES - 1) / TABLES_LANES; i++)
         tables_make_fix(&p, g, call, i, fix + i);
 
     uint16_t sums[TABLES_VECTORS * TABLES_SELECT * TABLES_LANES] __attribute__((aligned(64)));
     size_t bytes = (size_t)p.chunks * TABLES_LANES;
-    struct tables_tile t = {.tables = scratch + p.tables_at,
-                            .steps = steps,
-                            .window = head->window,
-                            .index = cells,
-                            .index_next = bytes,
-                            .sums = sums};
+    struct tables_tile t = {.steps = steps, .window = head->window, .index = cells, .index_next = bytes, .sums = sums};
     for (int i = 0, nv; i < p.panels; i += nv) {
         nv = p.panels - i < TABLES_VECTORS ? p.panels - i : TABLES_VECTORS;
         for (int v = 0; v < nv; v++)

@@ -16,7 +16,7 @@ const struct conv_kernel *const conv_kernels[] = {
     &conv_c,           &dwconv_c,
 #if defined(__x86_64__)
     &conv_madd16_avx2, &conv_madd8_avx2, &dwconv_avx2, &conv_vnni_avx512, &dwconv_avx512,
-    &conv_tables_avx512,
+    &conv_tables_avx512, &conv_tables_pixels_avx512,
 #endif
 };
 const int conv_kernel_count = sizeof conv_kernels / sizeof *conv_kernels;

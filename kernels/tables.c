@@ -158,9 +158,13 @@ static void choose_window(const struct tables_plan *p, const struct conv_geom *g
 {
     int range = max_int(step_range(p->row, p->a_bits, w), 1);
     int window = min_int(255 / range, p->steps);
-    while (window < p->steps && window_holds(p, g, head, w, window + (window + 3) / 4, bias))
-        window += (window + 3) / 4;
-    window = min_int(window, p->steps);
+    for (int more = (window + 3) / 4; more > 0 && window < p->steps;) {
+        int wider = min_int(window + more, p->steps);
+        if (window_holds(p, g, head, w, wider, bias))
+            window = wider;
+        else
+            more /= 2;
+    }
     window_holds(p, g, head, w, window, bias);
     head->window = window;
     head->windows = (p->steps + window - 1) / window;

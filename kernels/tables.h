@@ -68,11 +68,11 @@ struct tables_header {
     uint8_t fill[44];
 };
 
-/* Where a step finds what it needs, in bytes. */
+/* Where a step finds what it needs. */
 struct tables_step {
-    int32_t table;  /* 0, or the tables of a run's last step */
-    int32_t index;  /* from the tile's index vectors */
-    int32_t select; /* from each selector's start */
+    const uint8_t *tables; /* a run's last step may have its own */
+    int32_t index;         /* bytes from the tile's index vectors */
+    int32_t select;        /* bytes from each selector's start */
 };
 
 /* Prepared, of 64 channels: the smallest sums that give lo + 1, lo + 2, lo + 3 or, where m < 0, no longer give hi,
@@ -117,14 +117,14 @@ static inline const uint8_t *tables_bias(const void *packed)
 #if defined(__x86_64__)
 /* What a micro-kernel works on: nv index vectors times m selectors. */
 struct tables_tile {
-    const uint8_t *tables;
     const struct tables_step *steps;
     int count, window; /* steps, steps of a window */
     const uint8_t *index;
-    size_t index_next;             /* from one index vector to the next */
+    size_t index_next; /* from one index vector to the next */
     const uint8_t *select[TABLES_SELECT];
     const uint8_t *bias; /* lanes are channels: a vector for each index vector; pixels: a byte for each selector */
     uint16_t *sums;      /* [nv][m][64], even lanes then odd lanes; 64-byte aligned, overwritten */
+    size_t sums_next;    /* elements from one index vector's to the next one's */
 };
 
 void tables_tile_channels(int m, int nv, const struct tables_tile *t);
@@ -133,7 +133,8 @@ void tables_tile_pixels(int m, int nv, const struct tables_tile *t);
 void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call);
 void tables_make_tables(const struct tables_plan *p, const struct tables_header *head, uint8_t *tables);
 void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells);
-void tables_make_steps(const struct tables_plan *p, const struct conv_geom *g, struct tables_step *steps);
+void tables_make_steps(const struct tables_plan *p, const struct conv_geom *g, const uint8_t *tables,
+                       struct tables_step *steps);
 void tables_make_fix(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call, int block,
                      struct tables_fix *fix);
 #endif

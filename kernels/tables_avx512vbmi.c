@@ -147,21 +147,24 @@ void tables_unpack(const struct tables_plan *p, const void *packed, int panel, u
     }
 }
 
-/* --- what a call prepares ---------------------------------------------------------------------------------------------
+/* --- what a call prepares
+ * ---------------------------------------------------------------------------------------------
  */
 
 /* Index and select in bytes: channels in lanes take indices from cells and selectors from the image, pixels in lanes
  * indices from planes and selectors from cells. */
-void tables_make_steps(const struct tables_plan *p, const struct conv_geom *g, struct tables_step *steps)
+void tables_make_steps(const struct tables_plan *p, const struct conv_geom *g, const uint8_t *tables,
+                       struct tables_step *steps)
 {
-    int lanes = p->row->lanes, row = p->iw * g->cin, last = p->run % p->unit ? TABLES_LANES << p->select_bits : 0;
+    const uint8_t *last = p->run % p->unit ? tables + (TABLES_LANES << p->select_bits) : tables;
+    int lanes = p->row->lanes, row = p->iw * g->cin;
     for (int r = 0, s = 0; r < p->runs; r++) {
         int ky = p->runs == g->kh ? r : r / g->kw, kx = p->runs == g->kh ? 0 : r % g->kw;
         int at = ky * g->dilation_h * row + kx * g->dilation_w * g->cin;
-        int plane = p->plane_sets > 1 ? r * ((p->run_steps + 15) / 16 * 16) * (int)p->plane_bytes
-                                      : ky * g->dilation_h * g->ow;
+        int plane =
+            p->plane_sets > 1 ? r * ((p->run_steps + 15) / 16 * 16) * (int)p->plane_bytes : ky * g->dilation_h * g->ow;
         for (int i = 0; i < p->run_steps; i++, s++) {
-            steps[s].table = i + 1 < p->run_steps ? 0 : last;
+            steps[s].tables = i + 1 < p->run_steps ? tables : last;
             steps[s].index = p->row->pixels ? plane + i * (int)p->plane_bytes : s * lanes;
             steps[s].select = p->row->pixels ? s * lanes : at + i * p->unit;
         }
@@ -202,29 +205,41 @@ void tables_make_fix(const struct tables_plan *p, const struct conv_geom *g, con
 /* --- micro-kernel ---------------------------------------------------------------------------------------------------
  */
 
+/* 64 * code, by multiplication: the shift that compilers make of it competes with the additions for a port. */
+INLINE size_t table_offset(uint8_t code)
+{
+#if defined(BITFADER_SIMDE)
+    return (size_t)code * TABLES_LANES;
+#else
+    size_t offset;
+    __asm__("imul $64, %1, %0" : "=r"(offset) : "r"((size_t)code));
+    return offset;
+#endif
+}
+
 /* The byte sums of selector i: l with the first index vector, h with the second. Named, because gcc spills arrays. */
 #define SELECTORS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
-#define START(i)                                                                              \
-    const uint8_t *s##i = t->select[i < m ? i : 0];                                           \
+#define START(i)                                                                \
+    const uint8_t *s##i = pixels ? t->select[0] + i : t->select[i < m ? i : 0]; \
     __m512i l##i = _mm512_setzero_si512(), h##i = l##i;
-#define WINDOW(i)                                                                             \
-    if (i < m) {                                                                              \
-        l##i = pixels ? _mm512_set1_epi8((char)t->bias[i]) : _mm512_load_si512(t->bias);      \
-        h##i = pixels ? l##i : nv > 1 ? _mm512_load_si512(t->bias + TABLES_LANES) : l##i;     \
+#define WINDOW(i)                                                                         \
+    if (i < m) {                                                                          \
+        l##i = pixels ? _mm512_set1_epi8((char)t->bias[i]) : _mm512_load_si512(t->bias);  \
+        h##i = pixels ? l##i : nv > 1 ? _mm512_load_si512(t->bias + TABLES_LANES) : l##i; \
     }
-#define STEP(i)                                                                               \
-    if (i < m) {                                                                              \
-        __m512i table = _mm512_load_si512(tables + (size_t)s##i[select] * TABLES_LANES);      \
-        l##i = _mm512_add_epi8(l##i, _mm512_permutexvar_epi8(x0, table));                     \
-        if (nv > 1)                                                                           \
-            h##i = _mm512_add_epi8(h##i, _mm512_permutexvar_epi8(x1, table));                 \
+#define STEP(i)                                                                 \
+    if (i < m) {                                                                \
+        __m512i table = _mm512_load_si512(tables + table_offset(s##i[select])); \
+        l##i = _mm512_add_epi8(l##i, _mm512_permutexvar_epi8(x0, table));       \
+        if (nv > 1)                                                             \
+            h##i = _mm512_add_epi8(h##i, _mm512_permutexvar_epi8(x1, table));   \
     }
-#define FOLD(i)                                                                               \
-    if (i < m) {                                                                              \
-        fold(t->sums + (size_t)i * TABLES_LANES, l##i);                                       \
-        if (nv > 1)                                                                           \
-            fold(t->sums + (size_t)(m + i) * TABLES_LANES, h##i);                             \
+#define FOLD(i)                                                            \
+    if (i < m) {                                                           \
+        fold(t->sums + (size_t)i * TABLES_LANES, l##i);                    \
+        if (nv > 1)                                                        \
+            fold(t->sums + t->sums_next + (size_t)i * TABLES_LANES, h##i); \
     }
 
 /* Bytes to 16-bit sums: first the pairs of bytes as they are, which unfold() corrects, then the odd bytes. */
@@ -242,23 +257,24 @@ INLINE void unfold(uint16_t *sums)
 
 INLINE void tile(int m, int nv, bool pixels, const struct tables_tile *t)
 {
-    for (int i = 0; i < 2 * m * nv; i++)
-        _mm512_store_si512(t->sums + 32 * i, _mm512_setzero_si512());
+    for (int v = 0; v < nv; v++)
+        memset(t->sums + (size_t)v * t->sums_next, 0, (size_t)m * TABLES_LANES * sizeof *t->sums);
     SELECTORS(START)
     const uint8_t *next = t->index + t->index_next;
     for (const struct tables_step *s = t->steps, *end = s + t->count; s < end;) {
         const struct tables_step *stop = end - s < t->window ? end : s + t->window;
         SELECTORS(WINDOW)
         for (; s < stop; s++) {
-            const uint8_t *tables = t->tables + s->table;
+            const uint8_t *tables = s->tables;
             ptrdiff_t index = s->index, select = s->select;
             __m512i x0 = _mm512_loadu_si512(t->index + index), x1 = nv > 1 ? _mm512_loadu_si512(next + index) : x0;
             SELECTORS(STEP)
         }
         SELECTORS(FOLD)
     }
-    for (int i = 0; i < m * nv; i++)
-        unfold(t->sums + 64 * i);
+    for (int v = 0; v < nv; v++)
+        for (int i = 0; i < m; i++)
+            unfold(t->sums + (size_t)v * t->sums_next + (size_t)i * TABLES_LANES);
 }
 
 INLINE void tile_m(int m, int nv, bool pixels, const struct tables_tile *t)
