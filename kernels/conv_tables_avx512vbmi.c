@@ -6,6 +6,7 @@
 #include "kernels/intrin.h"
 #include "kernels/rows.h"
 #include "kernels/tables.h"
+#include "kernels/tables_sums_avx512vbmi.h"
 
 #include <string.h>
 
@@ -51,6 +52,7 @@ struct pass {
     const struct requant_lanes *requant;       /* NULL if not used */
     const struct tables_thresholds *threshold; /* NULL if not used */
     const struct tables_fix *fix;
+    const uint8_t *order; /* [64] lanes of channels */
 };
 
 /* Codes of 32 channels in 16-bit lanes. */
@@ -70,29 +72,32 @@ static void store_by_threshold(const struct pass *s, const uint16_t *sums, int m
     const struct tables_thresholds *t = s->threshold + panel;
     int n = s->g->cout - panel * TABLES_LANES;
     __mmask64 mask = n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
-    uint8_t order[64];
-    for (int i = 0; i < 64; i++)
-        order[i] = (uint8_t)tables_lane(s->p, i);
-    __m512i from = _mm512_loadu_si512(order);
+    __m512i from = _mm512_load_si512(s->order);
     uint8_t *out = s->call->out_u8 + at * (size_t)s->g->cout + (size_t)(panel * TABLES_LANES);
     for (int i = 0; i < m; i++, sums += TABLES_LANES, out += s->g->cout) {
-        __m512i low = codes32(_mm512_load_si512(sums), f, t, 0);
-        __m512i high = codes32(_mm512_load_si512(sums + 32), f, t, 32);
+        __m512i low = codes32(tables_even(sums), f, t, 0);
+        __m512i high = codes32(tables_odd(sums), f, t, 32);
         __m512i codes = _mm512_or_si512(low, _mm512_slli_epi16(high, 8));
         _mm512_mask_storeu_epi8(out, mask, _mm512_permutexvar_epi8(from, codes));
     }
 }
 
-/* Adds the sums of m pixels to acc[4][m][16]; from zero less the biases if they are the first. */
+/* Adds 16 sums to acc; from zero less the biases if they are the first. */
+static inline void widen16(__m256i sums, const int32_t *bias, bool first, int32_t *acc)
+{
+    __m512i from = first ? _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_load_si512(bias)) : _mm512_load_si512(acc);
+    _mm512_store_si512(acc, _mm512_add_epi32(_mm512_cvtepu16_epi32(sums), from));
+}
+
+/* Adds the sums of m pixels to acc[4][m][16]. */
 static void widen(const struct tables_fix *f, const uint16_t *sums, int m, bool first, int32_t *acc)
 {
-    for (int q = 0; q < 4; q++) {
-        __m512i bias = _mm512_load_si512(f->bias + PANEL * q);
-        for (int i = 0; i < m; i++, acc += PANEL) {
-            __m512i x =
-                _mm512_cvtepu16_epi32(_mm256_load_si256((const __m256i *)(sums + i * TABLES_LANES + PANEL * q)));
-            _mm512_store_si512(acc, first ? _mm512_sub_epi32(x, bias) : _mm512_add_epi32(x, _mm512_load_si512(acc)));
-        }
+    for (int i = 0; i < m; i++, sums += TABLES_LANES, acc += PANEL) {
+        __m512i even = tables_even(sums), odd = tables_odd(sums);
+        widen16(_mm512_castsi512_si256(even), f->bias, first, acc);
+        widen16(_mm512_extracti64x4_epi64(even, 1), f->bias + PANEL, first, acc + m * PANEL);
+        widen16(_mm512_castsi512_si256(odd), f->bias + 2 * PANEL, first, acc + 2 * m * PANEL);
+        widen16(_mm512_extracti64x4_epi64(odd, 1), f->bias + 3 * PANEL, first, acc + 3 * m * PANEL);
     }
 }
 
@@ -158,7 +163,10 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
     const char *prepared = call->prepared;
     struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);
     struct tables_step *steps = (struct tables_step *)(scratch + p.steps_at);
-    struct pass pass = {.p = &p, .g = g, .call = call, .fix = fix};
+    uint8_t order[TABLES_LANES] __attribute__((aligned(64)));
+    for (int i = 0; i < TABLES_LANES; i++)
+        order[i] = (uint8_t)tables_lane(&p, i);
+    struct pass pass = {.p = &p, .g = g, .call = call, .fix = fix, .order = order};
     if (call->out_u8 && requant_in_lanes(call->rq))
         pass.requant = (const struct requant_lanes *)(prepared + tables_requant_at(g));
     if (tables_by_threshold(call) && p.steps <= head->window * TABLES_WINDOWS)

@@ -10,6 +10,7 @@
 #include "kernels/intrin.h"
 #include "kernels/rows.h"
 #include "kernels/tables.h"
+#include "kernels/tables_sums_avx512vbmi.h"
 #include "kernels/unroll.h"
 
 #include <string.h>
@@ -82,65 +83,57 @@ INLINE void transpose(__m512i x[GROUP])
 /* --- planes ---------------------------------------------------------------------------------------------------------
  */
 
-/* Where in the image the steps of 64 pixels of a plane start, from pixel `first` on; the last pixel again past the end.
- */
-static void plane_sources(const struct tables_plan *p, const struct conv_geom *g, int set, int first, int32_t *at)
-{
-    int ky = set / (p->runs / g->kh), kx = set % (p->runs / g->kh); /* 0 where one set serves all */
-    int line = p->iw * g->cin, step_y = p->plane_sets > 1 ? p->stride_y : 1;
-    int start = ky * g->dilation_h * line + kx * g->dilation_w * g->cin;
-    int y = first / g->ow, x = first % g->ow;
-    for (int i = 0; i < TABLES_LANES; i++) {
-        at[i] = start + y * step_y * line + x * p->stride_x * g->cin;
-        if (++x == g->ow && y + 1 < p->plane_rows) {
-            x = 0;
-            y++;
-        } else if (x == g->ow) {
-            x--;
-        }
-    }
-}
-
 /* Sixteen steps of 64 pixels: those of one pixel are `unit` bytes apart. */
-INLINE void plane_block(const uint8_t *image, const int32_t *at, int unit, uint8_t *out, size_t plane)
+INLINE void plane_block(const uint8_t *image, const int32_t *at, int unit, __m512i from, uint8_t *out, size_t plane)
 {
-    uint8_t rows[GROUP][TABLES_LANES] __attribute__((aligned(64)));
-    uint8_t every[TABLES_LANES];
-    for (int i = 0; i < TABLES_LANES; i++)
-        every[i] = (uint8_t)(i % GROUP * unit);
-    __m512i from = _mm512_loadu_si512(every);
-    for (int i = 0; i < TABLES_LANES; i++) {
-        const uint8_t *in = image + at[i];
-        __m512i x = _mm512_loadu_si512(in);
-        x = GROUP * unit <= 64 ? _mm512_permutexvar_epi8(from, x)
-                               : _mm512_permutex2var_epi8(x, from, _mm512_loadu_si512(in + 64));
-        _mm_store_si128((__m128i *)(rows[i % GROUP] + i / GROUP * 16), _mm512_castsi512_si128(x));
-    }
     __m512i x[GROUP];
-    UNROLL for (int i = 0; i < GROUP; i++) x[i] = _mm512_load_si512(rows[i]);
+    UNROLL for (int i = 0; i < GROUP; i++)
+    {
+        __m512i y = _mm512_setzero_si512();
+        UNROLL for (int lane = 0; lane < 4; lane++)
+        {
+            const uint8_t *in = image + at[lane * 16 + i];
+            __m512i z = _mm512_loadu_si512(in);
+            if (GROUP * unit > 64)
+                z = _mm512_permutex2var_epi8(z, from, _mm512_loadu_si512(in + 64));
+            else
+                z = _mm512_permutexvar_epi8(from, z);
+            y = _mm512_mask_mov_epi32(y, (__mmask16)(15 << (4 * lane)), z);
+        }
+        x[i] = y;
+    }
     transpose(x);
     UNROLL for (int i = 0; i < GROUP; i++) _mm512_store_si512(out + (size_t)i * plane, x[i]);
 }
 
-static void make_planes(const struct tables_plan *p, const struct conv_geom *g, uint8_t *scratch)
+INLINE void set_planes(const struct tables_plan *p, const uint8_t *image, const int32_t *pixels, int count, int unit,
+                       uint8_t *planes)
 {
-    const uint8_t *image = scratch + p->image_at;
-    int groups = (p->run_steps + GROUP - 1) / GROUP, pixels = p->plane_rows * g->ow;
-    for (int set = 0; set < p->plane_sets; set++)
-        for (int first = 0; first < pixels; first += TABLES_LANES) {
-            int32_t at[TABLES_LANES];
-            plane_sources(p, g, set, first, at);
-            for (int i = 0; i < groups; i++) {
-                const uint8_t *in = image + i * GROUP * p->unit;
-                uint8_t *out = scratch + p->planes_at + (size_t)(set * groups + i) * GROUP * p->plane_bytes + first;
-                if (p->unit == 3)
-                    plane_block(in, at, 3, out, p->plane_bytes);
-                else if (p->unit == 4)
-                    plane_block(in, at, 4, out, p->plane_bytes);
-                else
-                    plane_block(in, at, 6, out, p->plane_bytes);
-            }
-        }
+    uint8_t every[TABLES_LANES];
+    for (int i = 0; i < TABLES_LANES; i++)
+        every[i] = (uint8_t)(i % GROUP * unit);
+    __m512i from = _mm512_loadu_si512(every);
+    for (int i = 0; i < count; i += TABLES_LANES)
+        for (int s = 0; s < p->run_steps; s += GROUP)
+            plane_block(image + s * unit, pixels + i, unit, from, planes + (size_t)s * p->plane_bytes + i,
+                        p->plane_bytes);
+}
+
+static void make_planes(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call)
+{
+    uint8_t *scratch = call->scratch, *planes = scratch + p->planes_at;
+    int count = p->plane_rows * g->ow, columns = p->runs / g->kh;
+    for (int set = 0; set < p->plane_sets; set++) {
+        int tap = set / columns * g->dilation_h * p->iw + set % columns * g->dilation_w;
+        const uint8_t *image = scratch + p->image_at + tap * g->cin;
+        if (p->unit == 3)
+            set_planes(p, image, call->prepared, count, 3, planes);
+        else if (p->unit == 4)
+            set_planes(p, image, call->prepared, count, 4, planes);
+        else
+            set_planes(p, image, call->prepared, count, 6, planes);
+        planes += p->plane_bytes * (size_t)((p->run_steps + GROUP - 1) / GROUP * GROUP);
+    }
 }
 
 /* --- outputs --------------------------------------------------------------------------------------------------------
@@ -201,7 +194,7 @@ static void store_by_threshold(const struct pass *s, const uint16_t *sums, const
 {
     __m512i x[GROUP];
     for (int c = 0; c < PANEL; c++, sums += TABLES_LANES) {
-        __m512i even = codes32(_mm512_load_si512(sums), k, c), odd = codes32(_mm512_load_si512(sums + 32), k, c);
+        __m512i even = codes32(tables_even(sums), k, c), odd = codes32(tables_odd(sums), k, c);
         x[c] = _mm512_or_si512(even, _mm512_slli_epi16(odd, 8));
     }
     store_codes(s, x, first, panel);
@@ -215,8 +208,7 @@ static void widen(const struct pass *s, const uint16_t *sums, int panel, bool st
         high[GROUP][TABLES_LANES] __attribute__((aligned(64)));
     __m512i x[GROUP], bytes = _mm512_set1_epi16(255);
     for (int c = 0; c < PANEL; c++) {
-        __m512i even = _mm512_load_si512(sums + c * TABLES_LANES),
-                odd = _mm512_load_si512(sums + c * TABLES_LANES + 32);
+        __m512i even = tables_even(sums + c * TABLES_LANES), odd = tables_odd(sums + c * TABLES_LANES);
         x[c] = _mm512_or_si512(_mm512_and_si512(even, bytes), _mm512_slli_epi16(odd, 8));
         _mm512_store_si512(high[c], _mm512_or_si512(_mm512_srli_epi16(even, 8), _mm512_andnot_si512(bytes, odd)));
     }
@@ -313,7 +305,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
     if (tables_by_threshold(call) && p.steps <= head->window * TABLES_WINDOWS)
         pass.threshold = (const struct tables_thresholds *)(prepared + tables_thresholds_at(g));
     tables_make_image(&p, g, call);
-    make_planes(&p, g, scratch);
+    make_planes(&p, g, call);
     tables_make_tables(&p, head, scratch + p.tables_at);
     tables_make_steps(&p, g, scratch + p.tables_at, steps);
     for (int i = 0; i < (g->cout + TABLES_LANES - 1) / TABLES_LANES; i++)

@@ -227,9 +227,18 @@ void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const s
 /* --- prepared -------------------------------------------------------------------------------------------------------
  */
 
+/* The plan of any widths: what follows from the shape alone. */
+static void shape_plan(struct tables_plan *p, const struct conv_geom *g)
+{
+    static const struct tables_row any = {true, PANEL};
+    tables_plan_init(p, &any, g, 1, 1);
+}
+
 size_t tables_requant_at(const struct conv_geom *g)
 {
-    return align64((size_t)g->oh * (size_t)g->ow * sizeof(int32_t));
+    struct tables_plan p;
+    shape_plan(&p, g);
+    return align64((size_t)p.plane_rows * (size_t)g->ow) * sizeof(int32_t);
 }
 
 size_t tables_thresholds_at(const struct conv_geom *g)
@@ -270,13 +279,14 @@ static void channel_thresholds(const struct requant *rq, int c, struct tables_th
 
 void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
 {
-    static const struct tables_row any = {false, TABLES_LANES};
     struct tables_plan p;
-    tables_plan_init(&p, &any, g, 1, 1);
+    shape_plan(&p, g);
     int32_t *pixels = prepared;
-    for (int y = 0; y < g->oh; y++)
-        for (int x = 0; x < g->ow; x++)
-            *pixels++ = (y * p.stride_y * p.iw + x * p.stride_x) * g->cin;
+    int step_y = p.plane_sets > 1 ? p.stride_y : 1, count = p.plane_rows * g->ow;
+    for (int i = 0; i < count; i++)
+        pixels[i] = (i / g->ow * step_y * p.iw + i % g->ow * p.stride_x) * g->cin;
+    for (int i = count; i % TABLES_LANES != 0; i++)
+        pixels[i] = pixels[count - 1];
     if (!rq)
         return;
     struct requant_lanes *lanes = (struct requant_lanes *)((char *)prepared + tables_requant_at(g));

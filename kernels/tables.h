@@ -94,8 +94,9 @@ void tables_plan_init(struct tables_plan *p, const struct tables_row *row, const
                       int a_bits);
 size_t tables_packed_size(const struct tables_plan *p);
 void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w, void *packed);
-/* Prepared: int32_t image offset of every output pixel, struct requant_lanes of every 16 channels, then struct
- * tables_thresholds of every 64. */
+/* Prepared: int32_t image offset of every pixel of a plane, of which output pixels are the first, and then the last
+ * one's again up to a multiple of 64; struct requant_lanes of every 16 channels, then struct tables_thresholds of
+ * every 64. */
 size_t tables_requant_at(const struct conv_geom *g);
 size_t tables_thresholds_at(const struct conv_geom *g);
 size_t tables_prepared_size(const struct conv_geom *g);
@@ -123,7 +124,7 @@ struct tables_tile {
     size_t index_next; /* from one index vector to the next */
     const uint8_t *select[TABLES_SELECT];
     const uint8_t *bias; /* lanes are channels: a vector for each index vector; pixels: a byte for each selector */
-    uint16_t *sums;      /* [nv][m][64], even lanes then odd lanes; 64-byte aligned, overwritten */
+    uint16_t *sums;      /* [nv][m][64], as tables_even() and tables_odd() read them; 64-byte aligned, overwritten */
     size_t sums_next;    /* elements from one index vector's to the next one's */
 };
 

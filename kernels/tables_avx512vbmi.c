@@ -64,7 +64,8 @@ static void combine_row(const struct tables_plan *p, const uint8_t *codes, size_
 void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call)
 {
     uint8_t *image = (uint8_t *)call->scratch + p->image_at, *codes = (uint8_t *)call->scratch + p->row_at;
-    size_t row = (size_t)p->iw * (size_t)g->cin;
+    size_t row = (size_t)p->iw * (size_t)g->cin, line = (size_t)g->w * (size_t)g->cin;
+    bool whole = g->pad_left == 0 && p->step_x == 1 && p->iw <= g->w; /* rows need no copy, but for the last ones */
     int pad = 0;
     for (int t = 0; t < p->unit; t++)
         pad |= call->pad_code << (t * p->a_bits);
@@ -75,8 +76,13 @@ void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, c
             memset(image, pad, row);
             continue;
         }
-        row_codes(p, g, call, y, codes);
-        combine_row(p, codes, row, image);
+        const uint8_t *in = call->in + (size_t)y * line;
+        if (whole && (size_t)(g->h - y) * line >= row + 128) {
+            combine_row(p, in, row, image);
+        } else {
+            row_codes(p, g, call, y, codes);
+            combine_row(p, codes, row, image);
+        }
     }
     memset(image, 0, 192);
 }
@@ -84,23 +90,19 @@ void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, c
 /* --- tables ---------------------------------------------------------------------------------------------------------
  */
 
-/* Digit t of every index: codes of `bits` bits. */
-static __m512i index_digits(int t, int bits)
+/* What digit t of the selector adds, for every index, if it is d. */
+INLINE __m512i digit_products(const struct tables_plan *p, const struct tables_header *head, int t, int d)
 {
-    uint8_t digits[TABLES_LANES];
+    int bits = p->row->pixels ? p->a_bits : p->w_bits;
+    int8_t products[TABLES_LANES] = {0};
+    uint8_t indices[TABLES_LANES];
+    for (int i = 0; i < 1 << bits; i++)
+        products[i] = (int8_t)(p->row->pixels ? head->levels[d] * i : d * head->levels[i]);
     for (int i = 0; i < TABLES_LANES; i++)
-        digits[i] = (uint8_t)(i >> (t * bits) & ((1 << bits) - 1));
-    return _mm512_loadu_si512(digits);
-}
-
-/* What digit t of the selector adds if it is d. */
-static __m512i digit_products(const struct tables_plan *p, const struct tables_header *head, int t, int d)
-{
-    int8_t products[TABLES_LANES], digits[TABLES_LANES];
-    _mm512_storeu_si512(digits, index_digits(t, p->row->pixels ? p->a_bits : p->w_bits));
-    for (int i = 0; i < TABLES_LANES; i++)
-        products[i] = (int8_t)(p->row->pixels ? head->levels[d] * digits[i] : d * head->levels[digits[i]]);
-    return _mm512_loadu_si512(products);
+        indices[i] = (uint8_t)i;
+    __m512i digits = _mm512_srl_epi16(_mm512_loadu_si512(indices), _mm_cvtsi32_si128(t * bits));
+    digits = _mm512_and_si512(digits, _mm512_set1_epi8((char)((1 << bits) - 1)));
+    return _mm512_permutexvar_epi8(digits, _mm512_loadu_si512(products));
 }
 
 /* All tables over the first `values` values of a step, whatever the codes of the others. */
@@ -235,30 +237,29 @@ INLINE size_t table_offset(uint8_t code)
         if (nv > 1)                                                             \
             h##i = _mm512_add_epi8(h##i, _mm512_permutexvar_epi8(x1, table));   \
     }
-#define FOLD(i)                                                            \
-    if (i < m) {                                                           \
-        fold(t->sums + (size_t)i * TABLES_LANES, l##i);                    \
-        if (nv > 1)                                                        \
-            fold(t->sums + t->sums_next + (size_t)i * TABLES_LANES, h##i); \
+#define FOLD_INTO(i, first)                                                       \
+    if (i < m) {                                                                  \
+        fold(t->sums + (size_t)i * TABLES_LANES, l##i, first);                    \
+        if (nv > 1)                                                               \
+            fold(t->sums + t->sums_next + (size_t)i * TABLES_LANES, h##i, first); \
     }
+#define FOLD_FIRST(i) FOLD_INTO(i, true)
+#define FOLD(i)       FOLD_INTO(i, false)
 
-/* Bytes to 16-bit sums: first the pairs of bytes as they are, which unfold() corrects, then the odd bytes. */
-INLINE void fold(uint16_t *sums, __m512i bytes)
+/* Bytes to 16-bit sums: the pairs of bytes as they are, which tables_even() corrects, and the odd bytes. */
+INLINE void fold(uint16_t *sums, __m512i bytes, bool first)
 {
-    _mm512_store_si512(sums, _mm512_add_epi16(_mm512_load_si512(sums), bytes));
-    _mm512_store_si512(sums + 32, _mm512_add_epi16(_mm512_load_si512(sums + 32), _mm512_srli_epi16(bytes, 8)));
-}
-
-INLINE void unfold(uint16_t *sums)
-{
-    __m512i odd = _mm512_load_si512(sums + 32);
-    _mm512_store_si512(sums, _mm512_sub_epi16(_mm512_load_si512(sums), _mm512_slli_epi16(odd, 8)));
+    __m512i pairs = bytes, odd = _mm512_srli_epi16(bytes, 8);
+    if (!first) {
+        pairs = _mm512_add_epi16(pairs, _mm512_load_si512(sums));
+        odd = _mm512_add_epi16(odd, _mm512_load_si512(sums + 32));
+    }
+    _mm512_store_si512(sums, pairs);
+    _mm512_store_si512(sums + 32, odd);
 }
 
 INLINE void tile(int m, int nv, bool pixels, const struct tables_tile *t)
 {
-    for (int v = 0; v < nv; v++)
-        memset(t->sums + (size_t)v * t->sums_next, 0, (size_t)m * TABLES_LANES * sizeof *t->sums);
     SELECTORS(START)
     const uint8_t *next = t->index + t->index_next;
     for (const struct tables_step *s = t->steps, *end = s + t->count; s < end;) {
@@ -270,11 +271,12 @@ INLINE void tile(int m, int nv, bool pixels, const struct tables_tile *t)
             __m512i x0 = _mm512_loadu_si512(t->index + index), x1 = nv > 1 ? _mm512_loadu_si512(next + index) : x0;
             SELECTORS(STEP)
         }
-        SELECTORS(FOLD)
+        if (stop - t->steps <= t->window) {
+            SELECTORS(FOLD_FIRST)
+        } else {
+            SELECTORS(FOLD)
+        }
     }
-    for (int v = 0; v < nv; v++)
-        for (int i = 0; i < m; i++)
-            unfold(t->sums + (size_t)v * t->sums_next + (size_t)i * TABLES_LANES);
 }
 
 INLINE void tile_m(int m, int nv, bool pixels, const struct tables_tile *t)
