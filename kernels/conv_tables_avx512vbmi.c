@@ -10,34 +10,34 @@
 
 #include <string.h>
 
-static const struct tables_row row = {.pixels = false, .lanes = TABLES_LANES};
+static const struct tables_row channels_row = {.pixels = false, .lanes = TABLES_LANES};
 static const struct panel_kernel store = {.store = PANEL_STORE_AVX512};
 
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     /* lanes without a channel, and few pixels to share an unpacked panel, cost what tables gain */
     int panels = (g->cout + TABLES_LANES - 1) / TABLES_LANES;
-    return tables_can(&row, g, a_bits, w) && 8 * g->cout >= 5 * TABLES_LANES * panels && g->oh * g->ow >= 4;
+    return tables_can(&channels_row, g, a_bits, w) && 8 * g->cout >= 5 * TABLES_LANES * panels && g->oh * g->ow >= 4;
 }
 
 static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &row, g, w->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, w->bits, a_bits);
     return tables_packed_size(&p);
 }
 
 static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &row, g, w->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, w->bits, a_bits);
     tables_pack(&p, g, w, packed);
 }
 
 static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &row, g, w->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, w->bits, a_bits);
     return p.scratch_bytes;
 }
 
@@ -158,7 +158,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
 {
     const struct tables_header *head = call->packed;
     struct tables_plan p;
-    tables_plan_init(&p, &row, g, head->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, head->bits, a_bits);
     uint8_t *scratch = call->scratch, *cells = scratch + p.cells_at;
     const char *prepared = call->prepared;
     struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);

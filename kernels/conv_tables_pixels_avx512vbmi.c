@@ -19,27 +19,27 @@
 
 enum { GROUP = 16 }; /* planes made at once; channels of a panel */
 
-static const struct tables_row row = {.pixels = true, .lanes = PANEL};
+static const struct tables_row pixels_row = {.pixels = true, .lanes = PANEL};
 static const struct panel_kernel store = {.store = PANEL_STORE_AVX512};
 
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     /* lanes without a pixel, and few channels to share the planes, cost what tables gain */
     int pixels = g->oh * g->ow, blocks = (pixels + TABLES_LANES - 1) / TABLES_LANES;
-    return tables_can(&row, g, a_bits, w) && 8 * pixels >= 5 * TABLES_LANES * blocks && g->cout >= 4;
+    return tables_can(&pixels_row, g, a_bits, w) && 8 * pixels >= 5 * TABLES_LANES * blocks && g->cout >= 4;
 }
 
 static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &row, g, w->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
     return tables_packed_size(&p);
 }
 
 static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &row, g, w->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
     tables_pack(&p, g, w, packed);
 }
 
@@ -56,7 +56,7 @@ static void prepare(const struct conv_geom *g, const struct requant *rq, void *p
 static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &row, g, w->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
     return p.scratch_bytes;
 }
 
@@ -294,7 +294,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
 {
     const struct tables_header *head = call->packed;
     struct tables_plan p;
-    tables_plan_init(&p, &row, g, head->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, head->bits, a_bits);
     uint8_t *scratch = call->scratch, *cells = scratch + p.cells_at;
     const char *prepared = call->prepared;
     struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);
