@@ -148,7 +148,7 @@ static void panel_pixels(const struct pass *s, struct tables_tile *t, int panel,
     for (int i = 0, at = 0; i < tiles; i++) {
         int m = total / tiles + (i < total % tiles); /* tiles of even size */
         for (int k = 0; k < m; k++)
-            t->select[k] = image + pixels[at + k];
+            t->select[k] = image + pixels[at + k] * s->p->pixel;
         tile_pixels(s, t, m, (size_t)at, panel, nv);
         at += m;
     }

@@ -83,8 +83,9 @@ INLINE void transpose(__m512i x[GROUP])
 /* --- planes ---------------------------------------------------------------------------------------------------------
  */
 
-/* Sixteen steps of 64 pixels: those of one pixel are `unit` bytes apart. */
-INLINE void plane_block(const uint8_t *image, const int32_t *at, int unit, __m512i from, uint8_t *out, size_t plane)
+/* Sixteen steps of 64 pixels: those of one pixel are `step` bytes apart. */
+INLINE void plane_block(const uint8_t *image, const int32_t *at, int pixel, int step, __m512i from, uint8_t *out,
+                        size_t plane)
 {
     __m512i x[GROUP];
     UNROLL for (int i = 0; i < GROUP; i++)
@@ -92,9 +93,9 @@ INLINE void plane_block(const uint8_t *image, const int32_t *at, int unit, __m51
         __m512i y = _mm512_setzero_si512();
         UNROLL for (int lane = 0; lane < 4; lane++)
         {
-            const uint8_t *in = image + at[lane * 16 + i];
+            const uint8_t *in = image + at[lane * 16 + i] * pixel;
             __m512i z = _mm512_loadu_si512(in);
-            if (GROUP * unit > 64)
+            if (GROUP * step > 64)
                 z = _mm512_permutex2var_epi8(z, from, _mm512_loadu_si512(in + 64));
             else
                 z = _mm512_permutexvar_epi8(from, z);
@@ -106,16 +107,16 @@ INLINE void plane_block(const uint8_t *image, const int32_t *at, int unit, __m51
     UNROLL for (int i = 0; i < GROUP; i++) _mm512_store_si512(out + (size_t)i * plane, x[i]);
 }
 
-INLINE void set_planes(const struct tables_plan *p, const uint8_t *image, const int32_t *pixels, int count, int unit,
+INLINE void set_planes(const struct tables_plan *p, const uint8_t *image, const int32_t *pixels, int count, int step,
                        uint8_t *planes)
 {
     uint8_t every[TABLES_LANES];
     for (int i = 0; i < TABLES_LANES; i++)
-        every[i] = (uint8_t)(i % GROUP * unit);
+        every[i] = (uint8_t)(i % GROUP * step);
     __m512i from = _mm512_loadu_si512(every);
     for (int i = 0; i < count; i += TABLES_LANES)
         for (int s = 0; s < p->run_steps; s += GROUP)
-            plane_block(image + s * unit, pixels + i, unit, from, planes + (size_t)s * p->plane_bytes + i,
+            plane_block(image + s * step, pixels + i, p->pixel, step, from, planes + (size_t)s * p->plane_bytes + i,
                         p->plane_bytes);
 }
 
@@ -125,10 +126,12 @@ static void make_planes(const struct tables_plan *p, const struct conv_geom *g, 
     int count = p->plane_rows * g->ow, columns = p->runs / g->kh;
     for (int set = 0; set < p->plane_sets; set++) {
         int tap = set / columns * g->dilation_h * p->iw + set % columns * g->dilation_w;
-        const uint8_t *image = scratch + p->image_at + tap * g->cin;
-        if (p->unit == 3)
+        const uint8_t *image = scratch + p->image_at + tap * p->pixel;
+        if (p->step == 1)
+            set_planes(p, image, call->prepared, count, 1, planes);
+        else if (p->step == 3)
             set_planes(p, image, call->prepared, count, 3, planes);
-        else if (p->unit == 4)
+        else if (p->step == 4)
             set_planes(p, image, call->prepared, count, 4, planes);
         else
             set_planes(p, image, call->prepared, count, 6, planes);

@@ -31,12 +31,12 @@ static int unit_of(const struct tables_row *row, int w_bits, int a_bits)
 /* Places in scratch, in the order of the fields. */
 static void plan_places(struct tables_plan *p, const struct conv_geom *g)
 {
-    size_t row = (size_t)p->iw * (size_t)g->cin, cells = (size_t)p->chunks * TABLES_LANES;
+    size_t row = (size_t)p->iw * (size_t)p->pixel, cells = (size_t)p->chunks * TABLES_LANES;
     size_t blocks = (size_t)(g->cout + TABLES_LANES - 1) / TABLES_LANES;
     p->plane_bytes = align64((size_t)p->plane_rows * (size_t)g->ow + TABLES_LANES);
     p->image_at = 0;
     p->row_at = align64(row * (size_t)p->ih + 256); /* vectors may reach past the last value */
-    p->tables_at = p->row_at + align64(row + 192);
+    p->tables_at = p->row_at + align64((size_t)p->iw * (size_t)g->cin + 192);
     p->steps_at = p->tables_at + ((size_t)2 << p->select_bits) * TABLES_LANES;
     p->cells_at = p->steps_at + align64((size_t)p->steps * sizeof(struct tables_step));
     p->fix_at = p->cells_at + cells * (size_t)(p->row->pixels ? p->panels : min_int(p->panels, TABLES_VECTORS));
@@ -61,6 +61,9 @@ void tables_plan_init(struct tables_plan *p, const struct tables_row *row, const
     p->runs = rows ? g->kh : g->kh * g->kw;
     p->run_steps = (p->run + p->unit - 1) / p->unit;
     p->steps = p->runs * p->run_steps;
+    bool compact = p->run == g->cin;
+    p->pixel = compact ? p->run_steps : g->cin;
+    p->step = compact ? 1 : p->unit;
     p->panels = (g->cout + row->lanes - 1) / row->lanes;
     p->chunks = (p->steps * row->lanes + TABLES_LANES - 1) / TABLES_LANES;
     /* A kernel of one row (or column) needs only the rows that the stride visits. */
@@ -284,7 +287,7 @@ void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *p
     int32_t *pixels = prepared;
     int step_y = p.plane_sets > 1 ? p.stride_y : 1, count = p.plane_rows * g->ow;
     for (int i = 0; i < count; i++)
-        pixels[i] = (i / g->ow * step_y * p.iw + i % g->ow * p.stride_x) * g->cin;
+        pixels[i] = i / g->ow * step_y * p.iw + i % g->ow * p.stride_x;
     for (int i = count; i % TABLES_LANES != 0; i++)
         pixels[i] = pixels[count - 1];
     if (!rq)

@@ -17,7 +17,7 @@
  *
  * Image. One byte for each value of the padded image: the codes of this value and of the unit - 1 next to it. So a step
  * may start at any value, and runs need not be multiples of units: the last step of a run uses tables that leave out
- * the values past its end.
+ * the values past its end. Where a run is one pixel, only the bytes that steps start at are kept.
  *
  * Packed weights: struct tables_header, a bias for each channel, then panels of cells [steps][lanes], each cell the
  * codes of a step in w_bits * unit bits. A call unpacks them to a byte each in its scratch.
@@ -50,6 +50,7 @@ struct tables_plan {
     int steps;
     int panels, chunks;     /* panels; 64 cells each of a panel */
     int ih, iw;             /* padded image in pixels */
+    int pixel, step;        /* its bytes from one pixel, from one step of a run to the next */
     int step_y, step_x;     /* source pixels to a pixel of it */
     int stride_y, stride_x; /* its pixels to an output pixel */
     int plane_sets;         /* pixels in lanes: one for all runs if rows are shared, else one a run */
@@ -94,9 +95,9 @@ void tables_plan_init(struct tables_plan *p, const struct tables_row *row, const
                       int a_bits);
 size_t tables_packed_size(const struct tables_plan *p);
 void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w, void *packed);
-/* Prepared: int32_t image offset of every pixel of a plane, of which output pixels are the first, and then the last
- * one's again up to a multiple of 64; struct requant_lanes of every 16 channels, then struct tables_thresholds of
- * every 64. */
+/* Prepared: int32_t place in the image, in pixels, of every pixel of a plane, of which output pixels are the first, and
+ * then the last one's again up to a multiple of 64; struct requant_lanes of every 16 channels, then struct
+ * tables_thresholds of every 64. */
 size_t tables_requant_at(const struct conv_geom *g);
 size_t tables_thresholds_at(const struct conv_geom *g);
 size_t tables_prepared_size(const struct conv_geom *g);

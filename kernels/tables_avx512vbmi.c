@@ -36,52 +36,71 @@ static void row_codes(const struct tables_plan *p, const struct conv_geom *g, co
     }
 }
 
-/* Each code with the unit - 1 after it, in one byte. */
-INLINE void combine(const uint8_t *codes, size_t n, int bits, int unit, uint8_t *out)
+/* Each of 64 codes with the unit - 1 after it, in one byte. */
+INLINE __m512i combine(const uint8_t *codes, int bits, int unit)
 {
-    for (size_t i = 0; i < n; i += 64, codes += 64, out += 64) {
-        __m512i x = _mm512_loadu_si512(codes);
-        for (int t = 1; t < unit; t++)
-            x = _mm512_or_si512(x, _mm512_slli_epi16(_mm512_loadu_si512(codes + t), (unsigned)(t * bits)));
-        _mm512_storeu_si512(out, x);
-    }
+    __m512i x = _mm512_loadu_si512(codes);
+    for (int t = 1; t < unit; t++)
+        x = _mm512_or_si512(x, _mm512_slli_epi16(_mm512_loadu_si512(codes + t), (unsigned)(t * bits)));
+    return x;
 }
 
-static void combine_row(const struct tables_plan *p, const uint8_t *codes, size_t n, uint8_t *out)
+/* A row of pixels: all values, or the first ones of steps. */
+INLINE void combine_pixels(const struct tables_plan *p, const uint8_t *codes, int cin, int bits, int unit, uint8_t *out)
+{
+    int n = p->iw * cin, steps = 64 / unit; /* of a vector */
+    if (p->step != 1) {
+        for (int i = 0; i < n; i += 64)
+            _mm512_storeu_si512(out + i, combine(codes + i, bits, unit));
+        return;
+    }
+    uint8_t first[64];
+    for (int i = 0; i < 64; i++)
+        first[i] = (uint8_t)(i * unit);
+    __m512i from = _mm512_loadu_si512(first);
+    for (int x = 0; x < p->iw; x++, codes += cin, out += p->pixel)
+        for (int s = 0; s < p->run_steps; s += steps) {
+            __m512i y = combine(codes + s * unit, bits, unit);
+            _mm512_storeu_si512(out + s, _mm512_permutexvar_epi8(from, y)); /* what is too much is overwritten */
+        }
+}
+
+static void combine_row(const struct tables_plan *p, const uint8_t *codes, int cin, uint8_t *out)
 {
     if (p->a_bits == 2 && p->unit == 3)
-        combine(codes, n, 2, 3, out);
+        combine_pixels(p, codes, cin, 2, 3, out);
     else if (p->a_bits == 2)
-        combine(codes, n, 2, 4, out);
+        combine_pixels(p, codes, cin, 2, 4, out);
     else if (p->unit == 3)
-        combine(codes, n, 1, 3, out);
+        combine_pixels(p, codes, cin, 1, 3, out);
     else if (p->unit == 4)
-        combine(codes, n, 1, 4, out);
+        combine_pixels(p, codes, cin, 1, 4, out);
     else
-        combine(codes, n, 1, 6, out);
+        combine_pixels(p, codes, cin, 1, 6, out);
 }
 
 void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call)
 {
     uint8_t *image = (uint8_t *)call->scratch + p->image_at, *codes = (uint8_t *)call->scratch + p->row_at;
     size_t row = (size_t)p->iw * (size_t)g->cin, line = (size_t)g->w * (size_t)g->cin;
+    size_t bytes = (size_t)p->iw * (size_t)p->pixel;
     bool whole = g->pad_left == 0 && p->step_x == 1 && p->iw <= g->w; /* rows need no copy, but for the last ones */
     int pad = 0;
     for (int t = 0; t < p->unit; t++)
         pad |= call->pad_code << (t * p->a_bits);
     memset(codes + row, 0, 128); /* codes past a row's end select something, and it does not matter what */
-    for (int i = 0; i < p->ih; i++, image += row) {
+    for (int i = 0; i < p->ih; i++, image += bytes) {
         int y = i * p->step_y - g->pad_top;
         if (y < 0 || y >= g->h) {
-            memset(image, pad, row);
+            memset(image, pad, bytes);
             continue;
         }
         const uint8_t *in = call->in + (size_t)y * line;
         if (whole && (size_t)(g->h - y) * line >= row + 128) {
-            combine_row(p, in, row, image);
+            combine_row(p, in, g->cin, image);
         } else {
             row_codes(p, g, call, y, codes);
-            combine_row(p, codes, row, image);
+            combine_row(p, codes, g->cin, image);
         }
     }
     memset(image, 0, 192);
@@ -159,16 +178,16 @@ void tables_make_steps(const struct tables_plan *p, const struct conv_geom *g, c
                        struct tables_step *steps)
 {
     const uint8_t *last = p->run % p->unit ? tables + (TABLES_LANES << p->select_bits) : tables;
-    int lanes = p->row->lanes, row = p->iw * g->cin;
+    int lanes = p->row->lanes;
     for (int r = 0, s = 0; r < p->runs; r++) {
         int ky = p->runs == g->kh ? r : r / g->kw, kx = p->runs == g->kh ? 0 : r % g->kw;
-        int at = ky * g->dilation_h * row + kx * g->dilation_w * g->cin;
+        int at = (ky * g->dilation_h * p->iw + kx * g->dilation_w) * p->pixel;
         int plane =
             p->plane_sets > 1 ? r * ((p->run_steps + 15) / 16 * 16) * (int)p->plane_bytes : ky * g->dilation_h * g->ow;
         for (int i = 0; i < p->run_steps; i++, s++) {
             steps[s].tables = i + 1 < p->run_steps ? tables : last;
             steps[s].index = p->row->pixels ? plane + i * (int)p->plane_bytes : s * lanes;
-            steps[s].select = p->row->pixels ? s * lanes : at + i * p->unit;
+            steps[s].select = p->row->pixels ? s * lanes : at + i * p->step;
         }
     }
 }
