@@ -169,7 +169,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
     struct pass pass = {.p = &p, .g = g, .call = call, .fix = fix, .order = order};
     if (call->out_u8 && requant_in_lanes(call->rq))
         pass.requant = (const struct requant_lanes *)(prepared + tables_requant_at(g));
-    if (tables_by_threshold(call) && p.steps <= head->window * TABLES_WINDOWS)
+    if (tables_by_threshold(call) && !call->residual && p.steps <= head->window * TABLES_WINDOWS)
         pass.threshold = (const struct tables_thresholds *)(prepared + tables_thresholds_at(g));
     tables_make_image(&p, g, call);
     tables_make_tables(&p, head, scratch + p.tables_at);

@@ -152,6 +152,23 @@ struct pass {
     const struct tables_fix *fix;
 };
 
+/* Whether all residuals have thresholds. */
+static bool residuals_small(const struct conv_geom *g, const struct conv_call *call)
+{
+    const uint8_t *r = call->residual;
+    size_t n = (size_t)g->oh * (size_t)g->ow * (size_t)g->cout, i = 0;
+    if (!r)
+        return true;
+    __m512i all = _mm512_setzero_si512();
+    for (; i + 64 <= n; i += 64)
+        all = _mm512_or_si512(all, _mm512_loadu_si512(r + i));
+    int rest = 0;
+    for (; i < n; i++)
+        rest |= r[i];
+    all = _mm512_and_si512(all, _mm512_set1_epi8((char)~(TABLES_RESIDUALS - 1)));
+    return _mm512_test_epi32_mask(all, all) == 0 && rest < TABLES_RESIDUALS;
+}
+
 /* A panel's constants in both halves of 32-bit lanes: to be broadcast as such, which loads do by themselves. */
 struct pairs {
     uint32_t at[TABLES_CODES][PANEL], base[PANEL], step[PANEL];
@@ -177,6 +194,37 @@ INLINE __m512i codes32(__m512i sums, const struct pairs *k, int c)
     return _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, pair(k->at[2] + c)), code, step);
 }
 
+/* The same beside residuals, one in each 16-bit lane: they choose among a channel's four thresholds. */
+INLINE __m512i codes32_residual(__m512i sums, __m512i residual, const struct tables_fix *f, const struct pairs *k,
+                                int block_channel, int c)
+{
+    __m512i code = pair(k->base + c), step = pair(k->step + c);
+    for (int i = 0; i < TABLES_CODES; i++) {
+        __m512i at = _mm512_set1_epi64((long long)f->by_residual[i][block_channel]);
+        at = _mm512_permutexvar_epi16(residual, at);
+        code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, at), code, step);
+    }
+    return code;
+}
+
+/* The residuals of 64 pixels of a panel, a channel to a vector. */
+static void load_residuals(const struct pass *s, int first, int panel, __m512i *x)
+{
+    const struct conv_geom *g = s->g;
+    int pixels = g->oh * g->ow - first, n = g->cout - panel * PANEL < PANEL ? g->cout - panel * PANEL : PANEL;
+    const uint8_t *in = s->call->residual + (size_t)first * (size_t)g->cout + (size_t)(panel * PANEL);
+    uint8_t rows[GROUP][TABLES_LANES] __attribute__((aligned(64)));
+    if (n < PANEL || pixels < TABLES_LANES)
+        memset(rows, 0, sizeof rows);
+    for (int i = 0; i < TABLES_LANES && i < pixels; i++, in += g->cout)
+        if (n == PANEL)
+            _mm_store_si128((__m128i *)(rows[i % GROUP] + i / GROUP * 16), _mm_loadu_si128((const __m128i *)in));
+        else
+            memcpy(rows[i % GROUP] + i / GROUP * 16, in, (size_t)n);
+    UNROLL for (int i = 0; i < GROUP; i++) x[i] = _mm512_load_si512(rows[i]);
+    transpose(x);
+}
+
 /* Codes of 64 pixels of a panel from sums[16][64] to the output; x: sixteen vectors, one a channel. */
 static void store_codes(const struct pass *s, __m512i *x, int first, int panel)
 {
@@ -196,8 +244,19 @@ static void store_codes(const struct pass *s, __m512i *x, int first, int panel)
 static void store_by_threshold(const struct pass *s, const uint16_t *sums, const struct pairs *k, int first, int panel)
 {
     __m512i x[GROUP];
+    const struct tables_fix *f = s->fix + panel / 4;
+    if (s->call->residual)
+        load_residuals(s, first, panel, x);
     for (int c = 0; c < PANEL; c++, sums += TABLES_LANES) {
-        __m512i even = codes32(tables_even(sums), k, c), odd = codes32(tables_odd(sums), k, c);
+        __m512i even = tables_even(sums), odd = tables_odd(sums);
+        if (s->call->residual) {
+            int channel = panel % 4 * PANEL + c;
+            even = codes32_residual(even, _mm512_and_si512(x[c], _mm512_set1_epi16(255)), f, k, channel, c);
+            odd = codes32_residual(odd, _mm512_srli_epi16(x[c], 8), f, k, channel, c);
+        } else {
+            even = codes32(even, k, c);
+            odd = codes32(odd, k, c);
+        }
         x[c] = _mm512_or_si512(even, _mm512_slli_epi16(odd, 8));
     }
     store_codes(s, x, first, panel);
@@ -305,7 +364,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
     struct pass pass = {.p = &p, .g = g, .call = call, .fix = fix};
     if (call->out_u8 && requant_in_lanes(call->rq))
         pass.requant = (const struct requant_lanes *)(prepared + tables_requant_at(g));
-    if (tables_by_threshold(call) && p.steps <= head->window * TABLES_WINDOWS)
+    if (tables_by_threshold(call) && p.steps <= head->window * TABLES_WINDOWS && residuals_small(g, call))
         pass.threshold = (const struct tables_thresholds *)(prepared + tables_thresholds_at(g));
     tables_make_image(&p, g, call);
     make_planes(&p, g, call);

@@ -255,11 +255,12 @@ size_t tables_prepared_size(const struct conv_geom *g)
     return tables_thresholds_at(g) + blocks * sizeof(struct tables_thresholds);
 }
 
-/* The smallest sum that requantizes to at least (m >= 0), or to less than (m < 0), this code. */
-static int32_t threshold(const struct requant *rq, int c, int code)
+/* The smallest sum that requantizes to at least (m >= 0), or to less than (m < 0), this code beside this residual. */
+static int32_t threshold(const struct requant *rq, int c, int code, int residual)
 {
-    /* ((acc * m << left) + b) >> shift >= code is acc * m << left >= want */
-    __int128 want = ((__int128)code << rq->shift) - rq->b[c], unit = (__int128)rq->m[c] * (INT64_C(1) << rq->left);
+    /* ((acc * m + residual * res_m << left) + b) >> shift >= code is acc * m << left >= want */
+    __int128 scale = INT64_C(1) << rq->left, unit = rq->m[c] * scale;
+    __int128 want = ((__int128)code << rq->shift) - rq->b[c] - residual * rq->res_m * scale;
     if (unit == 0)
         return want <= 0 ? -TABLES_NEVER : TABLES_NEVER;
     __int128 at = want / unit; /* towards 0 */
@@ -275,9 +276,11 @@ static void channel_thresholds(const struct requant *rq, int c, struct tables_th
     bool falling = rq->m[c] < 0;
     t->base[c % TABLES_LANES] = (uint16_t)(falling ? rq->hi : rq->lo);
     t->step[c % TABLES_LANES] = (uint16_t)(falling ? -1 : 1);
-    for (int i = 0; i < TABLES_CODES; i++)
-        t->at[i][c % TABLES_LANES] =
-            rq->lo + i < rq->hi ? threshold(rq, c, falling ? rq->hi - i : rq->lo + 1 + i) : TABLES_NEVER;
+    for (int r = 0; r < TABLES_RESIDUALS; r++)
+        for (int i = 0; i < TABLES_CODES; i++) {
+            int code = falling ? rq->hi - i : rq->lo + 1 + i;
+            t->at[r][i][c % TABLES_LANES] = rq->lo + i < rq->hi ? threshold(rq, c, code, r) : TABLES_NEVER;
+        }
 }
 
 void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)

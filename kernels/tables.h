@@ -33,6 +33,7 @@ enum {
     TABLES_WINDOWS = 256, /* * 255 < 65535, which stands for a threshold that no sum reaches */
     TABLES_VECTORS = 2,   /* index vectors of a tile */
     TABLES_SELECT = 8,    /* selectors of a tile */
+    TABLES_RESIDUALS = 4, /* and residuals of at most 2 bits */
     TABLES_CODES = 3      /* thresholds: outputs of at most 2 bits */
 };
 
@@ -76,18 +77,20 @@ struct tables_step {
     int32_t select;        /* bytes from each selector's start */
 };
 
-/* Prepared, of 64 channels: the smallest sums that give lo + 1, lo + 2, lo + 3 or, where m < 0, no longer give hi,
- * hi - 1, hi - 2. */
+/* Prepared, of 64 channels: for each code of a residual (0 if there is none) the smallest sums that give lo + 1, lo +
+ * 2, lo + 3 or, where m < 0, no longer give hi, hi - 1, hi - 2. */
 struct tables_thresholds {
-    int32_t at[TABLES_CODES][TABLES_LANES];
+    int32_t at[TABLES_RESIDUALS][TABLES_CODES][TABLES_LANES];
     uint16_t base[TABLES_LANES], step[TABLES_LANES]; /* lo and 1, or hi and -1 */
 };
 enum { TABLES_NEVER = 1 << 30 };
 
-/* A call's constants of 64 channels. */
+/* A call's constants of 64 channels. Thresholds are those of the sums as they are: with their biases, not multiplied.
+ */
 struct tables_fix {
-    uint16_t at[TABLES_CODES][TABLES_LANES]; /* thresholds of the sums as they are: with their biases, not multiplied */
-    int32_t bias[TABLES_LANES];              /* of all windows */
+    uint16_t at[TABLES_CODES][TABLES_LANES];
+    uint64_t by_residual[TABLES_CODES][TABLES_LANES]; /* 16 bits for each code of the residual */
+    int32_t bias[TABLES_LANES];                       /* of all windows */
 };
 
 bool tables_can(const struct tables_row *row, const struct conv_geom *g, int a_bits, const struct conv_weights *w);
@@ -105,10 +108,10 @@ void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *p
 /* The lane of a panel's channel. */
 int tables_lane(const struct tables_plan *p, int channel);
 
-/* Whether thresholds can stand for the requantization. */
+/* Whether thresholds can stand for the requantization, if residuals are within TABLES_RESIDUALS. */
 static inline bool tables_by_threshold(const struct conv_call *call)
 {
-    return call->out_u8 && !call->residual && call->rq->hi - call->rq->lo <= TABLES_CODES;
+    return call->out_u8 && call->rq->hi - call->rq->lo <= TABLES_CODES;
 }
 
 static inline const uint8_t *tables_bias(const void *packed)

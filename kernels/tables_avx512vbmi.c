@@ -219,8 +219,15 @@ void tables_make_fix(const struct tables_plan *p, const struct conv_geom *g, con
     }
     const struct tables_thresholds *t =
         (const struct tables_thresholds *)((const char *)call->prepared + tables_thresholds_at(g)) + block;
-    for (int i = 0; i < TABLES_CODES && tables_by_threshold(call); i++)
-        fix_thresholds(head, t->at[i], fix->bias, fix->at[i]);
+    for (int i = 0; i < TABLES_CODES && tables_by_threshold(call); i++) {
+        uint16_t at[TABLES_RESIDUALS][TABLES_LANES];
+        fix_thresholds(head, t->at[0][i], fix->bias, fix->at[i]);
+        for (int r = 0; r < TABLES_RESIDUALS && call->residual; r++)
+            fix_thresholds(head, t->at[r][i], fix->bias, at[r]);
+        for (int c = 0; c < TABLES_LANES && first + c < g->cout && call->residual; c++)
+            fix->by_residual[i][c] =
+                at[0][c] | (uint64_t)at[1][c] << 16 | (uint64_t)at[2][c] << 32 | (uint64_t)at[3][c] << 48;
+    }
 }
 
 /* --- micro-kernel ---------------------------------------------------------------------------------------------------

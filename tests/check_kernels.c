@@ -415,6 +415,8 @@ START_TEST(test_tables)
             memcpy(t.levels, levels[_i], 4);
             t.rq.lo = chance(&r, 70) ? 0 : between(&r, 1, 200);
             t.rq.hi = chance(&r, 20) ? 255 : t.rq.lo + between(&r, 0, 4);
+            if (chance(&r, 70))
+                random_codes(&r, 2, 0, outputs(&t.g), t.residual);
             trial_expect(&t);
             trial_run_all(&t);
             trial_done(&t);
