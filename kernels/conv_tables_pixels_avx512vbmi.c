@@ -199,7 +199,8 @@ INLINE __m512i codes32_residual(__m512i sums, __m512i residual, const struct tab
                                 int block_channel, int c)
 {
     __m512i code = pair(k->base + c), step = pair(k->step + c);
-    for (int i = 0; i < TABLES_CODES; i++) {
+    UNROLL for (int i = 0; i < TABLES_CODES; i++)
+    {
         __m512i at = _mm512_set1_epi64((long long)f->by_residual[i][block_channel]);
         at = _mm512_permutexvar_epi16(residual, at);
         code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, at), code, step);
