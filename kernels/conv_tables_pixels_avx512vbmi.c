@@ -80,6 +80,12 @@ INLINE void transpose(__m512i x[GROUP])
     }
 }
 
+/* Where the 16 bytes of pixel i are among sixteen such vectors. */
+INLINE size_t turned(size_t i)
+{
+    return i % GROUP * TABLES_LANES + i / GROUP * 16;
+}
+
 /* --- planes ---------------------------------------------------------------------------------------------------------
  */
 
@@ -214,15 +220,15 @@ static void load_residuals(const struct pass *s, int first, int panel, __m512i *
     const struct conv_geom *g = s->g;
     int pixels = g->oh * g->ow - first, n = g->cout - panel * PANEL < PANEL ? g->cout - panel * PANEL : PANEL;
     const uint8_t *in = s->call->residual + (size_t)first * (size_t)g->cout + (size_t)(panel * PANEL);
-    uint8_t rows[GROUP][TABLES_LANES] __attribute__((aligned(64)));
+    uint8_t rows[GROUP * TABLES_LANES] __attribute__((aligned(64)));
     if (n < PANEL || pixels < TABLES_LANES)
         memset(rows, 0, sizeof rows);
     for (int i = 0; i < TABLES_LANES && i < pixels; i++, in += g->cout)
         if (n == PANEL)
-            _mm_store_si128((__m128i *)(rows[i % GROUP] + i / GROUP * 16), _mm_loadu_si128((const __m128i *)in));
+            _mm_store_si128((__m128i *)(rows + turned((size_t)i)), _mm_loadu_si128((const __m128i *)in));
         else
-            memcpy(rows[i % GROUP] + i / GROUP * 16, in, (size_t)n);
-    UNROLL for (int i = 0; i < GROUP; i++) x[i] = _mm512_load_si512(rows[i]);
+            memcpy(rows + turned((size_t)i), in, (size_t)n);
+    UNROLL for (int i = 0; i < GROUP; i++) x[i] = _mm512_load_si512(rows + i * TABLES_LANES);
     transpose(x);
 }
 
@@ -232,14 +238,14 @@ static void store_codes(const struct pass *s, __m512i *x, int first, int panel)
     const struct conv_geom *g = s->g;
     int pixels = g->oh * g->ow - first, n = g->cout - panel * PANEL;
     uint8_t *out = s->call->out_u8 + (size_t)first * (size_t)g->cout + (size_t)(panel * PANEL);
-    uint8_t codes[GROUP][TABLES_LANES] __attribute__((aligned(64)));
+    uint8_t codes[GROUP * TABLES_LANES] __attribute__((aligned(64)));
     transpose(x);
-    UNROLL for (int i = 0; i < GROUP; i++) _mm512_store_si512(codes[i], x[i]);
+    UNROLL for (int i = 0; i < GROUP; i++) _mm512_store_si512(codes + i * TABLES_LANES, x[i]);
     for (int i = 0; i < TABLES_LANES && i < pixels; i++, out += g->cout)
         if (n >= PANEL)
-            _mm_storeu_si128((__m128i *)out, _mm_load_si128((__m128i *)(codes[i % GROUP] + i / GROUP * 16)));
+            _mm_storeu_si128((__m128i *)out, _mm_load_si128((__m128i *)(codes + turned((size_t)i))));
         else
-            memcpy(out, codes[i % GROUP] + i / GROUP * 16, (size_t)n);
+            memcpy(out, codes + turned((size_t)i), (size_t)n);
 }
 
 static void store_by_threshold(const struct pass *s, const uint16_t *sums, const struct pairs *k, int first, int panel)
@@ -267,26 +273,27 @@ static void store_by_threshold(const struct pass *s, const uint16_t *sums, const
  * codes are, low ones and high ones. */
 static void widen(const struct pass *s, const uint16_t *sums, int panel, bool start, int32_t *acc)
 {
-    uint8_t low[GROUP][TABLES_LANES] __attribute__((aligned(64))),
-        high[GROUP][TABLES_LANES] __attribute__((aligned(64)));
+    uint8_t low[GROUP * TABLES_LANES] __attribute__((aligned(64))),
+        high[GROUP * TABLES_LANES] __attribute__((aligned(64)));
     __m512i x[GROUP], bytes = _mm512_set1_epi16(255);
     for (int c = 0; c < PANEL; c++) {
         __m512i even = tables_even(sums + c * TABLES_LANES), odd = tables_odd(sums + c * TABLES_LANES);
         x[c] = _mm512_or_si512(_mm512_and_si512(even, bytes), _mm512_slli_epi16(odd, 8));
-        _mm512_store_si512(high[c], _mm512_or_si512(_mm512_srli_epi16(even, 8), _mm512_andnot_si512(bytes, odd)));
+        _mm512_store_si512(high + c * TABLES_LANES,
+                           _mm512_or_si512(_mm512_srli_epi16(even, 8), _mm512_andnot_si512(bytes, odd)));
     }
     transpose(x);
     for (int i = 0; i < GROUP; i++)
-        _mm512_store_si512(low[i], x[i]);
+        _mm512_store_si512(low + i * TABLES_LANES, x[i]);
     for (int i = 0; i < GROUP; i++)
-        x[i] = _mm512_load_si512(high[i]);
+        x[i] = _mm512_load_si512(high + i * TABLES_LANES);
     transpose(x);
     for (int i = 0; i < GROUP; i++)
-        _mm512_store_si512(high[i], x[i]);
+        _mm512_store_si512(high + i * TABLES_LANES, x[i]);
     __m512i bias = _mm512_loadu_si512(s->fix[panel / 4].bias + panel % 4 * PANEL);
     for (int i = 0; i < TABLES_LANES; i++, acc += PANEL) {
-        __m512i a = _mm512_cvtepu8_epi32(_mm_load_si128((__m128i *)(low[i % GROUP] + i / GROUP * 16)));
-        __m512i b = _mm512_cvtepu8_epi32(_mm_load_si128((__m128i *)(high[i % GROUP] + i / GROUP * 16)));
+        __m512i a = _mm512_cvtepu8_epi32(_mm_load_si128((__m128i *)(low + turned((size_t)i))));
+        __m512i b = _mm512_cvtepu8_epi32(_mm_load_si128((__m128i *)(high + turned((size_t)i))));
         a = _mm512_or_si512(a, _mm512_slli_epi32(b, 8));
         _mm512_store_si512(acc, start ? _mm512_sub_epi32(a, bias) : _mm512_add_epi32(a, _mm512_load_si512(acc)));
     }
