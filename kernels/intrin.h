@@ -54,6 +54,26 @@ static inline simde__m512i _mm512_mask_shuffle_epi32(simde__m512i src, unsigned 
     return simde_mm512_loadu_si512(y);
 }
 
+static inline simde__m512i _mm512_cvtepu16_epi32(simde__m256i a)
+{
+    uint16_t x[16];
+    int32_t y[16];
+    simde_mm256_storeu_si256((simde__m256i *)x, a);
+    for (int i = 0; i < 16; i++)
+        y[i] = x[i];
+    return simde_mm512_loadu_si512(y);
+}
+
+static inline simde__m256i _mm512_cvtepi32_epi16(simde__m512i a)
+{
+    int32_t x[16];
+    int16_t y[16];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 16; i++)
+        y[i] = (int16_t)x[i];
+    return simde_mm256_loadu_si256((const simde__m256i *)y);
+}
+
 #ifndef __AVX512F__
 typedef simde__mmask16 __mmask16;
 #endif

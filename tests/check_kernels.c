@@ -14,8 +14,8 @@ Suite *check_kernels_suite(void);
 
 #if defined(__x86_64__)
 extern const struct conv_kernel conv_planes4_avx512_simde, conv_planes_avx512_simde, conv_stream_avx512_simde,
-    conv_trits_avx512_simde, conv_vnni_avx512_simde, conv_wino_avx512_simde, dwconv_avx512_simde,
-    dwconv_rows_avx512_simde;
+    conv_tables_avx512_simde, conv_tables_pixels_avx512_simde, conv_trits_avx512_simde, conv_vnni_avx512_simde,
+    conv_wino_avx512_simde, dwconv_avx512_simde, dwconv_rows_avx512_simde;
 #endif
 
 /* --- rows -----------------------------------------------------------------------------------------------------------
@@ -26,8 +26,10 @@ static const struct conv_kernel *runnable(int i)
 {
 #if defined(__x86_64__)
     static const struct conv_kernel *const portable[] = {
-        &conv_planes4_avx512_simde, &conv_planes_avx512_simde, &conv_stream_avx512_simde, &conv_trits_avx512_simde,
-        &conv_vnni_avx512_simde,    &conv_wino_avx512_simde,   &dwconv_avx512_simde,      &dwconv_rows_avx512_simde};
+        &conv_planes4_avx512_simde, &conv_planes_avx512_simde,        &conv_stream_avx512_simde,
+        &conv_tables_avx512_simde,  &conv_tables_pixels_avx512_simde, &conv_trits_avx512_simde,
+        &conv_vnni_avx512_simde,    &conv_wino_avx512_simde,          &dwconv_avx512_simde,
+        &dwconv_rows_avx512_simde};
     for (size_t k = 0; k < sizeof portable / sizeof *portable && isa_supported(ISA_AVX2); k++)
         if (i-- == 0)
             return portable[k];
@@ -665,6 +667,38 @@ START_TEST(test_winograd_extremes)
 }
 END_TEST
 
+/* Product tables: sizes around their tiles of 64 and 128 lanes by 8, steps that end within a run, strides, dilation,
+ * long sums; levels that leave a byte after one step, or share a factor; outputs of few codes, which thresholds give.
+ */
+START_TEST(test_tables)
+{
+    static const struct conv_geom shapes[] = {
+        {64, 8, 8, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 8, 8},   {17, 7, 7, 130, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},
+        {7, 13, 11, 41, 3, 3, 2, 2, 1, 1, 1, 1, 1, 7, 6},  {3, 15, 17, 16, 5, 3, 1, 1, 2, 1, 1, 1, 1, 15, 17},
+        {16, 9, 14, 9, 3, 3, 1, 1, 2, 2, 2, 2, 1, 9, 14},  {1, 9, 16, 127, 3, 3, 1, 1, 0, 0, 1, 1, 1, 7, 14},
+        {64, 16, 16, 65, 1, 1, 2, 2, 0, 0, 1, 1, 1, 8, 8}, {130, 8, 24, 63, 1, 1, 1, 1, 0, 0, 1, 1, 1, 8, 24},
+        {5000, 5, 9, 64, 1, 1, 1, 1, 0, 0, 1, 1, 1, 5, 9}, {12, 1, 129, 4, 1, 4, 1, 1, 0, 2, 1, 1, 1, 1, 129},
+    };
+    static const int8_t levels[][4] = {{-2, -1, 0, 1},  {0, -1, 0, 1},     {-3, -1, 1, 3}, {-127, 0, 0, 127},
+                                       {-14, 1, 3, 14}, {-126, -63, 0, 0}, {0, 0, 0, 0},   {-120, -30, -10, 100}};
+    struct rng r;
+    rng_init(&r, 5000 + (uint64_t)_i);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int widths = 0; widths < 4; widths++) {
+            struct trial t;
+            trial_init(&t, &r, widths / 2 + 1, widths % 2 + 1, &shapes[i]);
+            memcpy(t.levels, levels[_i], 4);
+            t.rq.lo = chance(&r, 70) ? 0 : between(&r, 1, 200);
+            t.rq.hi = chance(&r, 20) ? 255 : t.rq.lo + between(&r, 0, 4);
+            if (chance(&r, 70))
+                random_codes(&r, 2, 0, outputs(&t.g), t.residual);
+            trial_expect(&t);
+            trial_run_all(&t);
+            trial_done(&t);
+        }
+}
+END_TEST
+
 START_TEST(test_find)
 {
     struct conv_geom g = {16, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 8, 8}, d = g;
@@ -728,6 +762,7 @@ Suite *check_kernels_suite(void)
     tcase_add_loop_test(c, test_network_shapes, 0, 6);
     tcase_add_loop_test(c, test_winograd_shapes, 0, 8);
     tcase_add_loop_test(c, test_winograd_extremes, 0, 10);
+    tcase_add_loop_test(c, test_tables, 0, 8);
     tcase_add_test(c, test_find);
     tcase_add_test(c, test_packed_size);
     suite_add_tcase(s, c);
