@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/parallel.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { THREADS_MAX = 256 };
 
@@ -53,8 +53,7 @@ void parallel_set_threads(int n)
     atomic_store(&threads_wanted, n < 0 ? 0 : n > THREADS_MAX ? THREADS_MAX : n);
 }
 
-/* Signals are the business of the main thread (and of whoever waits in it): ours start with all of them blocked. */
-static int start_thread(pthread_t *id, void *(*run)(void *), void *arg)
+int thread_start(pthread_t *id, void *(*run)(void *), void *arg)
 {
     sigset_t all, old;
     sigfillset(&all);
@@ -100,7 +99,7 @@ void parallel_for(int n, void (*body)(void *ctx, int i, int thread), void *ctx)
     /* A thread that cannot be started is not needed: the others take its pieces. */
     for (int t = 1; t < threads; t++, started++) {
         workers[started] = (struct worker){.loop = &l, .thread = t};
-        if (start_thread(&workers[started].id, worker_main, &workers[started]))
+        if (thread_start(&workers[started].id, worker_main, &workers[started]))
             break;
     }
     work(&l, 0);
@@ -129,7 +128,7 @@ struct job *job_start(void (*run)(void *ctx), void *ctx)
     struct job *j = mem_new(1, sizeof *j);
     j->run = run;
     j->ctx = ctx;
-    j->started = !start_thread(&j->id, job_main, j);
+    j->started = !thread_start(&j->id, job_main, j);
     /* No thread to be had (a process limit): the work is done here and now, later than wished but the same. */
     if (!j->started)
         job_main(j);

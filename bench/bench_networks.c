@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whole networks, one image on one thread. Rounds are interleaved: every configuration runs in every round, so that a
- * slow spell of the machine hits all of them; the median over rounds of each round's median is printed.
+ * Whole networks, one image on one thread and on two. Rounds are interleaved: every configuration runs in every round,
+ * so that a slow spell of the machine hits all of them; the median over rounds of each round's median is printed.
  */
 #include <math.h>
 #include <stdio.h>
@@ -42,7 +42,7 @@ static int bench_network(const char *file)
 {
     struct err e = {{0}};
     struct plan *plans[CONFIGS] = {NULL};
-    double times[CONFIGS][ROUNDS];
+    double times[CONFIGS][ROUNDS], two[CONFIGS][ROUNDS];
     void **in = NULL;
     struct calibration *c = NULL;
     int status = -1;
@@ -59,19 +59,22 @@ static int bench_network(const char *file)
         if (!(plans[i] = plan_compile_uniform(g, widths[i][0], widths[i][1], c, NULL, &e)))
             goto out;
     for (int r = 0; r < ROUNDS; r++)
-        for (int i = 0; i < CONFIGS; i++)
+        for (int i = 0; i < CONFIGS; i++) {
             times[i][r] = evaluate_latency(plans[i], (const void *const *)in, RUNS, NULL).median_ns;
-    printf("%s, %.1f M MACs, one image, one thread\n  precision       us   vs fp32   weights KiB\n", file,
-           (double)g->macs / 1e6);
+            two[i][r] = evaluate_team_latency(plans[i], 2, (const void *const *)in, RUNS).median_ns;
+        }
+    printf("%s, %.1f M MACs, one image, one thread; then two threads\n"
+           "  precision       us   vs fp32   weights KiB   2 threads us   faster\n",
+           file, (double)g->macs / 1e6);
     double fp32 = median(times[0], ROUNDS);
     for (int i = 0; i < CONFIGS; i++) {
         struct precision p = precision_default();
         char name[16];
         precision_set_w(&p, widths[i][0]);
         precision_set_a(&p, widths[i][1]);
-        double ns = median(times[i], ROUNDS);
-        printf("  %-9s %8.1f %8.2fx %12.1f\n", precision_text(&p, name), ns / 1e3, fp32 / ns,
-               (double)plan_bytes(plans[i]) / 1024);
+        double ns = median(times[i], ROUNDS), team_ns = median(two[i], ROUNDS);
+        printf("  %-9s %8.1f %8.2fx %12.1f %13.1f %8.2fx\n", precision_text(&p, name), ns / 1e3, fp32 / ns,
+               (double)plan_bytes(plans[i]) / 1024, team_ns / 1e3, ns / team_ns);
     }
     status = 0;
 out:

@@ -38,11 +38,25 @@ static void add_scores(cJSON *json, const struct run_result *run)
     report_number(json, "fp32_cross_entropy_nats", labelled ? c->fp32.cross_entropy : NAN);
 }
 
-/* Two lines before the tables, and the same as JSON. */
+/* Latency of one image on one thread, which estimates are held against, and on all threads together. */
+static void put_latency(struct report *r, const struct run_result *run)
+{
+    char a[24], b[24], c[24];
+    struct scale s = format_time_scale(run->latency_ns);
+    if (!run->latency_runs)
+        return;
+    text_printf(&r->head, "latency   best median of 15 in a row, of %d runs, one image on one thread; p95 %s %s\n",
+                run->latency_runs, format_number(a, run->latency_p95_ns / s.divisor, s.decimals), s.unit);
+    if (run->team_threads)
+        text_printf(
+            &r->head, "          one image on %d threads together %s %s, one thread %s %s: %.2f times as fast\n",
+            run->team_threads, format_number(b, run->team_latency_ns / s.divisor, s.decimals), s.unit,
+            format_number(c, run->latency_ns / s.divisor, s.decimals), s.unit, run->latency_ns / run->team_latency_ns);
+}
+
+/* Some lines before the tables, and the same as JSON. */
 static void put_summary(struct report *r, const struct run_result *run, const struct estimate *est)
 {
-    char a[24];
-    struct scale s = format_time_scale(run->latency_ns);
     cJSON *json = cJSON_AddObjectToObject(r->json, "measurement");
     report_number(json, "accuracy_percent", run->accuracy);
     report_number(json, "accuracy_error_95_pp", metrics_accuracy_error(run->right, run->images));
@@ -54,13 +68,13 @@ static void put_summary(struct report *r, const struct run_result *run, const st
     report_number(json, "latency_us", run->latency_ns * 1e-3);
     report_number(json, "latency_p95_us", run->latency_p95_ns * 1e-3);
     cJSON_AddNumberToObject(json, "latency_runs", run->latency_runs);
+    report_number(json, "latency_threads", run->team_threads ? run->team_threads : NAN);
+    report_number(json, "latency_on_threads_us", run->team_latency_ns * 1e-3);
     report_number(json, "other_us", run->latency_runs ? run->other_ns * 1e-3 : NAN);
     report_number(json, "bytes", run->n_layers ? (double)run->bytes : NAN);
     cJSON_AddBoolToObject(json, "partial", run->partial);
     put_images(r, run);
-    if (run->latency_runs)
-        text_printf(&r->head, "latency   best median of 15 in a row, of %d runs, one image on one thread; p95 %s %s\n",
-                    run->latency_runs, format_number(a, run->latency_p95_ns / s.divisor, s.decimals), s.unit);
+    put_latency(r, run);
     if (run->partial)
         text_put(&r->head, run->images ? "stopped before all images were seen\n" : "stopped before it ran\n");
     if (!est->all_measured)
@@ -81,6 +95,7 @@ static int print(const struct work *w, const struct tables *t, const struct esti
     report_add(&r, run->n_layers ? metrics_run_layers(g, t, w->profile, run) : metrics_layers(g, t, w->profile),
                REPORT_LIST);
     metrics_put_notes(g, run, &r.foot);
+    metrics_put_latency(&r, t, false);
     int status = report_write(&r, w->options);
     report_done(&r);
     return status;
@@ -98,6 +113,7 @@ static int estimate_and_run(struct work *w)
     estimate_profile(t, w->profile, NULL, &est);
     ro.images = w->options->images;
     ro.compare = true;
+    ro.team = true;
     ro.strict = options_has(w->options, OPTION_STRICT);
     if (!w->signal) {
         work_begin(w);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/nearest.h"
+#include "kernels/isa.h"
 
 static void strings_add(struct strings *l, const char *s)
 {
@@ -316,7 +317,7 @@ const struct option_row option_table[OPTION_COUNT] = {
     [OPTION_THREADS] = {"threads", 'j', "N", "threads, all processors unless given (or $BITFADER_THREADS)",
                         take_threads},
     [OPTION_SEED] = {"seed", 0, "N", "of everything random, 1 unless given", take_seed},
-    [OPTION_ISA] = {"isa", 0, "NAME", "fastest instruction set that may be used: c, avx2, avx512vnni, avx512vbmi, auto", take_isa},
+    [OPTION_ISA] = {"isa", 0, "NAME", "fastest instruction set that may be used: " ISA_NAMES, take_isa},
     [OPTION_NO_CACHE] = {"no-cache", 0, NULL, "neither read nor write the cache of tables", NULL},
     [OPTION_PROGRESS] = {"progress", 0, "HOW", "auto, bar, lines or none, on standard error", take_progress},
     [OPTION_QUIET] = {"quiet", 'q', NULL, "no progress and no notes", NULL},

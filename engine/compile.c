@@ -179,6 +179,25 @@ static int widest_codes(const struct forms *f)
     return -1;
 }
 
+/* From float to codes. A row-major input is quantized as it is and then permuted, a quarter of the bytes. */
+static int quantize_codes(struct compiler *c, int tensor, const struct act_quant *q, struct err *e)
+{
+    struct forms *f = &c->forms[tensor];
+    const struct tensor *t = &c->g->tensors[tensor];
+    bool row = f->as_float < 0 && f->as_row >= 0 && !t->data && t->type == DTYPE_F32 && compile_is_permuted(&t->shape);
+    int from = row ? f->as_row : compile_float(c, tensor, e);
+    if (from < 0)
+        return -1;
+    const struct lattice *lattice = compile_lattice(c, tensor);
+    int out = compile_value(c, tensor, true, q);
+    c->plan->values[out].row = row;
+    if (lattice && lattice->bits <= q->bits)
+        emit_snap_codes(c, t->name, lattice, from, out);
+    else
+        compile_step(c, t->name, "quantize_u8", from, -1, out)->run = step_quantize;
+    return row ? compile_permute(c, out, &t->shape, false) : out;
+}
+
 int compile_codes(struct compiler *c, int tensor, int bits, struct err *e)
 {
     struct forms *f = &c->forms[tensor];
@@ -192,15 +211,9 @@ int compile_codes(struct compiler *c, int tensor, int bits, struct err *e)
         assert(c->plan->values[wide].q.bits >= bits);
         out = compile_requantize(c, wide, tensor, &q);
     } else {
-        int from = compile_float(c, tensor, e);
-        if (from < 0)
+        out = quantize_codes(c, tensor, &q, e);
+        if (out < 0)
             return -1;
-        const struct lattice *lattice = compile_lattice(c, tensor);
-        out = compile_value(c, tensor, true, &q);
-        if (lattice && lattice->bits <= bits)
-            emit_snap_codes(c, c->g->tensors[tensor].name, lattice, from, out);
-        else
-            compile_step(c, c->g->tensors[tensor].name, "quantize_u8", from, -1, out)->run = step_quantize;
     }
     f->as_codes[bits] = out;
     return out;

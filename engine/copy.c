@@ -61,6 +61,18 @@ void copy_settle(struct copy_dims *c)
     }
 }
 
+/* n >= 16 bytes. A row of an image's channels is short: calling memcpy for it takes longer than the copying. */
+static inline void copy_row(char *dst, const char *src, size_t n)
+{
+    if (n > 64) {
+        memcpy(dst, src, n);
+        return;
+    }
+    for (size_t i = 0; i + 16 <= n; i += 16)
+        memcpy(dst + i, src + i, 16);
+    memcpy(dst + n - 16, src + n - 16, 16);
+}
+
 /* rows x columns elements, the last two dimensions. */
 #define COPY_PLANE(type)                                                                         \
     static void plane_##type(const struct copy_dims *c, const void *from, void *to)              \
@@ -71,7 +83,7 @@ void copy_settle(struct copy_dims *c)
             const type *src = (const type *)from + i * c->ss[last - 1];                          \
             type *dst = (type *)to + i * c->ds[last - 1];                                        \
             if (ss == 1 && ds == 1 && columns >= 16)                                             \
-                memcpy(dst, src, (size_t)columns * sizeof *dst);                                 \
+                copy_row((char *)dst, (const char *)src, (size_t)columns * sizeof *dst);         \
             else                                                                                 \
                 for (int64_t j = 0; j < columns; j++)                                            \
                     dst[j * ds] = src[j * ss];                                                   \
@@ -83,12 +95,15 @@ COPY_PLANE(float)
 static void run_copy(const struct step *s, const struct run_state *r, size_t size)
 {
     const struct copy_dims *c = &s->copy;
-    const char *src = (const char *)value_at(r, s->in[0]) + (size_t)c->src_at * size;
-    char *dst = (char *)value_at(r, s->out) + (size_t)c->dst_at * size;
+    const char *src = (const char *)step_in(s, r, 0) + (size_t)c->src_at * size;
+    char *dst = (char *)step_out(s, r) + (size_t)c->dst_at * size;
     int64_t at[SHAPE_MAX] = {0}, unit = (int64_t)size;
     int last = c->n - 1;
     for (int k = last; k >= 0;) {
-        if (size == 1)
+        if (c->transposes && size == 1)
+            r->vec->transpose_u8((size_t)c->d[last - 1], (size_t)c->d[last], (const uint8_t *)src,
+                                 (size_t)c->ss[last - 1], (uint8_t *)dst, (size_t)c->ds[last]);
+        else if (size == 1)
             plane_uint8_t(c, src, dst);
         else if (c->transposes)
             r->vec->transpose_f32((size_t)c->d[last - 1], (size_t)c->d[last], (const float *)src,
@@ -110,15 +125,15 @@ static void run_copy(const struct step *s, const struct run_state *r, size_t siz
 void step_copy_u8(const struct step *s, const struct run_state *r)
 {
     if (s->fill >= 0)
-        memset(value_at(r, s->out), s->fill, (size_t)r->plan->values[s->out].count);
+        memset(step_out(s, r), s->fill, step_count(s, r));
     run_copy(s, r, 1);
 }
 
 void step_copy_f32(const struct step *s, const struct run_state *r)
 {
     if (s->fill >= 0) {
-        float *out = value_at(r, s->out);
-        for (int64_t i = 0; i < r->plan->values[s->out].count; i++)
+        float *out = step_out(s, r);
+        for (size_t i = 0; i < step_count(s, r); i++)
             out[i] = s->alpha;
     }
     run_copy(s, r, sizeof(float));

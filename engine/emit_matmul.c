@@ -21,11 +21,11 @@ struct product_plan {
 };
 
 /* The right operand is packed once for each run of products with the same one. */
-static void step_matmul_codes(const struct step *s, const struct run_state *r)
+void step_matmul_codes(const struct step *s, const struct run_state *r)
 {
     const struct product_plan *p = s->product;
     const struct value *out = &r->plan->values[s->out];
-    const uint8_t *a = value_at(r, s->in[0]), *b = value_at(r, s->in[1]);
+    const uint8_t *a = step_in(s, r, 0), *b = step_in(s, r, 1);
     int64_t size = (int64_t)p->rows * p->shape.n;
     struct matmul_call call = {.rows = p->rows,
                                .packed = r->scratch,
@@ -37,22 +37,52 @@ static void step_matmul_codes(const struct step *s, const struct run_state *r)
             p->kernel->pack(&p->shape, b + p->b[i], r->scratch);
         call.a = a + p->a[i];
         if (out->codes)
-            call.out_u8 = (uint8_t *)value_at(r, s->out) + i * size;
+            call.out_u8 = (uint8_t *)step_out(s, r) + i * size;
         else
-            call.out_f32 = (float *)value_at(r, s->out) + i * size;
+            call.out_f32 = (float *)step_out(s, r) + i * size;
         p->kernel->run(&p->shape, &call);
     }
 }
 
-static void step_matmul_float(const struct step *s, const struct run_state *r)
+void step_matmul_float(const struct step *s, const struct run_state *r)
 {
     const struct product_plan *p = s->product;
-    const float *a = value_at(r, s->in[0]), *b = value_at(r, s->in[1]);
-    float *y = value_at(r, s->out);
+    const float *a = step_in(s, r, 0), *b = step_in(s, r, 1);
+    float *y = step_out(s, r);
     int n = p->shape.n, k = p->shape.k;
     for (int i = 0; i < p->batch; i++, y += (int64_t)p->rows * n)
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, p->rows, n, k, 1, a + p->a[i], k, b + p->b[i], n, 0, y,
                     n);
+}
+
+/* Whole matrices; or rows of the only one, where sums are exact: OpenBLAS may order them otherwise in other sizes. */
+int product_split(struct arena *a, const struct step *s, int n, int64_t work, struct step *parts)
+{
+    const struct product_plan *x = s->product;
+    int64_t size = (int64_t)x->rows * x->shape.n, most = size * x->batch * x->shape.k / work;
+    bool whole = x->batch > 1;
+    int units = whole ? x->batch : s->run == step_matmul_codes ? x->rows : 1;
+    n = n < units ? n : units;
+    n = n > most ? most < 1 ? 1 : (int)most : n;
+    for (int i = 0; i < n; i++) {
+        int first = (int)((int64_t)units * i / n), end = (int)((int64_t)units * (i + 1) / n);
+        struct product_plan *own = arena_new(a, 1, sizeof *own);
+        *own = *x;
+        parts[i] = *s;
+        parts[i].product = own;
+        if (whole) {
+            own->batch = end - first;
+            own->a += first;
+            own->b += first;
+            parts[i].range = (struct range){.out = first * size, .count = (end - first) * size};
+        } else {
+            own->rows = end - first;
+            parts[i].range = (struct range){.in = {(int64_t)first * x->shape.k},
+                                            .out = (int64_t)first * x->shape.n,
+                                            .count = (int64_t)(end - first) * x->shape.n};
+        }
+    }
+    return n;
 }
 
 /* First element of the operand's matrix for each matrix of the output. */

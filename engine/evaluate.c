@@ -272,11 +272,11 @@ static double median_of(int64_t *x, int n)
     return (double)x[n / 2];
 }
 
-struct latency evaluate_latency(const struct plan *plan, const void *const *in, int runs, double *step_ns)
+static struct latency time_runs(const struct plan *plan, struct plan_context *x, const void *const *in, int runs,
+                                double *step_ns)
 {
     enum { WARM_UP = 3 };
     int steps = plan_step_count(plan);
-    struct plan_context *x = plan_context_new(plan);
     int64_t *all = mem_new((size_t)runs, sizeof *all), batch[LATENCY_BATCH];
     int64_t *each = mem_new((size_t)steps * LATENCY_BATCH + 1, sizeof *each);
     int64_t *one = mem_new((size_t)steps + 1, sizeof *one);
@@ -304,6 +304,21 @@ struct latency evaluate_latency(const struct plan *plan, const void *const *in, 
     mem_free(all);
     mem_free(each);
     mem_free(one);
+    return l;
+}
+
+struct latency evaluate_latency(const struct plan *plan, const void *const *in, int runs, double *step_ns)
+{
+    struct plan_context *x = plan_context_new(plan);
+    struct latency l = time_runs(plan, x, in, runs, step_ns);
+    plan_context_free(x);
+    return l;
+}
+
+struct latency evaluate_team_latency(const struct plan *plan, int threads, const void *const *in, int runs)
+{
+    struct plan_context *x = plan_context_new_team(plan, threads);
+    struct latency l = time_runs(plan, x, in, runs, NULL);
     plan_context_free(x);
     return l;
 }

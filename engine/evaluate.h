@@ -49,5 +49,7 @@ struct latency {
     int runs;
 };
 struct latency evaluate_latency(const struct plan *plan, const void *const *in, int runs, double *step_ns);
+/* The same with `threads` threads on that image (plan_context_new_team). */
+struct latency evaluate_team_latency(const struct plan *plan, int threads, const void *const *in, int runs);
 
 #endif

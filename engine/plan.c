@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
+#include "base/team.h"
 #include "engine/compile.h"
+#include "engine/split.h"
 
 enum { ALIGN = 64 };
 
@@ -13,6 +16,9 @@ struct plan_context {
     const struct plan *plan;
     struct run_state state;
     struct run_wrong wrong;
+    struct team *team; /* NULL: one thread */
+    struct split *split;
+    struct run_state *parts; /* [threads], each with scratch of its own */
 };
 
 void calibration_free(struct calibration *c)
@@ -33,12 +39,6 @@ void plan_free(struct plan *p)
     mem_free(p->steps);
     mem_free(p->values);
     mem_free(p);
-}
-
-static size_t value_bytes(const struct value *v)
-{
-    size_t n = (size_t)v->count * v->size;
-    return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 static int value_root(const struct plan *p, int v)
@@ -105,6 +105,36 @@ const struct plan_layer *plan_layers(const struct plan *p)
     return p->layers;
 }
 
+static uint64_t add_conv(const struct conv_ready *c, uint64_t h)
+{
+    const int32_t bits[2] = {c->w_bits, c->kernel->a_effect == A_EFFECT_TIME ? c->a_bits : 0};
+    h = hash_u64(&c->geom, sizeof c->geom, h);
+    if (c->kernel->a_effect == A_EFFECT_PACKED)
+        h = hash_u64(c->packed, c->packed_size, h);
+    return hash_u64(bits, sizeof bits, h);
+}
+
+uint64_t plan_layer_key(const struct plan *p, int layer)
+{
+    uint64_t h = 0;
+    for (int i = 0; i < p->n_steps; i++) {
+        const struct step *s = &p->steps[i];
+        if (s->layer != layer)
+            continue;
+        const bool form[2] = {s->in[1] >= 0, p->values[s->out].codes};
+        h = hash_u64(s->kernel, strlen(s->kernel), h);
+        h = hash_u64(form, sizeof form, h);
+        if (s->conv.kernel) {
+            h = add_conv(&s->conv, h);
+        } else if (s->product || s->recurrent) { /* what widths do there is their own business */
+            const struct precision *q = &p->layers[layer].applied;
+            const uint8_t bits[2] = {q->w_bits, q->a_bits};
+            h = hash_u64(bits, sizeof bits, h);
+        }
+    }
+    return h;
+}
+
 int64_t plan_bytes(const struct plan *p)
 {
     int64_t sum = 0;
@@ -158,10 +188,30 @@ struct plan_context *plan_context_new(const struct plan *p)
     return x;
 }
 
+struct plan_context *plan_context_new_team(const struct plan *p, int threads)
+{
+    struct plan_context *x = plan_context_new(p);
+    if (threads < 2)
+        return x;
+    x->team = team_new(threads);
+    x->split = split_new(p, threads, SPLIT_WORK);
+    x->parts = mem_new((size_t)threads, sizeof *x->parts);
+    for (int i = 0; i < threads; i++) {
+        x->parts[i] = x->state;
+        x->parts[i].scratch = mem_new_unset(x->split->scratch_bytes + ALIGN, 1);
+    }
+    return x;
+}
+
 void plan_context_free(struct plan_context *x)
 {
     if (!x)
         return;
+    for (int i = 0; x->team && i < team_threads(x->team); i++)
+        mem_free(x->parts[i].scratch);
+    mem_free(x->parts);
+    team_free(x->team);
+    split_free(x->split);
     mem_free(x->state.arena);
     mem_free(x->state.scratch);
     mem_free(x);
@@ -184,9 +234,24 @@ static void copy_output(struct plan_context *x, int value, void *out)
     memcpy(out, value_at(&x->state, value), bytes_of(&x->plan->values[value]));
 }
 
+static void run_part(void *ctx, int phase, int part)
+{
+    const struct plan_context *x = ctx;
+    const struct split *split = x->split;
+    for (int i = split->phases[phase]; i < split->phases[phase + 1]; i++)
+        if (part < split->steps[i].n) {
+            const struct step *s = &split->steps[i].parts[part];
+            s->run(s, &x->parts[part]);
+        }
+}
+
 static void run_steps(struct plan_context *x)
 {
     const struct plan *p = x->plan;
+    if (x->team) {
+        team_run(x->team, x->split->n_phases, run_part, x);
+        return;
+    }
     for (int i = 0; i < p->n_steps; i++)
         p->steps[i].run(&p->steps[i], &x->state);
 }

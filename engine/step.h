@@ -29,6 +29,12 @@ struct value {
     const void *data;
 };
 
+/* Bytes that a value takes in the arena. */
+static inline size_t value_bytes(const struct value *v)
+{
+    return ((size_t)v->count * v->size + 63) / 64 * 64;
+}
+
 struct copy_dims { /* strided copy: dst[sum i*ds] = src[sum i*ss] */
     int n;
     int64_t d[SHAPE_MAX], ss[SHAPE_MAX], ds[SHAPE_MAX];
@@ -44,10 +50,19 @@ struct broadcast { /* elementwise of two inputs under broadcasting, in physical 
 /* An integer convolution, ready to run. */
 struct conv_ready {
     struct conv_geom geom;
-    int a_bits;
+    int a_bits, w_bits;
     const struct conv_kernel *kernel;
+    struct conv_weights weights; /* codes: NULL */
     const void *packed, *prepared;
+    size_t packed_size;
     size_t scratch; /* bytes that the kernel wants */
+};
+
+/* The part of a step that one thread runs: elements before those that it reads and writes, and how many it writes; or
+ * channels of a convolution, first and end. All 0: the whole step. */
+struct range {
+    int64_t in[2], out, count;
+    int channels[2];
 };
 
 struct run_wrong { /* the first operator that refused its values */
@@ -69,6 +84,7 @@ struct step {
     int in[2]; /* values, -1 when absent */
     int out;
     void (*run)(const struct step *s, const struct run_state *r);
+    struct range range;
 
     struct conv_ready conv;
     struct conv_geom geom; /* of pooling and float layers */
@@ -117,13 +133,29 @@ static inline void *value_at(const struct run_state *r, int v)
     return x->constant ? (void *)x->data : r->arena + x->offset;
 }
 
+/* What a step reads and writes: where its range begins, and how many elements it writes. */
+static inline void *step_in(const struct step *s, const struct run_state *r, int k)
+{
+    return (char *)value_at(r, s->in[k]) + (size_t)s->range.in[k] * r->plan->values[s->in[k]].size;
+}
+
+static inline void *step_out(const struct step *s, const struct run_state *r)
+{
+    return (char *)value_at(r, s->out) + (size_t)s->range.out * r->plan->values[s->out].size;
+}
+
+static inline size_t step_count(const struct step *s, const struct run_state *r)
+{
+    return (size_t)(s->range.count ? s->range.count : r->plan->values[s->out].count);
+}
+
 /* What follows something of this size in scratch. */
 static inline size_t scratch_align(size_t bytes)
 {
     return (bytes + 63) / 64 * 64;
 }
 
-/* Execution, one function a kind of step. */
+/* Execution, one function a kind of step; which of them can be split is in split.c. */
 void step_conv_u8(const struct step *s, const struct run_state *r);
 void step_conv_f32(const struct step *s, const struct run_state *r);  /* s->float_conv */
 void step_sgemm_f32(const struct step *s, const struct run_state *r); /* OpenBLAS */
@@ -147,6 +179,8 @@ void step_affine_f32(const struct step *s, const struct run_state *r);
 void step_maxpool_f32(const struct step *s, const struct run_state *r);
 void step_avgpool_f32(const struct step *s, const struct run_state *r);
 void step_softmax_f32(const struct step *s, const struct run_state *r);
+void step_matmul_codes(const struct step *s, const struct run_state *r); /* s->product */
+void step_matmul_float(const struct step *s, const struct run_state *r);
 /* To a lattice of scale `alpha` and levels lo..hi; the codes are levels - lo. Binary: `qhi` is the code of +scale. */
 void step_snap_f32(const struct step *s, const struct run_state *r);
 void step_snap_u8(const struct step *s, const struct run_state *r);
@@ -167,6 +201,10 @@ void call_end(const struct step *s, const struct run_state *r, const char *wrong
 /* The same copy with as few dimensions as there can be (2 at least) and the contiguous ones last. At the end of
  * compilation. */
 void copy_settle(struct copy_dims *c);
+
+/* A product of two activations in up to n parts, each of at least so many multiply-adds; returns how many. What they
+ * need is in the arena. */
+int product_split(struct arena *a, const struct step *s, int n, int64_t work, struct step *parts);
 
 /* The values that a step writes. */
 int call_outputs(const struct step *s, const int **values);

@@ -27,8 +27,8 @@ size_t step_sgemm_scratch(const struct conv_geom *g)
 static void sgemm_alone(const struct step *s, const struct run_state *r, float lo, float hi)
 {
     const struct conv_geom *g = &s->geom;
-    const float *in = value_at(r, s->in[0]);
-    float *out = value_at(r, s->out);
+    const float *in = step_in(s, r, 0);
+    float *out = step_out(s, r);
     int pixels = g->oh * g->ow, k = g->kh * g->kw * (g->cin / g->groups), n = g->cout / g->groups;
     bool direct = g->groups == 1 && g->kh == 1 && g->kw == 1 && g->stride_h == 1 && g->stride_w == 1 &&
                   g->pad_top == 0 && g->pad_left == 0 && g->oh == g->h && g->ow == g->w;
@@ -64,19 +64,20 @@ void step_sgemm_f32(const struct step *s, const struct run_state *r)
 
 static void conv_f32(const struct step *s, const struct run_state *r, const float *add, float lo, float hi)
 {
-    struct float_conv_call call = {.in = value_at(r, s->in[0]),
+    struct float_conv_call call = {.in = step_in(s, r, 0),
                                    .packed = s->packed,
                                    .scratch = r->scratch,
                                    .add = add,
                                    .lo = lo,
                                    .hi = hi,
-                                   .out = value_at(r, s->out)};
+                                   .out = step_out(s, r),
+                                   .channels = {s->range.channels[0], s->range.channels[1]}};
     s->float_conv->run(&s->geom, &call);
 }
 
 void step_conv_f32(const struct step *s, const struct run_state *r)
 {
-    conv_f32(s, r, s->sum >= 0 ? value_at(r, s->in[1]) : NULL, s->lo, s->hi);
+    conv_f32(s, r, s->sum >= 0 ? step_in(s, r, 1) : NULL, s->lo, s->hi);
 }
 
 void step_layer_alone(const struct step *s, const struct run_state *r)
@@ -89,14 +90,13 @@ void step_layer_alone(const struct step *s, const struct run_state *r)
 
 void step_layer_add(const struct step *s, const struct run_state *r)
 {
-    float *out = value_at(r, s->out);
-    r->vec->add_f32((size_t)r->plan->values[s->out].count, out, value_at(r, s->in[1]), s->lo, s->hi, out);
+    float *out = step_out(s, r);
+    r->vec->add_f32(step_count(s, r), out, step_in(s, r, 1), s->lo, s->hi, out);
 }
 
 void step_add_f32(const struct step *s, const struct run_state *r)
 {
-    r->vec->add_f32((size_t)r->plan->values[s->out].count, value_at(r, s->in[0]), value_at(r, s->in[1]), s->lo, s->hi,
-                    value_at(r, s->out));
+    r->vec->add_f32(step_count(s, r), step_in(s, r, 0), step_in(s, r, 1), s->lo, s->hi, step_out(s, r));
 }
 
 /* One row of the innermost dimension, where both operands go on by one element or stay. */
@@ -124,9 +124,9 @@ static void binary_row(const struct step *s, const struct run_state *r, size_t n
 void step_binary_f32(const struct step *s, const struct run_state *r)
 {
     const struct broadcast *b = &s->cast;
-    const float *x = value_at(r, s->in[0]), *y = value_at(r, s->in[1]);
-    float *out = value_at(r, s->out);
-    int64_t count = r->plan->values[s->out].count, at[SHAPE_MAX] = {0}, inner = b->d[b->n - 1];
+    const float *x = step_in(s, r, 0), *y = step_in(s, r, 1);
+    float *out = step_out(s, r);
+    int64_t count = (int64_t)step_count(s, r), at[SHAPE_MAX] = {0}, inner = b->d[b->n - 1];
     for (int64_t i = 0; i < count; i += inner) {
         binary_row(s, r, (size_t)inner, x, y, out + i);
         for (int k = b->n - 2; k >= 0; k--) {
@@ -164,17 +164,16 @@ float unary_value(enum op op, float x, float alpha, float lo, float hi)
 
 void step_unary_f32(const struct step *s, const struct run_state *r)
 {
-    r->vec->unary_f32(unary_of(s->op), (size_t)r->plan->values[s->out].count, value_at(r, s->in[0]), s->alpha, s->lo,
-                      s->hi, value_at(r, s->out));
+    r->vec->unary_f32(unary_of(s->op), step_count(s, r), step_in(s, r, 0), s->alpha, s->lo, s->hi, step_out(s, r));
 }
 
 /* Per channel scale and shift; channels are innermost for 4-D tensors, `stride` apart otherwise. */
 void step_affine_f32(const struct step *s, const struct run_state *r)
 {
-    const float *in = value_at(r, s->in[0]);
-    float *out = value_at(r, s->out);
+    const float *in = step_in(s, r, 0);
+    float *out = step_out(s, r);
     size_t channels = (size_t)s->inner, stride = (size_t)s->stride;
-    size_t outer = (size_t)r->plan->values[s->out].count / (channels * stride);
+    size_t outer = step_count(s, r) / (channels * stride);
     if (stride == 1) {
         r->vec->affine_f32(outer, channels, in, s->scale, s->bias, s->lo, s->hi, out);
         return;
@@ -186,19 +185,19 @@ void step_affine_f32(const struct step *s, const struct run_state *r)
 
 void step_maxpool_f32(const struct step *s, const struct run_state *r)
 {
-    r->vec->maxpool_f32(&s->geom, value_at(r, s->in[0]), value_at(r, s->out));
+    r->vec->maxpool_f32(&s->geom, step_in(s, r, 0), step_out(s, r));
 }
 
 void step_avgpool_f32(const struct step *s, const struct run_state *r)
 {
-    r->vec->avgpool_f32(&s->geom, value_at(r, s->in[0]), s->scale, value_at(r, s->out));
+    r->vec->avgpool_f32(&s->geom, step_in(s, r, 0), s->scale, step_out(s, r));
 }
 
 /* Exponentials of all elements at once: rows may be short. */
 void step_softmax_f32(const struct step *s, const struct run_state *r)
 {
-    const float *in = value_at(r, s->in[0]);
-    float *out = value_at(r, s->out);
+    const float *in = step_in(s, r, 0);
+    float *out = step_out(s, r);
     int64_t n = s->inner, stride = s->stride;
     for (int64_t o = 0; o < s->outer; o++)
         for (int64_t k = 0; k < stride; k++) {

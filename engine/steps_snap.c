@@ -22,37 +22,37 @@ static inline float level_at(float x, float scale, float lo, float hi)
 
 void step_snap_f32(const struct step *s, const struct run_state *r)
 {
-    const float *in = value_at(r, s->in[0]);
-    float *out = value_at(r, s->out), scale = s->alpha, lo = s->lo, hi = s->hi;
-    int64_t n = r->plan->values[s->out].count;
-    for (int64_t i = 0; i < n; i++)
+    const float *in = step_in(s, r, 0);
+    float *out = step_out(s, r), scale = s->alpha, lo = s->lo, hi = s->hi;
+    size_t n = step_count(s, r);
+    for (size_t i = 0; i < n; i++)
         out[i] = level_at(in[i], scale, lo, hi) * scale;
 }
 
 void step_snap_u8(const struct step *s, const struct run_state *r)
 {
-    const float *in = value_at(r, s->in[0]);
-    uint8_t *out = value_at(r, s->out);
+    const float *in = step_in(s, r, 0);
+    uint8_t *out = step_out(s, r);
     float scale = s->alpha, lo = s->lo, hi = s->hi;
-    int64_t n = r->plan->values[s->out].count;
-    for (int64_t i = 0; i < n; i++)
+    size_t n = step_count(s, r);
+    for (size_t i = 0; i < n; i++)
         out[i] = (uint8_t)(int)(level_at(in[i], scale, lo, hi) - lo);
 }
 
 void step_sign_f32(const struct step *s, const struct run_state *r)
 {
-    const float *in = value_at(r, s->in[0]);
-    float *out = value_at(r, s->out), scale = s->alpha;
-    int64_t n = r->plan->values[s->out].count;
-    for (int64_t i = 0; i < n; i++)
+    const float *in = step_in(s, r, 0);
+    float *out = step_out(s, r), scale = s->alpha;
+    size_t n = step_count(s, r);
+    for (size_t i = 0; i < n; i++)
         out[i] = in[i] >= 0 ? scale : -scale;
 }
 
 void step_sign_u8(const struct step *s, const struct run_state *r)
 {
-    const float *in = value_at(r, s->in[0]);
-    uint8_t *out = value_at(r, s->out), plus = (uint8_t)s->qhi;
-    int64_t n = r->plan->values[s->out].count;
-    for (int64_t i = 0; i < n; i++)
+    const float *in = step_in(s, r, 0);
+    uint8_t *out = step_out(s, r), plus = (uint8_t)s->qhi;
+    size_t n = step_count(s, r);
+    for (size_t i = 0; i < n; i++)
         out[i] = in[i] >= 0 ? plus : 0;
 }

@@ -124,11 +124,16 @@ static size_t scratch_size(const struct conv_geom *g)
     return float_panel_scratch_size(&kernel, g);
 }
 
+static int channel_unit(const struct conv_geom *g)
+{
+    return float_panel_channel_unit(&kernel, g);
+}
+
 static void run(const struct conv_geom *g, const struct float_conv_call *call)
 {
     float_panel_run(&kernel, g, call);
 }
 
 const struct float_conv_kernel conv_f32_avx512 = {
-    "conv_f32_avx512", ISA_AVX512VNNI, can, packed_size, pack, scratch_size, run,
+    "conv_f32_avx512", ISA_AVX512VNNI, can, packed_size, pack, scratch_size, run, channel_unit,
 };

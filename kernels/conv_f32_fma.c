@@ -128,11 +128,16 @@ static size_t scratch_size(const struct conv_geom *g)
     return float_panel_scratch_size(&kernel, g);
 }
 
+static int channel_unit(const struct conv_geom *g)
+{
+    return float_panel_channel_unit(&kernel, g);
+}
+
 static void run(const struct conv_geom *g, const struct float_conv_call *call)
 {
     float_panel_run(&kernel, g, call);
 }
 
 const struct float_conv_kernel conv_f32_fma = {
-    "conv_f32_fma", ISA_AVX2, can, packed_size, pack, scratch_size, run,
+    "conv_f32_fma", ISA_AVX2, can, packed_size, pack, scratch_size, run, channel_unit,
 };

@@ -16,7 +16,9 @@ static inline int load4(const uint8_t *p)
     return x;
 }
 
-/* The accumulators of pixel i: one vector of 16 channels for each panel. Named, because gcc spills arrays of them. */
+/* The accumulators of pixel i: one vector of 16 channels for each panel; or, of a single panel, one for even and one
+ * for odd steps, because one for each pixel is too few to keep two units busy. Named, because gcc spills arrays of
+ * them. */
 #define PIXELS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
 #define START(i)                                               \
@@ -26,26 +28,62 @@ static inline int load4(const uint8_t *p)
     if (i < m) {                                         \
         __m512i a = _mm512_set1_epi32(load4(p##i + at)); \
         l##i = _mm512_dpbusd_epi32(l##i, a, w0);         \
-        if (nv > 1)                                      \
-            h##i = _mm512_dpbusd_epi32(h##i, a, w1);     \
+        h##i = _mm512_dpbusd_epi32(h##i, a, w1);         \
     }
-#define STORE(i)                                                \
-    if (i < m) {                                                \
-        _mm512_store_si512(t->acc + PANEL * i, l##i);           \
-        if (nv > 1)                                             \
-            _mm512_store_si512(t->acc + PANEL * (m + i), h##i); \
+#define STEP_EVEN(i) \
+    if (i < m)       \
+        l##i = _mm512_dpbusd_epi32(l##i, _mm512_set1_epi32(load4(p##i + at)), w0);
+#define STEP_ODD(i) \
+    if (i < m)      \
+        h##i = _mm512_dpbusd_epi32(h##i, _mm512_set1_epi32(load4(p##i + at)), w0);
+#define STORE(i)                                            \
+    if (i < m) {                                            \
+        _mm512_store_si512(t->acc + PANEL * i, l##i);       \
+        _mm512_store_si512(t->acc + PANEL * (m + i), h##i); \
     }
+#define STORE_SUM(i) \
+    if (i < m)       \
+        _mm512_store_si512(t->acc + PANEL * i, _mm512_add_epi32(l##i, h##i));
 
-static inline __attribute__((always_inline)) void tile(int m, int nv, const struct panel_tile *t)
+static inline __attribute__((always_inline)) void tile_two(int m, const struct panel_tile *t)
 {
-    const int8_t *w = t->weights, *v = t->weights + (nv > 1 ? t->stride : 0);
+    const int8_t *w = t->weights, *v = t->weights + t->stride;
     PIXELS(START)
     for (const int32_t *offset = t->offsets, *end = offset + t->steps; offset < end; offset++, w += 64, v += 64) {
-        __m512i w0 = _mm512_load_si512(w), w1 = nv > 1 ? _mm512_load_si512(v) : w0;
+        __m512i w0 = _mm512_load_si512(w), w1 = _mm512_load_si512(v);
         ptrdiff_t at = *offset;
         PIXELS(STEP)
     }
     PIXELS(STORE)
+}
+
+static inline __attribute__((always_inline)) void tile_one(int m, const struct panel_tile *t)
+{
+    const int8_t *w = t->weights;
+    const int32_t *offset = t->offsets, *end = offset + t->steps;
+    PIXELS(START)
+    for (; end - offset > 1; offset += 2, w += 128) {
+        __m512i w0 = _mm512_load_si512(w);
+        ptrdiff_t at = offset[0];
+        PIXELS(STEP_EVEN)
+        w0 = _mm512_load_si512(w + 64);
+        at = offset[1];
+        PIXELS(STEP_ODD)
+    }
+    if (offset < end) {
+        __m512i w0 = _mm512_load_si512(w);
+        ptrdiff_t at = *offset;
+        PIXELS(STEP_EVEN)
+    }
+    PIXELS(STORE_SUM)
+}
+
+static inline __attribute__((always_inline)) void tile(int m, int nv, const struct panel_tile *t)
+{
+    if (nv > 1)
+        tile_two(m, t);
+    else
+        tile_one(m, t);
 }
 
 static inline __attribute__((always_inline)) void tile_nv(int m, int nv, const struct panel_tile *t)
@@ -135,6 +173,7 @@ const struct conv_kernel conv_vnni_avx512 = {
     .a_bits = {1, 8},
     .schemes = "any",
     .tile = "8x32",
+    .a_effect = A_EFFECT_NONE,
     .can = can,
     .packed_size = packed_size,
     .pack = pack,
@@ -142,4 +181,5 @@ const struct conv_kernel conv_vnni_avx512 = {
     .prepare = prepare,
     .scratch_size = scratch_size,
     .run = run,
+    .channel_unit = 2 * PANEL,
 };

@@ -285,6 +285,7 @@ const struct conv_kernel conv_wino_avx2 = {
     .a_bits = {1, 6},
     .schemes = "levels up to 14",
     .tile = "6x16",
+    .a_effect = A_EFFECT_PACKED,
     .can = can,
     .packed_size = packed_size,
     .pack = pack,
@@ -292,4 +293,5 @@ const struct conv_kernel conv_wino_avx2 = {
     .prepare = wino_prepare,
     .scratch_size = scratch_size,
     .run = run,
+    .channel_unit = PANEL,
 };

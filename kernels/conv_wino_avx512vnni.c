@@ -439,6 +439,7 @@ const struct conv_kernel conv_wino_avx512 = {
     .a_bits = {1, 6},
     .schemes = "levels up to 14",
     .tile = "8x32",
+    .a_effect = A_EFFECT_NONE, /* the offset and what it adds to sums, but no other work */
     .can = can,
     .packed_size = packed_size,
     .pack = pack,
@@ -446,4 +447,5 @@ const struct conv_kernel conv_wino_avx512 = {
     .prepare = wino_prepare,
     .scratch_size = scratch_size,
     .run = run,
+    .channel_unit = 2 * PANEL,
 };

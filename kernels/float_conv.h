@@ -20,6 +20,7 @@ struct float_conv_call {
     const float *add;   /* residual: [oh][ow][cout], or NULL */
     float lo, hi;       /* -INFINITY, INFINITY: no clamp */
     float *out;         /* [oh][ow][cout]; not the memory of in or add */
+    int channels[2];    /* as in struct conv_call */
 };
 
 struct float_conv_kernel {
@@ -27,10 +28,12 @@ struct float_conv_kernel {
     enum isa isa;
     bool (*can)(const struct conv_geom *g);
     size_t (*packed_size)(const struct conv_geom *g); /* bytes */
-    /* weights: [cout][kh][kw][cin/groups]; bias: [cout], or NULL */
+    /* weights: [cout][kh][kw][cin/groups]; bias: [cout], or NULL. Shapes that differ in the image's size and padding
+     * share packed weights, and each output is the same sum in the same order whatever these are. */
     void (*pack)(const struct conv_geom *g, const float *weights, const float *bias, void *packed);
     size_t (*scratch_size)(const struct conv_geom *g); /* bytes */
     void (*run)(const struct conv_geom *g, const struct float_conv_call *call);
+    int (*channel_unit)(const struct conv_geom *g); /* NULL: a call is for all channels */
 };
 
 /* Slow to fast: the last enabled one that can is what float_conv_find returns. The first, C, can do everything. */

@@ -16,6 +16,13 @@ struct float_plan {
     size_t runs_at;      /* scratch: the table of runs, after a chunk of the image */
 };
 
+/* First bytes of the packed weights; the blocks follow. How wide they are was chosen for the shape that was packed, and
+ * serves every other size of image. */
+struct float_header {
+    int32_t widest;
+    uint8_t fill[60];
+};
+
 enum { CHUNK_FLOATS = 6 * 1024, FLAT_MIN = 14, FLAT_MAX = 112 };
 
 static size_t round_up(size_t n, size_t to)
@@ -77,7 +84,7 @@ static int block_at(const struct float_plan *p, int v)
 size_t float_panel_packed_size(const struct float_panel_kernel *k, const struct conv_geom *g)
 {
     struct conv_geom lying = float_conv_lying(g);
-    return make_plan(k, &lying).group_floats * (size_t)g->groups * sizeof(float);
+    return sizeof(struct float_header) + make_plan(k, &lying).group_floats * (size_t)g->groups * sizeof(float);
 }
 
 void float_panel_pack(const struct float_panel_kernel *k, const struct conv_geom *g, const float *weights,
@@ -86,8 +93,10 @@ void float_panel_pack(const struct float_panel_kernel *k, const struct conv_geom
     struct conv_geom lying = float_conv_lying(g);
     struct float_plan p = make_plan(k, &lying);
     size_t taps = (size_t)p.n_runs * (size_t)p.run;
-    float *to = packed;
-    memset(packed, 0, p.group_floats * (size_t)g->groups * sizeof(float));
+    struct float_header *head = packed;
+    float *to = (float *)(head + 1);
+    memset(packed, 0, sizeof *head + p.group_floats * (size_t)g->groups * sizeof(float));
+    head->widest = p.widest;
     for (int group = 0; group < g->groups; group++)
         for (int v = 0, nv; v < p.vectors; v += nv) {
             nv = block_at(&p, v);
@@ -107,6 +116,12 @@ size_t float_panel_scratch_size(const struct float_panel_kernel *k, const struct
     struct conv_geom lying = float_conv_lying(g);
     struct float_plan p = make_plan(k, &lying);
     return p.runs_at + (size_t)p.n_runs * sizeof(int32_t);
+}
+
+int float_panel_channel_unit(const struct float_panel_kernel *k, const struct conv_geom *g)
+{
+    struct conv_geom lying = float_conv_lying(g);
+    return make_plan(k, &lying).widest * k->lanes;
 }
 
 /* Rows first..end-1 of the image as the taps see it, with zeros where there is none. */
@@ -159,11 +174,15 @@ static void run_group(const struct float_panel_kernel *k, const struct conv_geom
                            .runs = (const int32_t *)((const char *)call->scratch + p->runs_at),
                            .n_runs = p->n_runs,
                            .run = p->run,
-                           .weights = (const float *)call->packed + (size_t)group * p->group_floats,
+                           .weights = (const float *)((const struct float_header *)call->packed + 1) +
+                                      (size_t)group * p->group_floats,
                            .lo = call->lo,
                            .hi = call->hi,
                            .out_step = g->cout};
-    for (int v = 0, nv; v < p->vectors; v += nv) {
+    int first_vector = call->channels[0] / k->lanes;
+    int end_vector = call->channels[1] ? (call->channels[1] + k->lanes - 1) / k->lanes : p->vectors;
+    t.weights += (taps + 1) * (size_t)(first_vector * k->lanes);
+    for (int v = first_vector, nv; v < end_vector; v += nv) {
         nv = block_at(p, v);
         t.channels = at_most(nv * k->lanes, p->og - v * k->lanes);
         for (int y = first; y < end; y++) {
@@ -183,6 +202,7 @@ void float_panel_run(const struct float_panel_kernel *k, const struct conv_geom 
 {
     struct conv_geom lying = float_conv_lying(shape), *g = &lying;
     struct float_plan p = make_plan(k, g);
+    p.widest = ((const struct float_header *)call->packed)->widest;
     make_runs(&p, g, (int32_t *)((char *)call->scratch + p.runs_at));
     for (int first = 0; first < p.rows; first += p.chunk) {
         int end = at_most(first + p.chunk, p.rows);

@@ -8,7 +8,8 @@
  * that visits every pixel takes the image as long rows, whatever its width.
  *
  * Blocks. `nv` vectors of output channels make a block: its bias [nv][lanes], then its weights [taps][nv][lanes].
- * Blocks are as wide as the layer's rows let a tile be; what is left over gets narrower ones.
+ * Blocks are as wide as the layer's rows let a tile be, which the packed weights say first; what is left over gets
+ * narrower ones.
  *
  * Tiles. m neighbouring pixels of a row times one block: what the registers hold.
  *
@@ -43,6 +44,7 @@ size_t float_panel_packed_size(const struct float_panel_kernel *k, const struct 
 void float_panel_pack(const struct float_panel_kernel *k, const struct conv_geom *g, const float *weights,
                       const float *bias, void *packed);
 size_t float_panel_scratch_size(const struct float_panel_kernel *k, const struct conv_geom *g);
+int float_panel_channel_unit(const struct float_panel_kernel *k, const struct conv_geom *g);
 void float_panel_run(const struct float_panel_kernel *k, const struct conv_geom *g, const struct float_conv_call *call);
 
 #endif

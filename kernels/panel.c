@@ -73,9 +73,10 @@ static int stored_bits(const struct panel_plan *p, const struct conv_weights *w)
     return p->run % p->unit != 0 && zero_code(w) < 0 ? 8 : w->bits;
 }
 
-static size_t packed_bytes(const struct panel_plan *p, const struct conv_weights *w)
+static size_t packed_bytes(const struct panel_kernel *k, const struct panel_plan *p, const struct conv_weights *w)
 {
-    return sizeof(struct panel_header) + (size_t)(p->groups * p->panels) * panel_bytes(p, stored_bits(p, w));
+    size_t sums = k->sums ? (size_t)(p->groups * p->panels) * PANEL * sizeof(int32_t) : 0;
+    return panel_sums_at(p, stored_bits(p, w)) + sums;
 }
 
 /* Place in the caller's codes of what stands at position i of a panel, or -1 where that is filling. */
@@ -154,15 +155,29 @@ static int best_window(const struct panel_plan *p, int a_bits, const struct conv
     return window < p->steps ? window : p->steps;
 }
 
-static void pack_panels(const struct panel_plan *p, int a_bits, const struct conv_weights *w, void *packed)
+/* [panels][16] sums of the integers that a channel's weights stand for. */
+static void pack_sums(const struct panel_plan *p, const struct conv_weights *w, int32_t *sums)
+{
+    int n = p->steps * PANEL * p->unit;
+    for (int panel = 0; panel < p->groups * p->panels; panel++, sums += PANEL)
+        for (int i = 0; i < n; i++) {
+            ptrdiff_t at = source_of(p, panel, i);
+            sums[i / p->unit % PANEL] += at < 0 ? 0 : w->levels[w->codes[at]];
+        }
+}
+
+static void pack_panels(const struct panel_kernel *k, const struct panel_plan *p, int a_bits,
+                        const struct conv_weights *w, void *packed)
 {
     struct panel_header *head = packed;
     int bits = stored_bits(p, w), zero = max_int(zero_code(w), 0);
-    memset(packed, 0, packed_bytes(p, w));
+    memset(packed, 0, packed_bytes(k, p, w));
     head->bits = bits;
     head->window = best_window(p, a_bits, w);
     for (int c = 0; w->bits <= 4 && c < 1 << w->bits; c++)
         head->levels[c] = w->levels[c];
+    if (k->sums)
+        pack_sums(p, w, (int32_t *)((char *)packed + panel_sums_at(p, bits)));
 
     uint8_t *out = (uint8_t *)packed + sizeof *head;
     for (int panel = 0; panel < p->groups * p->panels; panel++)
@@ -212,7 +227,7 @@ size_t panel_packed_size(const struct panel_kernel *k, const struct conv_geom *g
 {
     struct panel_plan p;
     panel_plan_init(&p, k, g);
-    return packed_bytes(&p, w);
+    return packed_bytes(k, &p, w);
 }
 
 void panel_pack(const struct panel_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_weights *w,
@@ -220,7 +235,7 @@ void panel_pack(const struct panel_kernel *k, const struct conv_geom *g, int a_b
 {
     struct panel_plan p;
     panel_plan_init(&p, k, g);
-    pack_panels(&p, a_bits, w, packed);
+    pack_panels(k, &p, a_bits, w, packed);
 }
 
 size_t panel_prepared_size(const struct panel_kernel *k, const struct conv_geom *g)

@@ -14,6 +14,9 @@
  * hold the weights that are 32 apart, so that shift and mask give 32 neighbours. With 8 bits a chunk is the integers
  * themselves.
  *
+ * Sums. Kernels that take activations less 128, as signed bytes, have the sum of each channel's weights behind the
+ * panels: 128 times it makes their products whole.
+ *
  * Depthwise convolutions are the case unit == 1: a step is a tap of 16 channels, and panels move over the input too.
  */
 #ifndef BITFADER_KERNELS_PANEL_H
@@ -64,6 +67,12 @@ static inline size_t panel_bytes(const struct panel_plan *p, int bits)
     return (size_t)p->chunks * (size_t)bits * 32;
 }
 
+/* Where the sums of weights are, in the packed weights. */
+static inline size_t panel_sums_at(const struct panel_plan *p, int bits)
+{
+    return sizeof(struct panel_header) + (size_t)(p->groups * p->panels) * panel_bytes(p, bits);
+}
+
 /* What a micro-kernel works on: m pixels times nv panels of 16 channels. */
 struct panel_tile {
     const uint8_t *image;
@@ -72,6 +81,7 @@ struct panel_tile {
     int steps, window;
     const int8_t *weights; /* [nv][stride], unpacked */
     size_t stride;
+    const int32_t *sums; /* [nv][16] of the weights, if the kernel has sums */
     int nv;
     int32_t *acc; /* [nv][m][16], 64-byte aligned, overwritten */
 };
@@ -79,10 +89,11 @@ struct panel_tile {
 struct panel_kernel {
     int unit, elem;
     int pixels, group; /* largest m and nv */
+    bool sums;         /* whether the sums of weights are packed */
     void (*tile)(int m, const struct panel_tile *t);
-    /* m pixels of a full panel to codes; NULL: as AVX2 does it */
+    /* m pixels of a panel of n channels to codes; NULL: as AVX2 does it */
     void (*store)(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m, size_t at,
-                  size_t cout);
+                  size_t cout, int n);
 };
 
 void panel_plan_init(struct panel_plan *p, const struct panel_kernel *k, const struct conv_geom *g);
@@ -95,6 +106,20 @@ size_t panel_prepared_size(const struct panel_kernel *k, const struct conv_geom 
 void panel_prepare(const struct panel_kernel *k, const struct conv_geom *g, const struct requant *rq, void *prepared);
 size_t panel_scratch_size(const struct panel_kernel *k, const struct conv_geom *g);
 
+/* What an instruction set does for all its micro-kernels. */
+struct panel_simd {
+    void (*widen)(uint8_t *out, const uint8_t *in, int n); /* n codes to 16 bits; NULL if no kernel has elem 2 */
+    /* A panel as integers, in `out` or, if they are stored so, where they are. */
+    const int8_t *(*unpack)(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out);
+    /* m pixels of one panel to the call's output, of which n channels from co on count; `at` is the first pixel's
+     * element. r: NULL where lanes cannot do it. acc: [m][16], 64-byte aligned. */
+    void (*store)(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
+                  const int32_t *acc, int m, size_t at, size_t cout, int co, int n);
+};
+/* Runs a micro-kernel over all panels and pixels of a call. */
+void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, const struct conv_geom *g,
+               const struct conv_call *call);
+
 /* The requantization of a panel's n channels from co on; n == 0 gives zeros. */
 void requant_lanes_init(struct requant_lanes *r, const struct requant *rq, int co, int n);
 /* Whether struct requant_lanes can stand for it: the sums stay below 2^62, so that the upper half of a 64-bit lane is
@@ -105,15 +130,14 @@ static inline bool requant_in_lanes(const struct requant *rq)
 }
 
 #if defined(__x86_64__)
-/* m pixels of one panel to the call's output, of which n channels from co on count; `at` is the first pixel's element.
- * r: NULL where lanes cannot do it. acc: [m][16], 64-byte aligned. Needs AVX2. */
+/* struct panel_simd's store with AVX2. */
 void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
                  const int32_t *acc, int m, size_t at, size_t cout, int co, int n);
-/* Runs a micro-kernel over all panels and pixels of a call. Needs AVX2. */
+/* panel_run with AVX2. */
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call);
 /* A panel_kernel.store, for kernels with AVX-512. */
 void panel_store_avx512(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
-                        size_t at, size_t cout);
+                        size_t at, size_t cout, int n);
 #if defined(BITFADER_SIMDE)
 #define PANEL_STORE_AVX512 NULL /* such kernels run anywhere, this does not */
 #else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What surrounds the micro-kernels: the image copy, the unpacking of a panel, the loop over tiles and the way from
+ * What AVX2 does around the micro-kernels: the widening of an image, the unpacking of a panel and the way from
  * accumulators to outputs.
  */
 #include "kernels/intrin.h"
@@ -12,13 +12,9 @@
 /* --- image ----------------------------------------------------------------------------------------------------------
  */
 
-/* n values to elements of 1 or 2 bytes. */
-static void image_put(uint8_t *out, const uint8_t *in, int n, int elem)
+/* n codes to 16 bits. */
+static void widen(uint8_t *out, const uint8_t *in, int n)
 {
-    if (elem == 1) {
-        memcpy(out, in, (size_t)n);
-        return;
-    }
     int i = 0;
     for (; i + 16 <= n; i += 16) {
         __m128i x = _mm_loadu_si128((const __m128i *)(in + i));
@@ -28,57 +24,6 @@ static void image_put(uint8_t *out, const uint8_t *in, int n, int elem)
         out[2 * i] = in[i];
         out[2 * i + 1] = 0;
     }
-}
-
-static void image_fill(uint8_t *out, int code, size_t n, int elem)
-{
-    if (elem == 1) {
-        memset(out, code, n);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        out[2 * i] = (uint8_t)code;
-        out[2 * i + 1] = 0;
-    }
-}
-
-/* One row of the copy, y in source pixels. */
-static void image_copy_row(const struct panel_plan *p, const struct conv_geom *g, const struct conv_call *call, int y,
-                           uint8_t *out)
-{
-    int pixel = g->cin * p->elem;
-    if (y < 0 || y >= g->h) {
-        image_fill(out, call->pad_code, (size_t)p->iw * (size_t)g->cin, p->elem);
-        return;
-    }
-    const uint8_t *in = call->in + (size_t)y * (size_t)g->w * (size_t)g->cin;
-    if (p->step_x == 1) {
-        int left = g->pad_left < p->iw ? g->pad_left : p->iw;
-        int n = p->iw - left < g->w ? p->iw - left : g->w;
-        image_fill(out, call->pad_code, (size_t)left * (size_t)g->cin, p->elem);
-        image_put(out + left * pixel, in, n * g->cin, p->elem);
-        image_fill(out + (left + n) * pixel, call->pad_code, (size_t)(p->iw - left - n) * (size_t)g->cin, p->elem);
-        return;
-    }
-    for (int i = 0; i < p->iw; i++) {
-        int x = i * p->step_x - g->pad_left;
-        if (x < 0 || x >= g->w)
-            image_fill(out + i * pixel, call->pad_code, (size_t)g->cin, p->elem);
-        else
-            image_put(out + i * pixel, in + (size_t)x * (size_t)g->cin, g->cin, p->elem);
-    }
-}
-
-static const uint8_t *image_prepare(const struct panel_plan *p, const struct conv_geom *g, const struct conv_call *call)
-{
-    if (!p->copy)
-        return call->in;
-    uint8_t *image = call->scratch;
-    size_t row = (size_t)p->iw * (size_t)(g->cin * p->elem);
-    for (int y = 0; y < p->ih; y++)
-        image_copy_row(p, g, call, y * p->step_y - g->pad_top, image + (size_t)y * row);
-    memset(image + (size_t)p->ih * row, 0, 64);
-    return image;
 }
 
 /* --- weights --------------------------------------------------------------------------------------------------------
@@ -246,10 +191,12 @@ static void store_f32(const struct conv_call *call, int co, const int32_t *acc, 
 void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
                  const int32_t *acc, int m, size_t at, size_t cout, int co, int n)
 {
+    if (r && k->store) {
+        k->store(call, r, acc, m, at, cout, n);
+        return;
+    }
     if (r && n == PANEL) {
-        if (k->store)
-            k->store(call, r, acc, m, at, cout);
-        else if (call->residual)
+        if (call->residual)
             store_u8(call, r, acc, m, at, cout, true);
         else
             store_u8(call, r, acc, m, at, cout, false);
@@ -258,6 +205,8 @@ void panel_store(const struct panel_kernel *k, const struct conv_call *call, con
     for (int i = 0; i < m; i++, acc += PANEL, at += cout) {
         if (r)
             store_u8_part(call, r, acc, at, n);
+        else if (call->out_s32 && n == PANEL)
+            memcpy(call->out_s32 + at, acc, PANEL * sizeof *acc);
         else if (call->out_s32)
             memcpy(call->out_s32 + at, acc, (size_t)n * sizeof *acc);
         else if (call->out_f32 && n == PANEL)
@@ -268,67 +217,9 @@ void panel_store(const struct panel_kernel *k, const struct conv_call *call, con
     }
 }
 
-/* --- loops ----------------------------------------------------------------------------------------------------------
- */
-
-/* One call in progress. */
-struct panel_pass {
-    const struct panel_kernel *k;
-    const struct panel_plan *p;
-    const struct conv_geom *g;
-    const struct conv_call *call;
-    const struct requant_lanes *requant; /* NULL if not used */
-};
-
-/* All pixels of nv panels from `panel` on. */
-static void panel_pixels(const struct panel_pass *s, struct panel_tile *t, int panel)
-{
-    const struct panel_plan *p = s->p;
-    int total = s->g->oh * s->g->ow, tiles = (total + s->k->pixels - 1) / s->k->pixels;
-    const int32_t *pixels = (const int32_t *)((const char *)s->call->prepared + p->pixels_at);
-    for (int i = 0, at = 0; i < tiles; i++) {
-        /* tiles of even size: 49 pixels are 6 + 6 + 6 + 6 + 5 + 5 + 5 + 5 + 5, not 8 x 6 + 1 */
-        int m = total / tiles + (i < total % tiles);
-        t->pixels = pixels + at;
-        s->k->tile(m, t);
-        for (int v = 0; v < t->nv; v++) {
-            int first = (panel + v) % p->panels * PANEL, n = p->og - first < PANEL ? p->og - first : PANEL;
-            int co = panel / p->panels * p->og + first;
-            panel_store(s->k, s->call, s->requant ? s->requant + panel + v : NULL, t->acc + v * m * PANEL, m,
-                        (size_t)at * (size_t)s->g->cout + (size_t)co, (size_t)s->g->cout, co, n);
-        }
-        at += m;
-    }
-}
+static const struct panel_simd avx2 = {.widen = widen, .unpack = panel_unpack, .store = panel_store};
 
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call)
 {
-    struct panel_plan p;
-    panel_plan_init(&p, k, g);
-    const uint8_t *image = image_prepare(&p, g, call);
-    const char *prepared = call->prepared;
-    bool lanes = call->out_u8 && requant_in_lanes(call->rq);
-    struct panel_pass pass = {k, &p, g, call, lanes ? (const struct requant_lanes *)(prepared + p.requant_at) : NULL};
-    const struct panel_header *head = call->packed;
-    size_t bytes = panel_bytes(&p, head->bits);
-    int8_t *unpacked = (int8_t *)call->scratch + p.weights_at;
-    int32_t acc[PANEL_MAX_GROUP * PANEL_MAX_PIXELS * PANEL] __attribute__((aligned(64)));
-    struct panel_tile t = {
-        .acc = acc,
-        .offsets = (const int32_t *)(prepared + p.steps_at),
-        .steps = p.steps,
-        .window = head->window,
-        .stride = panel_bytes(&p, 8),
-    };
-    for (int group = 0; group < p.groups; group++)
-        for (int i = 0; i < p.panels; i += t.nv) {
-            int panel = group * p.panels + i;
-            const uint8_t *in = (const uint8_t *)(head + 1) + (size_t)panel * bytes;
-            t.nv = p.panels - i < k->group ? p.panels - i : k->group;
-            t.image = image + (k->unit == 1 ? i * PANEL : group * p.cg) * k->elem;
-            t.weights = panel_unpack(head, in, p.chunks, unpacked);
-            for (int v = 1; v < t.nv; v++)
-                panel_unpack(head, in + (size_t)v * bytes, p.chunks, unpacked + (size_t)v * t.stride);
-            panel_pixels(&pass, &t, panel);
-        }
+    panel_run(&avx2, k, g, call);
 }

@@ -53,4 +53,10 @@ static inline void conv_store(const struct conv_call *call, size_t i, int c, int
     }
 }
 
+/* Where the channels of a call end. */
+static inline int conv_end(const struct conv_geom *g, const struct conv_call *call)
+{
+    return call->channels[1] ? call->channels[1] : g->cout;
+}
+
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/intrin.h"
+#include "kernels/pool_window.h"
 #include "kernels/rows.h"
 #include "kernels/scalar.h"
 #include "kernels/vec_float_avx2.h"
@@ -77,37 +78,6 @@ static void lut_u8(size_t n, const uint8_t *in, const uint8_t table[256], uint8_
 
 /* --- pooling --------------------------------------------------------------------------------------------------------
  */
-
-/* The taps of one output pixel that are inside of the image. */
-struct window {
-    const uint8_t *first; /* channel 0 under the first of them */
-    size_t row, column;   /* bytes to the next */
-    int rows, columns;
-};
-
-/* Taps first..last-1 of a window of k fall into 0..size-1. */
-static void window_clip(int at, int dilation, int k, int size, int *first, int *last)
-{
-    *first = at < 0 ? (-at + dilation - 1) / dilation : 0;
-    *last = at < size ? (size - 1 - at) / dilation + 1 : 0;
-    *last = *last < k ? *last : k;
-}
-
-static struct window window_at(const struct conv_geom *g, const uint8_t *in, int oy, int ox)
-{
-    int y = oy * g->stride_h - g->pad_top, x = ox * g->stride_w - g->pad_left, y0, y1, x0, x1;
-    window_clip(y, g->dilation_h, g->kh, g->h, &y0, &y1);
-    window_clip(x, g->dilation_w, g->kw, g->w, &x0, &x1);
-    struct window w = {.row = (size_t)g->dilation_h * (size_t)g->w * (size_t)g->cin,
-                       .column = (size_t)g->dilation_w * (size_t)g->cin};
-    if (y0 >= y1 || x0 >= x1)
-        return w;
-    size_t at = (size_t)(y + y0 * g->dilation_h) * (size_t)g->w + (size_t)(x + x0 * g->dilation_w);
-    w.first = in + at * (size_t)g->cin;
-    w.rows = y1 - y0;
-    w.columns = x1 - x0;
-    return w;
-}
 
 static void max_pixel(const struct window *w, int cin, uint8_t *out)
 {
@@ -217,9 +187,41 @@ static void dequantize_u8(size_t n, const uint8_t *in, float scale, float zero, 
     vec_c.dequantize_u8(n - i, in + i, scale, zero, out + i);
 }
 
+/* 16 columns of up to four rows: four vectors of four columns, a dword each. */
+static inline void columns4(size_t rows, const uint8_t *in, size_t in_step, __m128i x[4])
+{
+    __m128i row[4];
+    for (size_t i = 0; i < 4; i++)
+        row[i] = i < rows ? _mm_loadu_si128((const __m128i *)(in + i * in_step)) : _mm_setzero_si128();
+    __m128i low = _mm_unpacklo_epi8(row[0], row[1]), low2 = _mm_unpacklo_epi8(row[2], row[3]);
+    __m128i high = _mm_unpackhi_epi8(row[0], row[1]), high2 = _mm_unpackhi_epi8(row[2], row[3]);
+    x[0] = _mm_unpacklo_epi16(low, low2);
+    x[1] = _mm_unpackhi_epi16(low, low2);
+    x[2] = _mm_unpacklo_epi16(high, high2);
+    x[3] = _mm_unpackhi_epi16(high, high2);
+}
+
+/* Pictures of two to four channels on their way from planes to pixels; other shapes are rare. */
+static void transpose_u8(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out, size_t out_step)
+{
+    const __m128i three = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+    const __m128i two = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1);
+    size_t j = 0;
+    /* each vector writes 16 bytes, what is too much before the next one: the last columns are left to the C function */
+    for (; rows >= 2 && rows <= 4 && out_step == rows && j + 24 <= columns; j += 16) {
+        __m128i x[4];
+        columns4(rows, in + j, in_step, x);
+        for (int i = 0; i < 4; i++) {
+            __m128i y = rows == 3 ? _mm_shuffle_epi8(x[i], three) : rows == 2 ? _mm_shuffle_epi8(x[i], two) : x[i];
+            _mm_storeu_si128((__m128i *)(out + (j + 4 * (size_t)i) * rows), y);
+        }
+    }
+    vec_c.transpose_u8(rows, columns - j, in + j, in_step, out + j * out_step, out_step);
+}
+
 const struct vec_kernels vec_avx2 = {
     "avx2",           ISA_AVX2,           add_u8,          lut_u8,          maxpool_u8,
     avgpool_u8,       quantize_f32,       dequantize_u8,   im2col_f32_avx2, bias_clamp_f32_avx2,
     add_f32_avx2,     mul_f32_avx2,       affine_f32_avx2, unary_f32_avx2,  maxpool_f32_avx2,
-    avgpool_f32_avx2, transpose_f32_avx2,
+    avgpool_f32_avx2, transpose_f32_avx2, transpose_u8,
 };

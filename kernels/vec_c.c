@@ -7,6 +7,7 @@
 
 #include "kernels/rows.h"
 #include "kernels/scalar.h"
+#include "kernels/vec_c.h"
 
 static void add_u8(size_t n, const uint8_t *a, const uint8_t *b, int32_t ma, int32_t mb, int32_t c, int shift, int lo,
                    int hi, uint8_t *out)
@@ -85,7 +86,7 @@ static const float *tap_f32(const struct conv_geom *g, const float *in, int oy, 
     return in + ((size_t)y * (size_t)g->w + (size_t)x) * (size_t)g->cin;
 }
 
-static void im2col_f32(const struct conv_geom *g, int group, int first, int count, const float *in, float *rows)
+void im2col_f32_c(const struct conv_geom *g, int group, int first, int count, const float *in, float *rows)
 {
     int cg = g->cin / g->groups;
     for (int i = first; i < first + count; i++)
@@ -130,13 +131,13 @@ static void affine_f32(size_t pixels, size_t channels, const float *x, const flo
             *out++ = clamp_f32(*x++ * scale[c] + shift[c], lo, hi);
 }
 
-static void unary_f32(enum float_unary f, size_t n, const float *x, float alpha, float lo, float hi, float *out)
+void unary_f32_c(enum float_unary f, size_t n, const float *x, float alpha, float lo, float hi, float *out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = unary_one_f32(f, x[i], alpha, lo, hi);
 }
 
-static void maxpool_f32(const struct conv_geom *g, const float *in, float *out)
+void maxpool_f32_c(const struct conv_geom *g, const float *in, float *out)
 {
     for (int i = 0; i < g->oh * g->ow; i++, out += g->cin)
         for (int c = 0; c < g->cin; c++) {
@@ -148,7 +149,7 @@ static void maxpool_f32(const struct conv_geom *g, const float *in, float *out)
         }
 }
 
-static void avgpool_f32(const struct conv_geom *g, const float *in, const float *scale, float *out)
+void avgpool_f32_c(const struct conv_geom *g, const float *in, const float *scale, float *out)
 {
     for (int i = 0; i < g->oh * g->ow; i++)
         for (int c = 0; c < g->cin; c++) {
@@ -161,7 +162,14 @@ static void avgpool_f32(const struct conv_geom *g, const float *in, const float 
         }
 }
 
-static void transpose_f32(size_t rows, size_t columns, const float *in, size_t in_step, float *out, size_t out_step)
+void transpose_f32_c(size_t rows, size_t columns, const float *in, size_t in_step, float *out, size_t out_step)
+{
+    for (size_t j = 0; j < columns; j++)
+        for (size_t i = 0; i < rows; i++)
+            out[j * out_step + i] = in[i * in_step + j];
+}
+
+void transpose_u8_c(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out, size_t out_step)
 {
     for (size_t j = 0; j < columns; j++)
         for (size_t i = 0; i < rows; i++)
@@ -169,7 +177,7 @@ static void transpose_f32(size_t rows, size_t columns, const float *in, size_t i
 }
 
 const struct vec_kernels vec_c = {
-    "c",          ISA_C,         add_u8,      lut_u8,         maxpool_u8,    avgpool_u8,
-    quantize_f32, dequantize_u8, im2col_f32,  bias_clamp_f32, add_f32,       mul_f32,
-    affine_f32,   unary_f32,     maxpool_f32, avgpool_f32,    transpose_f32,
+    "c",          ISA_C,         add_u8,        lut_u8,         maxpool_u8,      avgpool_u8,
+    quantize_f32, dequantize_u8, im2col_f32_c,  bias_clamp_f32, add_f32,         mul_f32,
+    affine_f32,   unary_f32_c,   maxpool_f32_c, avgpool_f32_c,  transpose_f32_c, transpose_u8_c,
 };

@@ -303,8 +303,10 @@ static void block_run(const struct wino_kernel *k, const struct wino_pass *s, co
         block_rows(k, s, b, y);
         k->across(s, b, y);
     }
-    const char *packed = (const char *)s->call->packed + sizeof(struct wino_header);
-    for (int panel = 0; panel < p->panels; panel += k->group) {
+    const int *channels = s->call->channels;
+    int first = channels[0] / PANEL, end = channels[1] ? ceil_div(channels[1], PANEL) : p->panels;
+    const char *packed = (const char *)s->call->packed + sizeof(struct wino_header) + group_bytes(p, first);
+    for (int panel = first; panel < end; panel += k->group) {
         int nv = p->panels - panel < k->group ? p->panels - panel : k->group;
         k->products(s, b, packed, nv);
         k->outputs(s, b, panel, nv);

@@ -69,6 +69,8 @@ struct run_result {
     int images, right;
     double latency_ns; /* one image, one thread, whole network: as evaluate_latency (engine/evaluate.h) */
     double latency_p95_ns;
+    int team_threads;       /* threads that one image had together, or 0: there is only one */
+    double team_latency_ns; /* as latency_ns, with them; NAN without */
     double fp32_latency_ns; /* of the fp32 plan beside it, where options compare; NAN: not timed */
     int latency_runs;
     double other_ns; /* time outside of layers */
@@ -85,6 +87,7 @@ struct run_options {
     int images;    /* of the evaluation part; 0: all */
     bool accuracy; /* default true */
     bool latency;  /* default true */
+    bool team;     /* latency of one image on all threads together too. Default false */
     bool compare;  /* with fp32, side by side: more scores, and every output. Default false */
     bool strict;   /* fail when a layer cannot run as requested */
 };

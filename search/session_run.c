@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Running a profile for real: accuracy on all cores, latency of one image on one thread, and what ran in each layer.
+ * Running a profile for real: accuracy on all cores, latency of one image on one thread and on all of them, and what
+ * ran in each layer.
  */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "search/session_private.h"
 
@@ -25,6 +27,7 @@ struct run_result run_result_none(void)
                                .agreement = NAN,
                                .latency_ns = NAN,
                                .latency_p95_ns = NAN,
+                               .team_latency_ns = NAN,
                                .fp32_latency_ns = NAN,
                                .partial = true};
 }
@@ -92,6 +95,21 @@ static void measure_latency(struct session *s, const struct plan *plan, struct r
     plan_arrays_free(in);
 }
 
+/* On all threads together, as many runs as fit into the time that one thread got. */
+static void measure_team(struct session *s, const struct plan *plan, struct run_result *r)
+{
+    int threads = parallel_threads();
+    if (threads < 2)
+        return;
+    void **in = timing_input(s);
+    double fit = LATENCY_SECONDS * 1e9 / (r->latency_ns + 1);
+    int runs = fit < RUNS_LEAST ? RUNS_LEAST : fit > RUNS_MOST ? RUNS_MOST : (int)fit;
+    double ns = evaluate_team_latency(plan, threads, (const void *const *)in, runs).median_ns;
+    r->team_latency_ns = fmin(r->team_latency_ns, ns);
+    r->team_threads = threads;
+    plan_arrays_free(in);
+}
+
 /* fp32's latency in the same spell of the machine. */
 static int measure_fp32(struct session *s, struct run_result *r, struct err *e)
 {
@@ -104,6 +122,15 @@ static int measure_fp32(struct session *s, struct run_result *r, struct err *e)
     plan_arrays_free(in);
     plan_free(fp32);
     return 0;
+}
+
+static int measure_times(struct session *s, const struct plan *plan, const struct run_options *o, struct run_result *r,
+                         struct err *e)
+{
+    measure_latency(s, plan, r);
+    if (o->team)
+        measure_team(s, plan, r);
+    return o->compare ? measure_fp32(s, r, e) : 0;
 }
 
 static int measure_accuracy(struct session *s, const struct plan *plan, int images, const struct progress *pr,
@@ -237,16 +264,12 @@ int session_run(struct session *s, const struct profile *p, const struct run_opt
         memcpy(r->layers[l].note, x->note, sizeof x->note);
     }
     int rc = o->strict ? check_strict(r, p, e) : 0;
-    if (!rc && o->latency) {
-        measure_latency(s, plan, r);
-        rc = o->compare ? measure_fp32(s, r, e) : 0;
-    }
+    if (!rc && o->latency)
+        rc = measure_times(s, plan, o, r, e);
     if (!rc && o->accuracy && s->dataset) {
         rc = measure_images(s, plan, o, pr, r, e);
-        if (!rc && o->latency) {
-            measure_latency(s, plan, r);
-            rc = o->compare ? measure_fp32(s, r, e) : 0;
-        }
+        if (!rc && o->latency)
+            rc = measure_times(s, plan, o, r, e);
         if (rc == 0)
             learn(s, p, r);
     }

@@ -259,7 +259,7 @@ static float *rounded_weights(const struct graph *g, const struct plan_layer *pl
 static double reference_output(const struct step *s, const struct graph *g, const float *w, const struct value *in,
                                const uint8_t *codes, int y, int x, int o)
 {
-    const struct conv_geom *c = &s->geom;
+    const struct conv_geom *c = &s->conv.geom;
     const struct node *n = &g->nodes[g->layers[s->layer].node];
     int per = c->cin / c->groups, group = o / (c->cout / c->groups);
     double pad = (s->pad_code - in->q.zero) * in->q.scale, sum = 0;
@@ -280,7 +280,7 @@ static void check_step(const struct plan *plan, const struct run_state *r, const
     const struct graph *g = plan->graph;
     const struct value *in = &plan->values[s->in[0]], *out = &plan->values[s->out];
     const struct value *res = s->in[1] >= 0 ? &plan->values[s->in[1]] : NULL;
-    const struct conv_geom *c = &s->geom;
+    const struct conv_geom *c = &s->conv.geom;
     float *w = rounded_weights(g, &plan->layers[s->layer], s->layer);
     int stride = whole ? 1 : 5;
     for (int p = 0; p < c->oh * c->ow; p += stride)

@@ -9,6 +9,7 @@
 
 #define SUITES(X)   \
     X(base)         \
+    X(team)         \
     X(yaml)         \
     X(isa)          \
     X(vec)          \
@@ -30,6 +31,8 @@
     X(compare)      \
     X(quant)        \
     X(engine)       \
+    X(kernel_times) \
+    X(split)        \
     X(layers)       \
     X(quantized)    \
     X(profile)      \

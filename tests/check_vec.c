@@ -349,12 +349,31 @@ static void try_transpose(const struct vec_kernels *v, struct rng *r)
     guard_free(out);
 }
 
+static void try_transpose_codes(const struct vec_kernels *v, struct rng *r)
+{
+    size_t rows = (size_t)between(r, 1, 6), columns = (size_t)between(r, 1, 90);
+    size_t in_step = columns + (size_t)between(r, 0, 3), out_step = rows + (size_t)(between(r, 0, 2) / 2);
+    size_t n_in = (rows - 1) * in_step + columns, n_out = (columns - 1) * out_step + rows;
+    uint8_t *in = guard_new(n_in), *out = guard_new(n_out);
+    for (size_t i = 0; i < n_in; i++)
+        in[i] = (uint8_t)between(r, 0, 255);
+    memset(out, 7, n_out);
+    v->transpose_u8(rows, columns, in, in_step, out, out_step);
+    for (size_t i = 0; i < n_out; i++) {
+        size_t row = i % out_step, column = i / out_step;
+        ck_assert(out[i] == (row < rows ? in[row * in_step + column] : 7));
+    }
+    ck_assert(guard_intact(out));
+    guard_free(in);
+    guard_free(out);
+}
+
 /* --- tests ----------------------------------------------------------------------------------------------------------
  */
 
 static void (*const trials[])(const struct vec_kernels *v, struct rng *r) = {
     try_add,  try_lut,   try_quantize, try_dequantize,  try_pools,     try_im2col,
-    try_sums, try_unary, try_products, try_float_pools, try_transpose,
+    try_sums, try_unary, try_products, try_float_pools, try_transpose, try_transpose_codes,
 };
 enum { TRIALS = sizeof trials / sizeof *trials };
 

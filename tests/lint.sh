@@ -46,7 +46,7 @@ fence() { # pattern, what, files it may be in (extended regex)
 fence '#include <(n?curses|ncursesw/|term\.h)' 'curses only in ui/' '^ui/'
 fence '#include <yaml\.h>' '<yaml.h> only in base/yaml_doc.c' '^base/yaml_doc\.c$'
 fence '#include <(immintrin|x86intrin|arm_neon|simde)' 'intrinsics only in kernels/' '^kernels/'
-fence '#include <(pthread|threads|omp)\.h>' 'threads only in base/' '^base/parallel\.c$'
+fence '#include <(pthread|threads|omp)\.h>' 'threads only in base/' '^base/(parallel\.c|team\.c|thread\.h)$'
 fence '(^|[^_a-zA-Z])(printf|puts|putchar|exit)\(' 'printf and exit only in cli/ and ui/' '^(cli|ui)/'
 
 # --- headers stand alone ----------------------------------------------------------------------------------------------
@@ -56,6 +56,7 @@ for h in base/*.h kernels/*.h ops/*.h model/*.h quant/*.h engine/*.h profiles/*.
     isa=
     case $h in *avx2*) isa=-mavx2 ;; *avx512*) isa="-mavx512f -mavx512bw -mavx512vl -mavx512vnni" ;; esac
     case $h in *avx2* | *avx512* | kernels/intrin.h) [ "$(uname -m)" = x86_64 ] || continue ;; esac
+    case $h in *_neon.h) [ "$(uname -m)" = aarch64 ] || continue ;; esac
     # shellcheck disable=SC2086
     printf '#include "%s"\nint lint_unused;\n' "$h" | ${CC:-gcc} $flags $isa -Wall -Werror -fsyntax-only -x c - 2>/dev/null ||
         found "$h: does not compile on its own"

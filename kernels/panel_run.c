@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What surrounds the micro-kernels on every instruction set: the image copy and the loop over panels and tiles.
+ */
+#include "kernels/panel.h"
+
+#include <string.h>
+
+/* --- image ----------------------------------------------------------------------------------------------------------
+ */
+
+/* n values to elements of 1 or 2 bytes. */
+static void image_put(const struct panel_simd *simd, uint8_t *out, const uint8_t *in, int n, int elem)
+{
+    if (elem == 1)
+        memcpy(out, in, (size_t)n);
+    else
+        simd->widen(out, in, n);
+}
+
+static void image_fill(uint8_t *out, int code, size_t n, int elem)
+{
+    if (elem == 1) {
+        memset(out, code, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = (uint8_t)code;
+        out[2 * i + 1] = 0;
+    }
+}
+
+/* One row of the copy, y in source pixels. */
+static void image_copy_row(const struct panel_simd *simd, const struct panel_plan *p, const struct conv_geom *g,
+                           const struct conv_call *call, int y, uint8_t *out)
+{
+    int pixel = g->cin * p->elem;
+    if (y < 0 || y >= g->h) {
+        image_fill(out, call->pad_code, (size_t)p->iw * (size_t)g->cin, p->elem);
+        return;
+    }
+    const uint8_t *in = call->in + (size_t)y * (size_t)g->w * (size_t)g->cin;
+    if (p->step_x == 1) {
+        int left = g->pad_left < p->iw ? g->pad_left : p->iw;
+        int n = p->iw - left < g->w ? p->iw - left : g->w;
+        image_fill(out, call->pad_code, (size_t)left * (size_t)g->cin, p->elem);
+        image_put(simd, out + left * pixel, in, n * g->cin, p->elem);
+        image_fill(out + (left + n) * pixel, call->pad_code, (size_t)(p->iw - left - n) * (size_t)g->cin, p->elem);
+        return;
+    }
+    for (int i = 0; i < p->iw; i++) {
+        int x = i * p->step_x - g->pad_left;
+        if (x < 0 || x >= g->w)
+            image_fill(out + i * pixel, call->pad_code, (size_t)g->cin, p->elem);
+        else
+            image_put(simd, out + i * pixel, in + (size_t)x * (size_t)g->cin, g->cin, p->elem);
+    }
+}
+
+static const uint8_t *image_prepare(const struct panel_simd *simd, const struct panel_plan *p,
+                                    const struct conv_geom *g, const struct conv_call *call)
+{
+    if (!p->copy)
+        return call->in;
+    uint8_t *image = call->scratch;
+    size_t row = (size_t)p->iw * (size_t)(g->cin * p->elem);
+    for (int y = 0; y < p->ih; y++)
+        image_copy_row(simd, p, g, call, y * p->step_y - g->pad_top, image + (size_t)y * row);
+    memset(image + (size_t)p->ih * row, 0, 64);
+    return image;
+}
+
+/* --- loops ----------------------------------------------------------------------------------------------------------
+ */
+
+/* One call in progress. */
+struct panel_pass {
+    const struct panel_simd *simd;
+    const struct panel_kernel *k;
+    const struct panel_plan *p;
+    const struct conv_geom *g;
+    const struct conv_call *call;
+    const struct requant_lanes *requant; /* NULL if not used */
+};
+
+/* A panel's outputs. */
+struct panel_out {
+    const struct requant_lanes *requant; /* NULL if not used */
+    int co, n;                           /* first channel, channels */
+};
+
+static struct panel_out panel_out(const struct panel_pass *s, int panel)
+{
+    const struct panel_plan *p = s->p;
+    int first = panel % p->panels * PANEL;
+    return (struct panel_out){.requant = s->requant ? s->requant + panel : NULL,
+                              .co = panel / p->panels * p->og + first,
+                              .n = p->og - first < PANEL ? p->og - first : PANEL};
+}
+
+/* All pixels of nv panels from `panel` on. */
+static void panel_pixels(const struct panel_pass *s, struct panel_tile *t, int panel)
+{
+    int total = s->g->oh * s->g->ow, tiles = (total + s->k->pixels - 1) / s->k->pixels;
+    int least = total / tiles, larger = total % tiles;
+    size_t cout = (size_t)s->g->cout;
+    struct panel_out out[PANEL_MAX_GROUP];
+    for (int v = 0; v < t->nv; v++)
+        out[v] = panel_out(s, panel + v);
+    t->pixels = (const int32_t *)((const char *)s->call->prepared + s->p->pixels_at);
+    for (int i = 0, at = 0; i < tiles; i++) {
+        /* tiles of even size: 49 pixels are 6 + 6 + 6 + 6 + 5 + 5 + 5 + 5 + 5, not 8 x 6 + 1 */
+        int m = least + (i < larger);
+        s->k->tile(m, t);
+        for (int v = 0; v < t->nv; v++)
+            s->simd->store(s->k, s->call, out[v].requant, t->acc + v * m * PANEL, m,
+                           (size_t)at * cout + (size_t)out[v].co, cout, out[v].co, out[v].n);
+        t->pixels += m;
+        at += m;
+    }
+}
+
+void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, const struct conv_geom *g,
+               const struct conv_call *call)
+{
+    struct panel_plan p;
+    panel_plan_init(&p, k, g);
+    const uint8_t *image = image_prepare(simd, &p, g, call);
+    const char *prepared = call->prepared;
+    bool lanes = call->out_u8 && requant_in_lanes(call->rq);
+    struct panel_pass pass = {simd, k,    &p,
+                              g,    call, lanes ? (const struct requant_lanes *)(prepared + p.requant_at) : NULL};
+    const struct panel_header *head = call->packed;
+    size_t bytes = panel_bytes(&p, head->bits);
+    int8_t *unpacked = (int8_t *)call->scratch + p.weights_at;
+    int32_t acc[PANEL_MAX_GROUP * PANEL_MAX_PIXELS * PANEL] __attribute__((aligned(64)));
+    struct panel_tile t = {
+        .acc = acc,
+        .offsets = (const int32_t *)(prepared + p.steps_at),
+        .steps = p.steps,
+        .window = head->window,
+        .stride = panel_bytes(&p, 8),
+    };
+    int end = call->channels[1] ? (call->channels[1] + PANEL - 1) / PANEL : p.panels;
+    for (int group = 0; group < p.groups; group++)
+        for (int i = call->channels[0] / PANEL; i < end; i += t.nv) {
+            int panel = group * p.panels + i;
+            const uint8_t *in = (const uint8_t *)(head + 1) + (size_t)panel * bytes;
+            t.nv = end - i < k->group ? end - i : k->group;
+            t.image = image + (k->unit == 1 ? i * PANEL : group * p.cg) * k->elem;
+            if (k->sums)
+                t.sums = (const int32_t *)((const char *)head + panel_sums_at(&p, head->bits)) + panel * PANEL;
+            t.weights = simd->unpack(head, in, p.chunks, unpacked);
+            for (int v = 1; v < t.nv; v++)
+                simd->unpack(head, in + (size_t)v * bytes, p.chunks, unpacked + (size_t)v * t.stride);
+            panel_pixels(&pass, &t, panel);
+        }
+}
