@@ -132,24 +132,28 @@ static int channels_at_once(const struct conv_geom *g, int unit, size_t size)
     return (unit + line - 1) / line * line;
 }
 
-/* Whether channels make better parts than rows: more even ones, or, since each part reads all of the weights or all of
- * the image, those that read less. */
-static bool channels_are_better(const struct conv_geom *g, int n, int unit)
-{
-    if (unit == 0 || n < 2)
-        return false;
-    struct conv_geom c = cuttable(g);
-    int64_t rows = c.h == 1 && c.oh == 1 ? c.ow : c.oh, units = (g->cout + unit - 1) / unit;
-    int64_t most_rows = (rows + n - 1) / n * g->cout, most_channels = least((units + n - 1) / n * unit, g->cout) * rows;
-    if (most_rows != most_channels)
-        return most_channels < most_rows;
-    return (int64_t)g->cout * g->kh * g->kw > (int64_t)g->h * g->w;
-}
-
 static int64_t layer_work(const struct conv_geom *g, int product)
 {
     int64_t products = (int64_t)g->kh * g->kw * (g->cin / g->groups);
     return (products * product + WORK_OUTPUT) * g->oh * g->ow * g->cout;
+}
+
+/* Whether channels make cheaper parts than rows. Parts by rows are as uneven as the number of rows, and each reads all
+ * weights, from its own second level cache at best; parts by channels read an image that other processors have made,
+ * and leave one that other processors read. */
+static bool channels_are_better(const struct conv_geom *g, int n, int unit, int64_t work, int64_t size)
+{
+    enum { WORK_NEAR = 4, WORK_REMOTE = 32 }; /* a byte from the second level cache, from another processor's */
+    if (unit == 0 || n < 2)
+        return false;
+    struct conv_geom c = cuttable(g);
+    int64_t rows = c.h == 1 && c.oh == 1 ? c.ow : c.oh, units = (g->cout + unit - 1) / unit;
+    double share_rows = (double)((rows + n - 1) / n) / (double)rows;
+    double share_channels = (double)least((units + n - 1) / n * unit, g->cout) / (double)g->cout;
+    double weights = (double)(size * g->cout * g->cin * g->kh * g->kw);
+    double image = (double)(size * ((int64_t)g->h * g->w * g->cin + (int64_t)g->oh * g->ow * g->cout));
+    return share_channels * (double)work + image * WORK_REMOTE * (n - 1) / n <
+           share_rows * (double)work + weights * WORK_NEAR * (1 - share_channels);
 }
 
 /* --- kinds of steps
@@ -164,7 +168,7 @@ static int split_conv_u8(struct splitter *x, const struct step *s, struct step *
     struct conv_geom *geoms = arena_new(x->arena, (size_t)x->threads, sizeof *geoms);
     int align = k->family == FAMILY_WINOGRAD ? 2 : 1, n = parts_for(x, layer_work(&c->geom, 1), INT32_MAX);
     int unit = channels_at_once(&c->geom, k->channel_unit, x->plan->values[s->out].size);
-    if (channels_are_better(&c->geom, n, unit))
+    if (channels_are_better(&c->geom, n, unit, layer_work(&c->geom, 1), 1))
         return cut_channels(&c->geom, n, unit, parts);
     for (bool refused = true; refused && n > 1; n -= refused) {
         n = cut_window(x, &c->geom, n, align, geoms, parts);
@@ -189,7 +193,7 @@ static int split_conv_f32(struct splitter *x, const struct step *s, struct step 
     struct conv_geom *geoms = arena_new(x->arena, (size_t)x->threads, sizeof *geoms);
     int n = parts_for(x, layer_work(&s->geom, WORK_FLOAT), INT32_MAX);
     int unit = channels_at_once(&s->geom, k->channel_unit ? k->channel_unit(&s->geom) : 0, sizeof(float));
-    if (channels_are_better(&s->geom, n, unit))
+    if (channels_are_better(&s->geom, n, unit, layer_work(&s->geom, WORK_FLOAT), sizeof(float)))
         return cut_channels(&s->geom, n, unit, parts);
     n = cut_window(x, &s->geom, n, 1, geoms, parts);
     for (int i = 0; i < n; i++) {
