@@ -14,6 +14,7 @@ struct splitter {
     const struct plan *plan;
     int threads;
     int64_t part_work;
+    const size_t *places;
     struct arena *arena;
     size_t scratch;
 };
@@ -339,13 +340,34 @@ static struct split_step split_step(struct splitter *x, const struct step *s)
     return whole;
 }
 
-static bool overlap(const struct plan *p, int v, int w)
+static bool overlap(const struct splitter *x, int v, int w)
 {
     if (v < 0 || w < 0)
         return false;
-    const struct value *a = &p->values[v], *b = &p->values[w];
-    return !a->constant && !b->constant && a->offset < b->offset + value_bytes(b) &&
-           b->offset < a->offset + value_bytes(a);
+    const struct value *a = &x->plan->values[v], *b = &x->plan->values[w];
+    size_t at = x->places ? x->places[v] : a->offset, other = x->places ? x->places[w] : b->offset;
+    return !a->constant && !b->constant && at < other + value_bytes(b) && other < at + value_bytes(a);
+}
+
+/* Memory for each value alone, where all together stay in a second level cache. */
+static void spread_values(struct splitter *x, struct split *s)
+{
+    enum { SPREAD_BYTES = 1 << 20 };
+    const struct plan *p = x->plan;
+    size_t *places = arena_new(x->arena, (size_t)p->n_values + 1, sizeof *places), end = 0;
+    s->arena_bytes = p->arena_bytes;
+    for (int i = 0; i < p->n_values; i++) {
+        const struct value *v = &p->values[i];
+        if (v->constant)
+            continue;
+        places[i] = v->alias >= 0 ? places[v->alias] : end;
+        size_t after = places[i] + value_bytes(v);
+        end = after > end ? after : end;
+        if (end > SPREAD_BYTES)
+            return;
+    }
+    s->arena_bytes = end;
+    s->places = x->places = places;
 }
 
 /* Whether step i, element by element, can follow the parts of the steps from `first` on without waiting: it takes the
@@ -361,8 +383,8 @@ static bool can_follow(const struct splitter *x, const struct split *s, int firs
         return false;
     for (int k = first; k < i; k++) {
         const struct step *other = &x->plan->steps[k];
-        if (overlap(x->plan, step->out, other->in[0]) || overlap(x->plan, step->out, other->in[1]) ||
-            overlap(x->plan, step->out, other->out))
+        if (overlap(x, step->out, other->in[0]) || overlap(x, step->out, other->in[1]) ||
+            overlap(x, step->out, other->out))
             return false;
     }
     return true;
@@ -389,6 +411,7 @@ struct split *split_new(const struct plan *p, int threads, int64_t part_work)
     s->threads = threads;
     s->steps = arena_new(&s->arena, (size_t)p->n_steps + 1, sizeof *s->steps);
     s->phases = arena_new(&s->arena, (size_t)p->n_steps + 1, sizeof *s->phases);
+    spread_values(&x, s);
     for (int i = 0; i < p->n_steps; i++) {
         if (i > 0 && can_follow(&x, s, s->phases[s->n_phases - 1], i)) {
             s->steps[i] = follow(&x, &p->steps[i], &s->steps[i - 1]);
