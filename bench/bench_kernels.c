@@ -226,7 +226,7 @@ static void bench_round(const struct conv_geom *g, uint8_t *codes, size_t n, str
     for (int i = 0; i < WIDTHS; i++) {
         int w_bits = widths[i][0], a_bits = widths[i][1];
         make_weights(&r, w_bits, n, levels, codes);
-        struct conv_weights w = {codes, w_bits, levels};
+        struct conv_weights w = {.codes = codes, .bits = w_bits, .levels = levels};
         for (int k = 0; k < conv_kernel_count && k < KERNELS_MAX; k++)
             if (worth_timing(conv_kernels[k], g, a_bits, &w))
                 keep_best(&result->ns[i][k], kernel_ns(conv_kernels[k], g, a_bits, &w, &r));

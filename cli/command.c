@@ -31,7 +31,8 @@ const struct command command_table[] = {
      BITS_ALWAYS | BITS_TABLE | BITS_INPUTS, command_inspect},
     {"analyze", "sensitivity", "MODEL -d DATASET", "how much each layer hurts at each width",
      "One layer at a time at each width, the others at w8a8: the KL divergence of the network's output on calibration\n"
-     "images, converted to accuracy points. Machine forms also have the divergence itself, in nats.\n",
+     "images, converted to accuracy points. Machine forms also have the divergence itself, in nats. Tables: layers,\n"
+     "latency (each layer's kernel, median time and spread at each pair of widths on this machine).\n",
      1, 1, BITS_ALWAYS | BITS_SESSION | BITS_TABLE, command_analyze},
     {"estimate", NULL, "MODEL -p PROFILE", "price a profile without running it",
      "Tables: metrics, layers. The +- is the half width of a 90 % interval; size and BOPs are exact.\n", 1, 1,

@@ -5,9 +5,8 @@
 #ifndef BITFADER_CLI_COMMAND_H
 #define BITFADER_CLI_COMMAND_H
 
+#include "base/version.h"
 #include "cli/options.h"
-
-#define BITFADER_VERSION "0.1.0"
 
 struct command {
     const char *name;

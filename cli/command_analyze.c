@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/metrics.h"
 #include "cli/work.h"
 #include "ui/format.h"
 
@@ -98,6 +99,48 @@ static struct table *make_table(const struct columns *c, const struct graph *g, 
     return out;
 }
 
+/* The latency table: a row for each layer and pair of widths, fp32 first. */
+static const struct column latency_columns[] = {
+    {"index", "#", COLUMN_NUMBER},
+    {"name", NULL, COLUMN_TEXT},
+    {"w_bits", "W", COLUMN_NUMBER},
+    {"a_bits", "A", COLUMN_NUMBER},
+    {"kernel", NULL, COLUMN_TEXT},
+    {"median_us", "median " G_MICRO "s", COLUMN_NUMBER, .decimals = 2},
+    {"spread_us", "spread " G_MICRO "s", COLUMN_NUMBER, .decimals = 2},
+    {"note", NULL, COLUMN_TEXT, .hide = true},
+};
+
+static void add_latency(struct table *out, const struct graph *g, const struct tables *t, int layer, int w, int a)
+{
+    struct precision q = precision_default();
+    precision_set_w(&q, w);
+    precision_set_a(&q, a);
+    const struct layer_table *x = &t->layers[layer];
+    char slower[48];
+    estimate_slower_text(estimate_slower(x, &q), slower);
+    table_add_number(out, layer);
+    table_add_text(out, g->layers[layer].name);
+    table_add_number(out, w ? w : 32);
+    table_add_number(out, a ? a : 32);
+    table_add_text(out, x->kernel[w][a]);
+    table_add_number(out, x->latency_ns[w][a] * 1e-3);
+    table_add_number(out, x->latency_spread_ns[w][a] * 1e-3);
+    table_add_text(out, slower[0] ? slower : NULL);
+}
+
+static struct table *make_latency(const struct graph *g, const struct tables *t)
+{
+    struct table *out = table_new("latency", latency_columns, sizeof latency_columns / sizeof *latency_columns);
+    for (int l = 0; t->latency_known && l < g->n_layers; l++) {
+        add_latency(out, g, t, l, 0, 0);
+        for (int w = BITS_MAX; w > 0; w--)
+            for (int a = BITS_MAX; a > 0; a--)
+                add_latency(out, g, t, l, w, a);
+    }
+    return out;
+}
+
 static bool one_value(const struct graph *g)
 {
     return graph_scores(g) >= 0 && shape_count(&g->tensors[g->outputs[graph_scores(g)]].shape) == 1;
@@ -124,6 +167,8 @@ static int print(const struct work *w, const struct tables *t)
     int status = table_sort(table, points ? "drop_w4_pp:desc" : "loss_w4_nats:desc", &e) ? report_fail(EXIT_FAILED, &e)
                                                                                          : EXIT_DONE;
     report_add(&r, table, REPORT_LIST);
+    report_add(&r, make_latency(session_graph(w->session), t), REPORT_QUIET);
+    metrics_put_latency(&r, t, true);
     if (!status)
         status = report_write(&r, o);
     report_done(&r);
@@ -140,5 +185,5 @@ static int analyze(struct work *w)
 
 int command_analyze(const struct options *o)
 {
-    return work_do(o, o->arguments.items[1], WORK_DATA, ANALYZE_STATIC | ANALYZE_LOSS | ANALYZE_FP32, analyze);
+    return work_do(o, o->arguments.items[1], WORK_DATA, ANALYZE_ALL, analyze);
 }

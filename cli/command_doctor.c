@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "base/file.h"
+#include "base/host.h"
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "cli/command.h"
@@ -28,9 +29,15 @@ static const struct column check_columns[] = {
 
 static const struct column kernel_columns[] = {
     {"kernel", NULL, COLUMN_TEXT},
+    {"family", NULL, COLUMN_TEXT},
+    {"w_bits", "W", COLUMN_TEXT},
+    {"a_bits", "A", COLUMN_TEXT},
+    {"schemes", NULL, COLUMN_TEXT, .drop = 2},
+    {"tile", NULL, COLUMN_TEXT, .drop = 1},
     {"isa", NULL, COLUMN_TEXT},
-    {"supported", NULL, COLUMN_BOOL},
-    {"enabled", NULL, COLUMN_BOOL},
+    {"usable", NULL, COLUMN_TEXT, READER_HUMAN},
+    {"supported", NULL, COLUMN_BOOL, READER_MACHINE},
+    {"enabled", NULL, COLUMN_BOOL, READER_MACHINE},
 };
 
 static void add(struct table *t, const char *part, const char *what, const char *state, const char *detail)
@@ -41,28 +48,10 @@ static void add(struct table *t, const char *part, const char *what, const char 
     table_add_text(t, detail);
 }
 
-/* The processor's name as the system knows it; "" when it does not say. */
-static void find_processor(char *out, size_t size)
-{
-    char line[256];
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    *out = '\0';
-    while (f && fgets(line, sizeof line, f)) {
-        char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) || !colon)
-            continue;
-        colon[strcspn(colon, "\n")] = '\0';
-        snprintf(out, size, "%s", colon + 1 + (colon[1] == ' '));
-        break;
-    }
-    if (f)
-        fclose(f);
-}
-
 static void check_processor(struct table *t)
 {
     char name[256], n[32];
-    find_processor(name, sizeof name);
+    host_processor(name, sizeof name);
     add(t, "processor", "name", *name ? name : "not known", NULL);
     for (int i = 0; i < ISA_COUNT; i++)
         if (isa_name((enum isa)i))
@@ -149,6 +138,49 @@ static void check_datasets(struct table *t, const char *config)
     text_done(&seen);
 }
 
+/* "1-8", "4". */
+static void add_range(struct table *t, const int bits[2])
+{
+    if (bits[0] == bits[1])
+        table_add_format(t, "%d", bits[0]);
+    else
+        table_add_format(t, "%d-%d", bits[0], bits[1]);
+}
+
+static void add_isa(struct table *t, enum isa isa)
+{
+    table_add_text(t, isa_name(isa));
+    table_add_text(t, isa_enabled(isa) ? "yes" : isa_supported(isa) ? "masked" : "lacking");
+    table_add_bool(t, isa_supported(isa));
+    table_add_bool(t, isa_enabled(isa));
+}
+
+/* The rows that layers run on: on codes, then in float. */
+static struct table *list_kernels(void)
+{
+    struct table *t = table_new("kernels", kernel_columns, sizeof kernel_columns / sizeof *kernel_columns);
+    for (int i = 0; i < conv_kernel_count; i++) {
+        const struct conv_kernel *k = conv_kernels[i];
+        table_add_text(t, k->name);
+        table_add_text(t, kernel_family_name(k->family));
+        add_range(t, k->w_bits);
+        add_range(t, k->a_bits);
+        table_add_text(t, k->schemes);
+        table_add_text(t, k->tile);
+        add_isa(t, k->isa);
+    }
+    for (int i = 0; i < float_conv_kernel_count; i++) {
+        table_add_text(t, float_conv_kernels[i]->name);
+        table_add_text(t, "float");
+        for (int k = 0; k < 2; k++)
+            table_add_text(t, "32");
+        for (int k = 0; k < 2; k++)
+            table_add_text(t, NULL);
+        add_isa(t, float_conv_kernels[i]->isa);
+    }
+    return t;
+}
+
 int command_doctor(const struct options *o)
 {
     struct err e;
@@ -171,19 +203,7 @@ int command_doctor(const struct options *o)
     check_paths(checks, config);
     check_datasets(checks, config);
     mem_free(config);
-    struct table *kernels = table_new("kernels", kernel_columns, sizeof kernel_columns / sizeof *kernel_columns);
-    for (int i = 0; i < conv_kernel_count; i++) {
-        table_add_text(kernels, conv_kernels[i]->name);
-        table_add_text(kernels, isa_name(conv_kernels[i]->isa));
-        table_add_bool(kernels, isa_supported(conv_kernels[i]->isa));
-        table_add_bool(kernels, isa_enabled(conv_kernels[i]->isa));
-    }
-    for (int i = 0; i < float_conv_kernel_count; i++) {
-        table_add_text(kernels, float_conv_kernels[i]->name);
-        table_add_text(kernels, isa_name(float_conv_kernels[i]->isa));
-        table_add_bool(kernels, isa_supported(float_conv_kernels[i]->isa));
-        table_add_bool(kernels, isa_enabled(float_conv_kernels[i]->isa));
-    }
+    struct table *kernels = list_kernels();
     report_add(&r, checks, 0);
     report_add(&r, kernels, 0);
     status = report_write(&r, o);

@@ -19,6 +19,7 @@ static int print(const struct work *w, const struct tables *t, const struct esti
     if (est->emulated)
         text_printf(&r.foot, "%d layer%s with one side in fp32: time and energy are those of fp32\n", est->emulated,
                     est->emulated == 1 ? "" : "s");
+    metrics_put_latency(&r, t, false);
     int status = report_write(&r, w->options);
     report_done(&r);
     return status;

@@ -70,6 +70,7 @@ static int print(const struct work *w, const struct search_result *found)
                    REPORT_QUIET | REPORT_LIST);
         if (run)
             metrics_put_notes(g, run, &r.foot);
+        metrics_put_latency(&r, t, false);
         tables_free(t);
     }
     int status = found->profile || screen.form == FORM_JSON ? report_write(&r, &screen) : EXIT_DONE;

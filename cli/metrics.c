@@ -211,8 +211,10 @@ static const struct column layer_columns[] = {
     {"latency_share", "time %", COLUMN_NUMBER, .decimals = 1, .scale = 100, .drop = 6},
     {"bytes", "KiB", COLUMN_NUMBER, .decimals = 1, .scale = 1.0 / 1024},
     {"size_share", "size %", COLUMN_NUMBER, .decimals = 1, .scale = 100, .drop = 7},
+    {"kernel", NULL, COLUMN_TEXT, .hide = true, .drop = 8},
     {"measured", NULL, COLUMN_BOOL, READER_MACHINE},
     {"emulated", NULL, COLUMN_BOOL, READER_MACHINE},
+    {"note", NULL, COLUMN_TEXT, .hide = true},
 };
 
 struct table *metrics_layers(const struct graph *g, const struct tables *t, const struct profile *p)
@@ -238,8 +240,11 @@ struct table *metrics_layers(const struct graph *g, const struct tables *t, cons
         table_add_number(out, l.latency_share);
         table_add_number(out, (double)l.bytes);
         table_add_number(out, l.size_share);
+        table_add_text(out, l.kernel);
         table_add_bool(out, l.measured);
         table_add_bool(out, l.emulated);
+        char slower[48];
+        table_add_text(out, l.slower > 0 ? estimate_slower_text(l.slower, slower) : NULL);
     }
     return out;
 }
@@ -276,9 +281,44 @@ struct table *metrics_run_layers(const struct graph *g, const struct tables *t, 
         table_add_number(out, timed ? l->latency_ns * 1e-3 : NAN);
         table_add_number(out, timed ? 100 * (l->latency_ns - est.latency_ns) / est.latency_ns : NAN);
         table_add_number(out, (double)l->bytes);
-        table_add_text(out, l->note[0] ? l->note : NULL);
+        char slower[48];
+        estimate_slower_text(est.slower, slower);
+        table_add_text(out, l->note[0] ? l->note : slower[0] ? slower : NULL);
     }
     return out;
+}
+
+void metrics_put_latency(struct report *r, const struct tables *t, bool always)
+{
+    const struct latency_report *x = &t->latency;
+    char text[256];
+    cJSON *json = cJSON_AddObjectToObject(r->json, "latency_table");
+    cJSON_AddBoolToObject(json, "known", t->latency_known && x->pairs);
+    cJSON_AddItemToObject(json, "note", *t->latency_note ? cJSON_CreateString(t->latency_note) : cJSON_CreateNull());
+    if (*t->latency_note)
+        text_printf(&r->foot, "%s\n", t->latency_note);
+    if (!t->latency_known || !x->pairs)
+        return;
+    cJSON_AddStringToObject(json, "text", latency_report_text(x, text));
+    const struct {
+        const char *key;
+        double value;
+    } numbers[] = {{"seconds", x->seconds},
+                   {"plans", x->plans},
+                   {"pairs", x->pairs},
+                   {"passes", x->passes},
+                   {"runs", x->runs},
+                   {"disturbed_runs", x->disturbed},
+                   {"counted_runs", x->counted},
+                   {"repeated_turns", x->repeated},
+                   {"unsteady_turns", x->unsteady},
+                   {"clock_low_ghz", x->clock_low_ghz},
+                   {"clock_high_ghz", x->clock_high_ghz}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        cJSON_AddNumberToObject(json, numbers[i].key, numbers[i].value);
+    report_number(json, "core", x->core < 0 ? NAN : x->core);
+    if (always || x->counted)
+        text_printf(&r->foot, "latency table: %s\n", latency_report_text(x, text));
 }
 
 void metrics_put_notes(const struct graph *g, const struct run_result *run, struct text *out)

@@ -7,6 +7,7 @@
 #define BITFADER_CLI_METRICS_H
 
 #include "base/text.h"
+#include "cli/report.h"
 #include "cli/table.h"
 #include "search/session.h"
 
@@ -33,5 +34,9 @@ double metrics_accuracy_error(int right, int n);
 
 /* Lines on layers that did not run as requested; "" when all did. Never hidden. */
 void metrics_put_notes(const struct graph *g, const struct run_result *run, struct text *out);
+
+/* How the latency table was made, and why a kept one is not used: as JSON, and a line for people where disturbed runs
+ * had to count (or always). */
+void metrics_put_latency(struct report *r, const struct tables *t, bool always);
 
 #endif

@@ -106,7 +106,7 @@ float *emit_float_weights(struct compiler *c, int layer, int part);
 float *layer_weights(const struct graph *g, int layer, int part);
 int layer_weight_count(const struct graph *g, int layer, int part);
 const float *layer_bias(const struct compiler *c, const struct node *n);
-/* Packs for the kernel that is best for the geometry. rq: NULL if the output is not codes. */
+/* Packs for the kernel that is fastest on the geometry. rq: NULL if the output is not codes. */
 void ready_conv(struct compiler *c, const struct conv_geom *g, int a_bits, const struct quant_weights *w,
                 const struct requant *rq, struct conv_ready *out);
 /* Float output of an integer layer: acc * scale + shift, [cout] each. */
@@ -133,6 +133,7 @@ void settle_forms(struct compiler *c);
  * to one model and one calibration. */
 const struct act_quant *weight_cache_find_act(const struct weight_cache *c, int tensor, int bits, int range);
 void weight_cache_keep_act(struct weight_cache *c, int tensor, int bits, int range, const struct act_quant *q);
+struct kernel_times *weight_cache_times(const struct weight_cache *c); /* or NULL */
 
 /* Of a convolution or a pool; a product is that of its rows. */
 struct conv_geom compile_geom(const struct compiler *c, const struct node *n);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/compile.h"
+#include "engine/kernel_times.h"
 
 struct conv_geom compile_rows(int64_t rows, int64_t cin, int64_t cout)
 {
@@ -145,18 +146,21 @@ void ready_conv(struct compiler *c, const struct conv_geom *g, int a_bits, const
                 const struct requant *rq, struct conv_ready *out)
 {
     struct conv_weights cw = {.codes = w->codes, .bits = w->bits, .levels = w->levels};
-    const struct conv_kernel *k = conv_kernel_find(g, a_bits, &cw);
+    const struct conv_kernel *k = kernel_times_choose(weight_cache_times(c->cache), g, a_bits, &cw);
     int8_t *levels = arena_new(&c->plan->arena, (size_t)1 << w->bits, 1);
     memcpy(levels, w->levels, (size_t)1 << w->bits);
-    void *packed = arena_new(&c->plan->arena, k->packed_size(g, a_bits, &cw), 1);
+    size_t size = k->packed_size(g, a_bits, &cw);
+    void *packed = arena_new(&c->plan->arena, size, 1);
     void *prepared = arena_new(&c->plan->arena, k->prepared_size(g), 1);
     k->pack(g, a_bits, &cw, packed);
     k->prepare(g, rq, prepared);
     *out = (struct conv_ready){.geom = *g,
                                .a_bits = a_bits,
+                               .w_bits = w->bits,
                                .kernel = k,
                                .weights = {.bits = w->bits, .levels = levels},
                                .packed = packed,
+                               .packed_size = size,
                                .prepared = prepared,
                                .scratch = k->scratch_size(g, a_bits, &cw)};
     compile_scratch(c, out->scratch);
@@ -183,12 +187,22 @@ const char *emit_conv_codes(struct compiler *c, const struct conv_job *j)
     return s->kernel;
 }
 
+/* The layer's input as codes. Where they are made of wider ones, that is for this layer, and counts as its time. */
+static int layer_codes(struct compiler *c, int layer, int tensor, struct err *e)
+{
+    int first = c->plan->n_steps, v = compile_codes(c, tensor, c->plan->layers[layer].applied.a_bits, e);
+    for (int i = first; i < c->plan->n_steps; i++)
+        if (c->plan->steps[i].run == step_lut_u8)
+            c->plan->steps[i].layer = layer;
+    return v;
+}
+
 static int emit_integer(struct compiler *c, int node, struct err *e)
 {
     const struct node *n = &c->g->nodes[node];
     int layer = c->layer_of[node];
     struct plan_layer *pl = &c->plan->layers[layer];
-    int in = compile_codes(c, n->in[0], pl->applied.a_bits, e);
+    int in = layer_codes(c, layer, n->in[0], e);
     if (in < 0)
         return -1;
     int other = -1, add = fusable_add(c, node, &other), residual = -1;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/team.h"
 #include "engine/compile.h"
 #include "engine/split.h"
@@ -102,6 +103,36 @@ void plan_keep_all(struct plan *p)
 const struct plan_layer *plan_layers(const struct plan *p)
 {
     return p->layers;
+}
+
+static uint64_t add_conv(const struct conv_ready *c, uint64_t h)
+{
+    const int32_t bits[2] = {c->w_bits, c->kernel->a_effect == A_EFFECT_TIME ? c->a_bits : 0};
+    h = hash_u64(&c->geom, sizeof c->geom, h);
+    if (c->kernel->a_effect == A_EFFECT_PACKED)
+        h = hash_u64(c->packed, c->packed_size, h);
+    return hash_u64(bits, sizeof bits, h);
+}
+
+uint64_t plan_layer_key(const struct plan *p, int layer)
+{
+    uint64_t h = 0;
+    for (int i = 0; i < p->n_steps; i++) {
+        const struct step *s = &p->steps[i];
+        if (s->layer != layer)
+            continue;
+        const bool form[2] = {s->in[1] >= 0, p->values[s->out].codes};
+        h = hash_u64(s->kernel, strlen(s->kernel), h);
+        h = hash_u64(form, sizeof form, h);
+        if (s->conv.kernel) {
+            h = add_conv(&s->conv, h);
+        } else if (s->product || s->recurrent) { /* what widths do there is their own business */
+            const struct precision *q = &p->layers[layer].applied;
+            const uint8_t bits[2] = {q->w_bits, q->a_bits};
+            h = hash_u64(bits, sizeof bits, h);
+        }
+    }
+    return h;
 }
 
 int64_t plan_bytes(const struct plan *p)

@@ -28,10 +28,15 @@ struct calibration {
 void calibration_free(struct calibration *c);
 
 /* Quantized weights and activation ranges that several plans share, so that compiling hundreds of plans finds each
- * once. For one graph and one calibration; not for use by two threads at once. */
+ * once, and the times that their kernels are chosen by. For one graph and one calibration; not for use by two threads
+ * at once. */
 struct weight_cache;
+struct kernel_times;
 struct weight_cache *weight_cache_new(void);
 void weight_cache_free(struct weight_cache *c);
+/* Plans compiled with c run each integer convolution on the fastest row of t (engine/kernel_times.h), which stays the
+ * caller's and outlives c; NULL, as at first: on the row that conv_kernel_find gives. */
+void weight_cache_use_times(struct weight_cache *c, struct kernel_times *t);
 /* Part `part` (0..n_weights-1) of a layer's weights at p (p->w_bits 1..8); owned by the cache. */
 const struct quant_weights *weight_cache_get(struct weight_cache *c, const struct graph *g, int layer, int part,
                                              const struct precision *p);
@@ -62,8 +67,11 @@ struct plan *plan_compile_uniform(const struct graph *g, int w, int a, const str
 void plan_free(struct plan *p);
 
 const struct plan_layer *plan_layers(const struct plan *p); /* [n_layers] */
-int64_t plan_bytes(const struct plan *p);                   /* of all layers */
-size_t plan_arena_bytes(const struct plan *p);              /* activations */
+/* Two plans of one graph that have the same key for a layer do the same work there: the same kernels on the same shapes
+ * with weights packed at the same width. What the widths of activations do not change is one key for all of them. */
+uint64_t plan_layer_key(const struct plan *p, int layer);
+int64_t plan_bytes(const struct plan *p);      /* of all layers */
+size_t plan_arena_bytes(const struct plan *p); /* activations */
 
 /* Whether the engine can run nodes of that kind on codes. For the list of operators. */
 bool plan_op_has_codes(enum op op);

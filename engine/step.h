@@ -50,10 +50,11 @@ struct broadcast { /* elementwise of two inputs under broadcasting, in physical 
 /* An integer convolution, ready to run. */
 struct conv_ready {
     struct conv_geom geom;
-    int a_bits;
+    int a_bits, w_bits;
     const struct conv_kernel *kernel;
     struct conv_weights weights; /* codes: NULL */
     const void *packed, *prepared;
+    size_t packed_size;
     size_t scratch; /* bytes that the kernel wants */
 };
 

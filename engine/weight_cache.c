@@ -25,6 +25,7 @@ struct act_entry {
 struct weight_cache {
     void **layers, **tensors; /* first struct weight_entry of a layer, struct act_entry of a tensor */
     int n_layers, n_tensors;
+    struct kernel_times *times; /* or NULL */
 };
 
 /* The i-th list of a table that grows. */
@@ -41,6 +42,16 @@ static void **list_at(void ***lists, int *n, int i)
 struct weight_cache *weight_cache_new(void)
 {
     return mem_new(1, sizeof(struct weight_cache));
+}
+
+void weight_cache_use_times(struct weight_cache *c, struct kernel_times *t)
+{
+    c->times = t;
+}
+
+struct kernel_times *weight_cache_times(const struct weight_cache *c)
+{
+    return c->times;
 }
 
 void weight_cache_free(struct weight_cache *c)

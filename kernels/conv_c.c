@@ -19,21 +19,38 @@ static size_t conv_c_scratch_size(const struct conv_geom *g, int a_bits, const s
     return (size_t)(g->kh * g->kw * (g->cin / g->groups));
 }
 
-static int32_t conv_c_pixel(const struct conv_geom *g, const struct conv_call *call, const int8_t *levels, int first,
-                            int oy, int ox)
+/* The sum over the values of an output channel from `from` to `to`, as they lie in its weights. */
+static int32_t conv_c_sum(const struct conv_geom *g, const struct conv_call *call, const int8_t *levels, int first,
+                          int oy, int ox, int from, int to)
 {
     int cg = g->cin / g->groups;
     int32_t acc = 0;
-    for (int ky = 0; ky < g->kh; ky++)
-        for (int kx = 0; kx < g->kw; kx++) {
-            int y = oy * g->stride_h - g->pad_top + ky * g->dilation_h;
-            int x = ox * g->stride_w - g->pad_left + kx * g->dilation_w;
-            bool inside = y >= 0 && y < g->h && x >= 0 && x < g->w;
-            const uint8_t *in = inside ? call->in + ((size_t)y * (size_t)g->w + (size_t)x) * (size_t)g->cin : NULL;
-            for (int c = 0; c < cg; c++)
-                acc += (in ? in[first + c] : call->pad_code) * levels[(ky * g->kw + kx) * cg + c];
-        }
+    for (int i = from; i < to;) {
+        int tap = i / cg, ky = tap / g->kw, kx = tap % g->kw;
+        int y = oy * g->stride_h - g->pad_top + ky * g->dilation_h;
+        int x = ox * g->stride_w - g->pad_left + kx * g->dilation_w;
+        bool inside = y >= 0 && y < g->h && x >= 0 && x < g->w;
+        const uint8_t *in = inside ? call->in + ((size_t)y * (size_t)g->w + (size_t)x) * (size_t)g->cin : NULL;
+        for (; i < to && i / cg == tap; i++)
+            acc += (in ? in[first + i % cg] : call->pad_code) * levels[i];
+    }
     return acc;
+}
+
+/* Output i of channel co where blocks of weights have scales of their own. */
+static void conv_c_blocks(const struct conv_geom *g, const struct conv_call *call, const int8_t *levels, int co, int oy,
+                          int ox)
+{
+    const struct stream *s = call->packed;
+    int cg = g->cin / g->groups, k = g->kh * g->kw * cg, first = co / (g->cout / g->groups) * cg;
+    float x = 0;
+    for (int b = 0; b < s->blocks; b++) {
+        int from = b * s->block, to = from + s->block < k ? from + s->block : k;
+        float scale;
+        memcpy(&scale, s->bytes + (size_t)(co * s->blocks + b) * sizeof scale, sizeof scale);
+        x += (float)conv_c_sum(g, call, levels, first, oy, ox, from, to) * scale;
+    }
+    call->out_f32[((size_t)oy * (size_t)g->ow + (size_t)ox) * (size_t)g->cout + (size_t)co] = x + call->bias[co];
 }
 
 static void conv_c_run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
@@ -47,7 +64,11 @@ static void conv_c_run(const struct conv_geom *g, int a_bits, const struct conv_
         int group = co / (g->cout / g->groups);
         for (int oy = 0; oy < g->oh; oy++)
             for (int ox = 0; ox < g->ow; ox++) {
-                int32_t acc = conv_c_pixel(g, call, levels, group * (g->cin / g->groups), oy, ox);
+                if (((const struct stream *)call->packed)->block) {
+                    conv_c_blocks(g, call, levels, co, oy, ox);
+                    continue;
+                }
+                int32_t acc = conv_c_sum(g, call, levels, group * (g->cin / g->groups), oy, ox, 0, (int)k);
                 conv_store(call, ((size_t)oy * (size_t)g->ow + (size_t)ox) * (size_t)g->cout + (size_t)co, co, acc);
             }
     }
@@ -61,6 +82,8 @@ const struct conv_kernel conv_c = {
     .a_bits = {1, 8},
     .schemes = "any",
     .tile = "1x1",
+    .block_scales = true,
+    .a_effect = A_EFFECT_NONE,
     .can = conv_c_can,
     .packed_size = stream_size,
     .pack = stream_pack,

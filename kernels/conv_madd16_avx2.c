@@ -118,6 +118,7 @@ const struct conv_kernel conv_madd16_avx2 = {
     .a_bits = {1, 8},
     .schemes = "any",
     .tile = "6x16",
+    .a_effect = A_EFFECT_NONE,
     .can = can,
     .packed_size = packed_size,
     .pack = pack,

@@ -126,6 +126,7 @@ const struct conv_kernel conv_madd8_avx2 = {
     .a_bits = {1, 8},
     .schemes = "any",
     .tile = "6x16",
+    .a_effect = A_EFFECT_PACKED,
     .can = can,
     .packed_size = packed_size,
     .pack = pack,

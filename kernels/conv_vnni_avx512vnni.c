@@ -173,6 +173,7 @@ const struct conv_kernel conv_vnni_avx512 = {
     .a_bits = {1, 8},
     .schemes = "any",
     .tile = "8x32",
+    .a_effect = A_EFFECT_NONE,
     .can = can,
     .packed_size = packed_size,
     .pack = pack,

@@ -10,16 +10,6 @@
 
 #include <string.h>
 
-/* One call in progress. */
-struct pass {
-    const struct wino_plan *p;
-    const struct conv_geom *g;
-    const struct conv_call *call;
-    const struct requant_lanes *requant; /* NULL if not used */
-    uint8_t *scratch;
-    int top; /* largest code */
-};
-
 /* --- pixels to V ----------------------------------------------------------------------------------------------------
  */
 
@@ -36,7 +26,7 @@ static inline __attribute__((always_inline)) void down64(const uint8_t *r0, cons
 }
 
 /* The vertical transform of n bytes. */
-static __attribute__((noinline)) void down(const uint8_t *const rows[4], size_t n, uint8_t *out, size_t step)
+static void down(const uint8_t *const rows[4], size_t n, uint8_t *out, size_t step)
 {
     if (n >= 64) {
         size_t i = 0;
@@ -54,46 +44,6 @@ static __attribute__((noinline)) void down(const uint8_t *const rows[4], size_t 
         memcpy(out + (size_t)i * step, x[i], n);
 }
 
-/* n pixels of the picture, as wide as V's. */
-static const uint8_t *expand(const struct pass *s, const uint8_t *in, int n, uint8_t *out)
-{
-    size_t cin = (size_t)s->g->cin, pixel = (size_t)s->p->pixel;
-    if (cin == pixel)
-        return in;
-    for (int x = 0; x < n; x++)
-        memcpy(out + (size_t)x * pixel, in + (size_t)x * cin, cin);
-    return out;
-}
-
-/* The vertical transform of the pixels that row y of a block's tiles reads; padding is where the picture is not. */
-static __attribute__((noinline)) void block_rows(const struct pass *s, const struct wino_block *b, int y)
-{
-    const struct wino_plan *p = s->p;
-    const struct conv_geom *g = s->g;
-    int columns = 2 * b->nx + 2, first = 2 * b->x - g->pad_left;
-    int left = first < 0 ? -first < columns ? -first : columns : 0;
-    int right = g->w - first < columns ? g->w - first : columns;
-    right = right < left ? left : right;
-    size_t pixel = (size_t)p->pixel;
-    const uint8_t *rows[4];
-    for (int i = 0; i < 4; i++) {
-        int iy = 2 * (b->y + y) + i - g->pad_top;
-        rows[i] = s->scratch + p->rest_at;
-        if (iy >= 0 && iy < g->h && left < right) {
-            const uint8_t *in = s->call->in + ((size_t)iy * (size_t)g->w + (size_t)(first + left)) * (size_t)g->cin;
-            rows[i] = expand(s, in, right - left, s->scratch + p->expand_at + (size_t)i * p->row_bytes);
-        }
-    }
-    uint8_t *out = s->scratch + p->rows_at;
-    down(rows, (size_t)(right - left) * pixel, out + (size_t)left * pixel, p->row_bytes);
-    /* padding on both sides, which stays there for the block: p - p, p + p, p - p, p - p */
-    for (int i = 0; y == 0 && i < 4; i++, out += p->row_bytes) {
-        int code = i == 1 ? (uint8_t)(2 * s->call->pad_code) : 0;
-        memset(out, code, (size_t)left * pixel);
-        memset(out + (size_t)right * pixel, code, (size_t)(columns - right) * pixel);
-    }
-}
-
 /* The horizontal transform of whole vectors of pixels a, b, c, d, and the offset; off1 is position 1's. */
 #define ACROSS(a, b, c, d)                                                         \
     _mm512_storeu_si512(out, _mm512_add_epi8(_mm512_sub_epi8(a, c), off));         \
@@ -102,7 +52,7 @@ static __attribute__((noinline)) void block_rows(const struct pass *s, const str
     _mm512_storeu_si512(out + v3, _mm512_add_epi8(_mm512_sub_epi8(b, d), off));
 
 /* Row y of a block's tiles, from what block_rows left to V. */
-static __attribute__((noinline)) void block_across(const struct pass *s, const struct wino_block *b, int y)
+static void block_across(const struct wino_pass *s, const struct wino_block *b, int y)
 {
     const struct wino_plan *p = s->p;
     size_t pixel = (size_t)p->pixel, v = p->v_step;
@@ -182,13 +132,13 @@ static inline __attribute__((always_inline)) void tile(int m, int nv, const stru
                                                        int32_t *y, size_t ahead)
 {
     const int8_t *w = t->u;
-    const char *next = (const char *)w + ahead;
+    uintptr_t next = (uintptr_t)w + ahead; /* may lie behind the last weights, which does no harm */
     __m512i s0 = _mm512_load_si512(t->start), s1 = nv > 1 ? _mm512_load_si512(t->start + PANEL) : s0;
     size_t one = t->pixel, three = 3 * one;
     const uint8_t *p = v, *q = v + 4 * one;
     TILES(START)
     for (const uint8_t *end = v + 4 * t->steps; p < end; p += 4, q += 4, w += 64 * nv, next += 64) {
-        _mm_prefetch(next, _MM_HINT_T0);
+        _mm_prefetch((const char *)next, _MM_HINT_T0);
         __m512i w0 = _mm512_load_si512(w), w1 = nv > 1 ? _mm512_load_si512(w + 64) : w0;
         TILES(STEP)
     }
@@ -245,7 +195,7 @@ static inline __attribute__((always_inline)) void products(int nv, const struct 
 /* n tiles of up to 16 input channels, whose weights stay in registers. */
 static inline __attribute__((always_inline)) void narrow(int nv, const struct product *t, int n)
 {
-    __m512i s0 = _mm512_load_si512(t->start), w[4 * WINO_GROUP];
+    __m512i s0 = _mm512_load_si512(t->start), w[4 * WINO_MAX_GROUP];
     UNROLL for (int i = 0; i < 4 * nv; i++) w[i] = _mm512_load_si512(t->u + 64 * i);
     const uint8_t *v = t->v;
     int32_t *y = t->y;
@@ -262,10 +212,9 @@ static inline __attribute__((always_inline)) void narrow(int nv, const struct pr
 }
 
 /* The 16 products of a block with the nv panels whose packed weights are here. */
-static __attribute__((noinline)) void block_products(const struct pass *s, const struct wino_block *b,
-                                                     const char *packed, int nv)
+static void block_products(const struct wino_pass *s, const struct wino_block *b, const char *packed, int nv)
 {
-    static const int32_t zero[WINO_GROUP * PANEL] __attribute__((aligned(64)));
+    static const int32_t zero[WINO_MAX_GROUP * PANEL] __attribute__((aligned(64)));
     const struct wino_plan *p = s->p;
     const int32_t *starts = (const int32_t *)packed;
     struct product t = {.v = s->scratch + p->v_at,
@@ -391,20 +340,20 @@ static inline __attribute__((always_inline)) void tile_codes(const struct conv_c
 }
 
 /* Any output: through memory, one row of the tile after the other. */
-static void tile_store(const struct pass *s, const struct requant_lanes *r, const struct outputs *o,
+static void tile_store(const struct wino_pass *s, const struct requant_lanes *r, const struct outputs *o,
                        const struct sums *y, int co, int n)
 {
-    static const struct panel_kernel kernel = {.unit = 4, .elem = 1};
+    static const struct panel_kernel through = {.unit = 4, .elem = 1};
     int32_t acc[4 * PANEL] __attribute__((aligned(64)));
     __m512i x[4];
     back(y, x);
     UNROLL for (int i = 0; i < 4; i++) _mm512_store_si512(acc + i * PANEL, x[i]);
     for (int i = 0; i < o->ny; i++)
-        panel_store(&kernel, s->call, r, acc + 2 * i * PANEL, o->nx, o->at + (size_t)i * o->row, o->cout, co, n);
+        panel_store(&through, s->call, r, acc + 2 * i * PANEL, o->nx, o->at + (size_t)i * o->row, o->cout, co, n);
 }
 
 /* All tiles of one panel, the v-th of a group of nv. */
-static inline __attribute__((always_inline)) void panel_outputs(const struct pass *s, const struct wino_block *b,
+static inline __attribute__((always_inline)) void panel_outputs(const struct wino_pass *s, const struct wino_block *b,
                                                                 int panel, int v, int nv, bool fast, bool left,
                                                                 bool residual)
 {
@@ -434,7 +383,7 @@ static inline __attribute__((always_inline)) void panel_outputs(const struct pas
     }
 }
 
-static __attribute__((noinline)) void block_outputs(const struct pass *s, const struct wino_block *b, int panel, int nv)
+static void block_outputs(const struct wino_pass *s, const struct wino_block *b, int panel, int nv)
 {
     for (int v = 0; v < nv; v++) {
         bool whole = s->g->cout - (panel + v) * PANEL >= PANEL;
@@ -452,40 +401,34 @@ static __attribute__((noinline)) void block_outputs(const struct pass *s, const 
 /* --- the row --------------------------------------------------------------------------------------------------------
  */
 
-static void block_run(const struct pass *s, const struct wino_block *b)
+static const struct wino_kernel kernel = {
+    .group = 2, .down = down, .across = block_across, .products = block_products, .outputs = block_outputs};
+
+static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
-    const struct wino_plan *p = s->p;
-    for (int y = 0; y < b->ny; y++) {
-        block_rows(s, b, y);
-        block_across(s, b, y);
-    }
-    const char *packed = s->call->packed;
-    for (int panel = 0; panel < p->panels; panel += WINO_GROUP) {
-        int nv = p->panels - panel < WINO_GROUP ? p->panels - panel : WINO_GROUP;
-        block_products(s, b, packed, nv);
-        block_outputs(s, b, panel, nv);
-        packed += wino_group_bytes(p, nv);
-    }
+    return wino_can(&kernel, g, a_bits, w);
+}
+
+static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    (void)a_bits, (void)w;
+    return wino_packed_size(&kernel, g);
+}
+
+static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
+{
+    wino_pack(&kernel, g, a_bits, w, packed);
+}
+
+static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    (void)a_bits, (void)w;
+    return wino_scratch_size(&kernel, g);
 }
 
 static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
 {
-    struct wino_plan p;
-    wino_plan_init(&p, g);
-    bool lanes = call->out_u8 && requant_in_lanes(call->rq);
-    struct pass s = {.p = &p,
-                     .g = g,
-                     .call = call,
-                     .requant = lanes ? call->prepared : NULL,
-                     .scratch = call->scratch,
-                     .top = (1 << a_bits) - 1};
-    memset(s.scratch + p.rest_at, call->pad_code, p.row_bytes);
-    for (int by = 0; by < p.blocks_y; by++)
-        for (int bx = 0; bx < p.blocks_x; bx++) {
-            struct wino_block b;
-            wino_block_init(&b, &p, g, by, bx);
-            block_run(&s, &b);
-        }
+    wino_run(&kernel, g, a_bits, call);
 }
 
 const struct conv_kernel conv_wino_avx512 = {
@@ -496,11 +439,11 @@ const struct conv_kernel conv_wino_avx512 = {
     .a_bits = {1, 6},
     .schemes = "levels up to 14",
     .tile = "8x32",
-    .can = wino_can,
-    .packed_size = wino_packed_size,
-    .pack = wino_pack,
+    .can = can,
+    .packed_size = packed_size,
+    .pack = pack,
     .prepared_size = wino_prepared_size,
     .prepare = wino_prepare,
-    .scratch_size = wino_scratch_size,
+    .scratch_size = scratch_size,
     .run = run,
 };

@@ -79,6 +79,7 @@ const struct conv_kernel dwconv_avx512 = {
     .a_bits = {1, 8},
     .schemes = "any",
     .tile = "8x16",
+    .a_effect = A_EFFECT_NONE,
     .can = can,
     .packed_size = packed_size,
     .pack = pack,

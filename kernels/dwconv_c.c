@@ -57,6 +57,7 @@ const struct conv_kernel dwconv_c = {
     .a_bits = {1, 8},
     .schemes = "any",
     .tile = "1x1",
+    .a_effect = A_EFFECT_NONE,
     .can = dwconv_c_can,
     .packed_size = stream_size,
     .pack = stream_pack,

@@ -14,6 +14,9 @@ extern const struct float_conv_kernel conv_f32_fma;
 extern const struct float_conv_kernel dwconv_f32_fma;
 extern const struct float_conv_kernel conv_f32_avx512;
 extern const struct float_conv_kernel dwconv_f32_avx512;
+#elif defined(__aarch64__)
+extern const struct float_conv_kernel conv_f32_neon;
+extern const struct float_conv_kernel dwconv_f32_neon;
 #endif
 
 #endif

@@ -8,6 +8,9 @@ const struct float_conv_kernel *const float_conv_kernels[] = {
     &conv_f32_c,
 #if defined(__x86_64__)
     &conv_f32_fma, &dwconv_f32_fma, &conv_f32_avx512, &dwconv_f32_avx512,
+#elif defined(__aarch64__)
+    &conv_f32_neon,
+    &dwconv_f32_neon,
 #endif
 };
 const int float_conv_kernel_count = sizeof float_conv_kernels / sizeof *float_conv_kernels;

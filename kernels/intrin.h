@@ -41,7 +41,6 @@ static inline simde__m512i _mm512_srav_epi32(simde__m512i a, simde__m512i count)
         x[i] >>= n[i] & 31;
     return simde_mm512_loadu_si512(x);
 }
-#define _mm512_srai_epi32(a, n) _mm512_srav_epi32(a, simde_mm512_set1_epi32(n))
 
 /* Elements i of the mask are those of a at imm's place within four, others those of src. */
 static inline simde__m512i _mm512_mask_shuffle_epi32(simde__m512i src, unsigned mask, simde__m512i a, int imm)
@@ -55,9 +54,84 @@ static inline simde__m512i _mm512_mask_shuffle_epi32(simde__m512i src, unsigned 
     return simde_mm512_loadu_si512(y);
 }
 
+static inline simde__m512i _mm512_cvtepu16_epi32(simde__m256i a)
+{
+    uint16_t x[16];
+    int32_t y[16];
+    simde_mm256_storeu_si256((simde__m256i *)x, a);
+    for (int i = 0; i < 16; i++)
+        y[i] = x[i];
+    return simde_mm512_loadu_si512(y);
+}
+
+static inline simde__m256i _mm512_cvtepi32_epi16(simde__m512i a)
+{
+    int32_t x[16];
+    int16_t y[16];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 16; i++)
+        y[i] = (int16_t)x[i];
+    return simde_mm256_loadu_si256((const simde__m256i *)y);
+}
+
 #ifndef __AVX512F__
 typedef simde__mmask16 __mmask16;
 #endif
+
+#ifndef __AVX512BW__
+typedef simde__mmask64 __mmask64;
+#endif
+
+static inline simde__m512i _mm512_srai_epi32(simde__m512i a, int shift)
+{
+    int32_t x[16];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 16; i++)
+        x[i] >>= shift;
+    return simde_mm512_loadu_si512(x);
+}
+
+static inline simde__m512i _mm512_sra_epi32(simde__m512i a, simde__m128i shift)
+{
+    int64_t n = simde_mm_cvtsi128_si64(shift);
+    return _mm512_srai_epi32(a, n < 31 ? (int)n : 31);
+}
+
+static inline simde__m512 _mm512_cvtepi32_ps(simde__m512i a)
+{
+    int32_t x[16];
+    float y[16];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 16; i++)
+        y[i] = (float)x[i];
+    return simde_mm512_loadu_ps(y);
+}
+
+static inline simde__m512i _mm512_maskz_loadu_epi8(__mmask64 mask, const void *p)
+{
+    uint8_t x[64];
+    for (int i = 0; i < 64; i++)
+        x[i] = mask >> i & 1 ? ((const uint8_t *)p)[i] : 0;
+    return simde_mm512_loadu_si512(x);
+}
+
+static inline void _mm_mask_storeu_epi8(void *p, __mmask16 mask, simde__m128i a)
+{
+    uint8_t x[16];
+    simde_mm_storeu_si128((simde__m128i *)x, a);
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1)
+            ((uint8_t *)p)[i] = x[i];
+}
+
+static inline void _mm512_mask_storeu_epi8(void *p, __mmask64 mask, simde__m512i a)
+{
+    uint8_t x[64];
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 64; i++)
+        if (mask >> i & 1)
+            ((uint8_t *)p)[i] = x[i];
+}
 
 static inline simde__m512 _mm512_maskz_loadu_ps(__mmask16 mask, const float *p)
 {
@@ -83,5 +157,12 @@ static inline void _mm512_mask_storeu_ps(float *p, __mmask16 mask, simde__m512 a
  * all pixels in front and spills accumulators in the inner loop, or adds into another register and moves the sum back.
  */
 #define ADD_IN_PLACE(instruction, c, x) __asm__ volatile(instruction " %1, %0, %0" : "+x"(c) : "x"(x) : "memory")
+
+/* The same for 16 sums of 32 bits in a vector of 512. */
+#ifdef BITFADER_SIMDE
+#define ADD_IN_PLACE_512(c, x) c = _mm512_add_epi32(c, x)
+#else
+#define ADD_IN_PLACE_512(c, x) __asm__ volatile("vpaddd %1, %0, %0" : "+v"(c) : "v"(x) : "memory")
+#endif
 
 #endif

@@ -38,6 +38,9 @@ struct conv_weights {
     int bits;             /* 1..8 */
     const int8_t *levels; /* [1 << bits] the integer that each code stands for, -127..127. With more than 4 bits
                              levels[c] == c - (1 << (bits - 1)) and code 0 (-128 at 8 bits) is not used. */
+    int block; /* 0, or: so many consecutive values of an output channel (the last may be less) share a scale; a
+                  multiple of 32. Only rows with block_scales, only to out_f32. */
+    const float *block_scales; /* [cout][blocks of a channel] */
 };
 
 /* Fixed-point requantization of a 32-bit accumulator to a code:
@@ -63,10 +66,11 @@ struct conv_call {
     uint8_t pad_code;
     uint8_t *out_u8; /* [oh][ow][cout], requantized with rq */
     const struct requant *rq;
-    const uint8_t *residual; /* NULL, or [oh][ow][cout] codes that rq->res_m multiplies (out_u8 only) */
-    int32_t *out_s32;        /* [oh][ow][cout] raw accumulators */
-    float *out_f32;          /* [oh][ow][cout] (float)acc * scale[c] + bias[c], two roundings, no FMA */
-    const float *scale, *bias;
+    const uint8_t *residual;   /* NULL, or [oh][ow][cout] codes that rq->res_m multiplies (out_u8 only) */
+    int32_t *out_s32;          /* [oh][ow][cout] raw accumulators */
+    float *out_f32;            /* [oh][ow][cout] (float)acc * scale[c] + bias[c], two roundings, no FMA */
+    const float *scale, *bias; /* scale: unused if the weights have block scales: 0 + (float)acc * block_scales[c][b]
+                                  for block after block, then + bias[c], every product and every sum rounded */
     int channels[2]; /* the output channels to compute, first and end: multiples of the kernel's channel_unit, or cout.
                         0, 0: all. The others' outputs stay as they are. */
 };
@@ -84,6 +88,13 @@ enum kernel_family {
 };
 const char *kernel_family_name(enum kernel_family f); /* "reference", "decode", "planes", ... */
 
+/* What another width of activations (still one that the row can) changes in what a kernel does. */
+enum a_effect {
+    A_EFFECT_TIME,   /* run() goes another way */
+    A_EFFECT_PACKED, /* only the packed weights, or not even those: from equal ones run() does the same */
+    A_EFFECT_NONE    /* nothing */
+};
+
 /* A convolution kernel: one row of the table. */
 struct conv_kernel {
     const char *name; /* "conv_vnni_avx512", shown to users as what ran */
@@ -92,6 +103,8 @@ struct conv_kernel {
     int w_bits[2], a_bits[2]; /* can() holds for no width outside of these, ends included */
     const char *schemes;      /* of the weights: "any", or what their levels must be like */
     const char *tile;         /* "8x32": outputs that stay in registers, pixels by channels */
+    bool block_scales;        /* whether weights may have them: ask conv_kernel_can, which knows */
+    enum a_effect a_effect;   /* what is alike need not be timed twice */
     /* Whether this kernel computes this shape at these widths: a_bits 1..8, weights as given (bits and levels; codes
      * may be NULL, for scratch_size too). */
     bool (*can)(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
@@ -107,10 +120,13 @@ struct conv_kernel {
     int channel_unit; /* a call may be for some channels of a convolution without groups; 0: it may not */
 };
 
-/* All convolution kernels, slow to fast: the last enabled one that can is what conv_kernel_find returns. The table is
- * what tests and benchmarks loop over. The first two rows (general and depthwise C) can do everything. */
+/* All convolution kernels, slow to fast: the last enabled one that can is what conv_kernel_find returns, which measures
+ * nothing (engine/kernel_times.h does). The table is what tests and benchmarks loop over. The first two rows (general
+ * and depthwise C) can do everything. */
 extern const struct conv_kernel *const conv_kernels[];
 extern const int conv_kernel_count;
+/* can(), for weights with block scales too. */
+bool conv_kernel_can(const struct conv_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_weights *w);
 const struct conv_kernel *conv_kernel_find(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
 
 /* A product of two matrices of codes, [rows][k] x [k][n], as between two activations. A code q of the left stands for

@@ -205,6 +205,8 @@ void panel_store(const struct panel_kernel *k, const struct conv_call *call, con
     for (int i = 0; i < m; i++, acc += PANEL, at += cout) {
         if (r)
             store_u8_part(call, r, acc, at, n);
+        else if (call->out_s32 && n == PANEL)
+            memcpy(call->out_s32 + at, acc, PANEL * sizeof *acc);
         else if (call->out_s32)
             memcpy(call->out_s32 + at, acc, (size_t)n * sizeof *acc);
         else if (call->out_f32 && n == PANEL)

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * The packed weights of the C kernels: a header and a stream of codes, the lowest bit first. Private to kernels/.
+ * The packed weights of the C kernels: a header, the scales of blocks if there are any, and a stream of codes, the
+ * lowest bit first. Private to kernels/.
  */
 #ifndef BITFADER_KERNELS_STREAM_H
 #define BITFADER_KERNELS_STREAM_H
+
+#include <string.h>
 
 #include "kernels/kernels.h"
 
 struct stream {
     int32_t bits;
+    int32_t block, blocks; /* values that share a scale (0: no such scales), blocks of an output channel */
+    int32_t codes_at;      /* bytes */
     int8_t levels[256];
-    uint8_t bytes[];
+    uint8_t bytes[]; /* scales [cout][blocks], codes */
 };
 
 static inline size_t stream_count(const struct conv_geom *g)
@@ -18,10 +23,18 @@ static inline size_t stream_count(const struct conv_geom *g)
     return (size_t)g->cout * (size_t)(g->kh * g->kw * (g->cin / g->groups));
 }
 
+/* Blocks of an output channel, 0 without block scales. */
+static inline int stream_blocks(const struct conv_geom *g, const struct conv_weights *w)
+{
+    int k = g->kh * g->kw * (g->cin / g->groups);
+    return w->block ? (k + w->block - 1) / w->block : 0;
+}
+
 static inline size_t stream_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     (void)a_bits;
-    return sizeof(struct stream) + (stream_count(g) * (size_t)w->bits + 7) / 8;
+    size_t scales = (size_t)g->cout * (size_t)stream_blocks(g, w) * sizeof(float);
+    return sizeof(struct stream) + scales + (stream_count(g) * (size_t)w->bits + 7) / 8;
 }
 
 static inline void stream_pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
@@ -31,12 +44,18 @@ static inline void stream_pack(const struct conv_geom *g, int a_bits, const stru
     for (size_t i = 0; i < size; i++)
         ((uint8_t *)packed)[i] = 0;
     s->bits = w->bits;
+    s->block = w->block;
+    s->blocks = stream_blocks(g, w);
+    s->codes_at = g->cout * s->blocks * (int32_t)sizeof(float);
+    if (w->block)
+        memcpy(s->bytes, w->block_scales, (size_t)s->codes_at);
+    uint8_t *codes = s->bytes + s->codes_at;
     for (int c = 0; c < 1 << w->bits; c++)
         s->levels[c] = w->levels[c];
     for (size_t i = 0; i < stream_count(g); i++)
         for (int b = 0; b < w->bits; b++) {
             size_t at = i * (size_t)w->bits + (size_t)b;
-            s->bytes[at / 8] = (uint8_t)(s->bytes[at / 8] | ((w->codes[i] >> b & 1) << at % 8));
+            codes[at / 8] = (uint8_t)(codes[at / 8] | ((w->codes[i] >> b & 1) << at % 8));
         }
 }
 
@@ -55,10 +74,11 @@ static inline void stream_prepare(const struct conv_geom *g, const struct requan
 /* The integer that weight i stands for. */
 static inline int8_t stream_level(const struct stream *s, size_t i)
 {
+    const uint8_t *codes = s->bytes + s->codes_at;
     int code = 0;
     for (int b = 0; b < s->bits; b++) {
         size_t at = i * (size_t)s->bits + (size_t)b;
-        code |= (s->bytes[at / 8] >> at % 8 & 1) << b;
+        code |= (codes[at / 8] >> at % 8 & 1) << b;
     }
     return s->levels[code];
 }

@@ -7,9 +7,14 @@
  *          madd8          products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
  *          vnni           products of 8-bit operands, four to a 32-bit lane (every width)
  *          wino           F(2x2,3x3) in exact integers (3x3 kernels, weights of up to 4 bits, activations of up to 6)
- *     isa   c, avx2, avx512, neon, neondot
- * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
- * every path but wino, which stores them transformed, 16 bytes for 9 weights.
+ *          planes         bits of 32 values in a word, AND or XOR and population counts (one or two products of bits)
+ *          planes4        the same for three and four products of bits
+ *          tables         codes of three weights and of three activations select their sum from a table of 64 bytes;
+ * channels in the lanes tables_pixels  the same with pixels in the lanes rows           depthwise, four image rows
+ * interleaved stream         matrix times vector, weights read once (every width) trits          the same, three
+ * ternary weights in 5 bits isa   c, avx2, avx512, neon, neondot A path that is missing is the only one of its operator
+ * and instruction set. Weights are stored at their width on every path but wino, which stores them transformed (16
+ * bytes for 9 weights), and tables, whose codes of three weights take a byte.
  */
 #include "kernels/rows.h"
 
@@ -17,12 +22,21 @@ const struct conv_kernel *const conv_kernels[] = {
     &conv_c,   /* any convolution */
     &dwconv_c, /* depthwise */
 #if defined(__x86_64__)
-    &conv_madd16_avx2, /* any convolution */
-    &conv_madd8_avx2,  /* any */
-    &dwconv_avx2,      /* depthwise */
-    &conv_vnni_avx512, /* any */
-    &conv_wino_avx512, /* 3x3 */
-    &dwconv_avx512,    /* depthwise */
+    &conv_madd16_avx2,          /* any convolution */
+    &conv_madd8_avx2,           /* any */
+    &conv_wino_avx2,            /* 3x3 */
+    &dwconv_avx2,               /* depthwise */
+    &conv_planes_avx2,          /* one or two products of bits */
+    &conv_planes4_avx512,       /* three and four */
+    &conv_vnni_avx512,          /* any */
+    &conv_wino_avx512,          /* 3x3 */
+    &dwconv_avx512,             /* depthwise */
+    &dwconv_rows_avx512,        /* depthwise of small kernels */
+    &conv_stream_avx512,        /* matrix times vector */
+    &conv_trits_avx512,         /* the same, ternary */
+    &conv_tables_avx512,        /* 2 bits */
+    &conv_tables_pixels_avx512, /* 2 bits, few channels */
+    &conv_planes_avx512,        /* 1 bit */
 #elif defined(__aarch64__)
     &conv_neon,    /* any convolution */
     &conv_neondot, /* any */
@@ -38,11 +52,16 @@ const char *kernel_family_name(enum kernel_family f)
     return names[f];
 }
 
+bool conv_kernel_can(const struct conv_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    return (w->block == 0 || k->block_scales) && k->can(g, a_bits, w);
+}
+
 const struct conv_kernel *conv_kernel_find(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     const struct conv_kernel *best = conv_kernels[0];
     for (int i = 1; i < conv_kernel_count; i++)
-        if (isa_enabled(conv_kernels[i]->isa) && conv_kernels[i]->can(g, a_bits, w))
+        if (isa_enabled(conv_kernels[i]->isa) && conv_kernel_can(conv_kernels[i], g, a_bits, w))
             best = conv_kernels[i];
     return best;
 }

@@ -27,7 +27,7 @@
 
 enum {
     WINO_POSITIONS = 16,
-    WINO_GROUP = 2,     /* panels whose sums are made together */
+    WINO_MAX_GROUP = 2, /* panels whose sums are made together */
     WINO_MAX_TILES = 96 /* of a block */
 };
 
@@ -50,20 +50,48 @@ struct wino_block {
     int y, x, ny, nx, ny3, nx3;
 };
 
+/* First bytes of the packed weights. For each group of panels follow starts [4][panels][16] of the sums at positions 0,
+ * 3, 12, 15, and U [16][steps][panels][16][4]. */
+struct wino_header {
+    int32_t window; /* how many steps 16-bit lanes hold without overflow, a lane adding two products of each */
+    uint8_t fill[60];
+};
+
+/* One call in progress. */
+struct wino_pass {
+    const struct wino_plan *p;
+    const struct conv_geom *g;
+    const struct conv_call *call;
+    const struct requant_lanes *requant; /* NULL if not used */
+    uint8_t *scratch;
+    int top;    /* largest code */
+    int window; /* of the packed weights */
+};
+
+/* What differs between instruction sets. */
+struct wino_kernel {
+    int group;    /* panels whose sums are made together */
+    bool windows; /* whether sums are made in 16-bit lanes first */
+    /* The vertical transform of n bytes of four rows, to four rows that are `step` bytes apart. */
+    void (*down)(const uint8_t *const rows[4], size_t n, uint8_t *out, size_t step);
+    /* The horizontal transform of row y of a block's tiles, from there to V. */
+    void (*across)(const struct wino_pass *s, const struct wino_block *b, int y);
+    /* The 16 products of a block with nv panels, whose packed weights are here. */
+    void (*products)(const struct wino_pass *s, const struct wino_block *b, const char *packed, int nv);
+    /* Their sums to outputs. */
+    void (*outputs)(const struct wino_pass *s, const struct wino_block *b, int panel, int nv);
+};
+
 /* Whether the sums are exact in V of 8 and U of 8 bits: 3x3, one step, one group, and levels and codes that fit. */
-bool wino_can(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
-void wino_plan_init(struct wino_plan *p, const struct conv_geom *g);
-void wino_block_init(struct wino_block *b, const struct wino_plan *p, const struct conv_geom *g, int by, int bx);
+bool wino_can(const struct wino_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_weights *w);
 
-/* Packed: for each group of panels, starts [4][panels][16] of the sums at positions 0, 3, 12, 15, then
- * U [16][steps][panels][16][4]. */
-size_t wino_group_bytes(const struct wino_plan *p, int panels);
-
-/* The bodies of a row's functions. */
-size_t wino_packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
-void wino_pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed);
+/* The bodies of a row's other functions. */
+size_t wino_packed_size(const struct wino_kernel *k, const struct conv_geom *g);
+void wino_pack(const struct wino_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_weights *w,
+               void *packed);
 size_t wino_prepared_size(const struct conv_geom *g); /* struct requant_lanes of every panel */
 void wino_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared);
-size_t wino_scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
+size_t wino_scratch_size(const struct wino_kernel *k, const struct conv_geom *g);
+void wino_run(const struct wino_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_call *call);
 
 #endif

@@ -19,8 +19,9 @@ struct publish {
 /* Bytes, MACs and weight SQNR, and a data-free guess of the losses from them. 1 stopped. */
 int analyze_static(const struct graph *g, struct tables *t, const struct progress *p);
 
-/* Latency of every layer at every pair of widths, from plans of this model that ran with all layers at that pair: the
- * median of a step inside of a running network, with the caches as they are there. 1 stopped, -1 failed. */
+/* Latency of every layer at every pair of widths, from plans of this model that ran with all layers at that pair, or at
+ * one that gives the layer the same work: the median of its time inside of a running network, with the caches as they
+ * are there, its spread and its kernel; and t->latency, how it went. 1 stopped, -1 failed. */
 int analyze_cost(const struct graph *g, const struct calibration *c, struct weight_cache *cache, const void *const *in,
                  struct tables *t, const struct progress *p, struct err *e);
 

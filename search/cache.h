@@ -9,20 +9,24 @@
 
 #include <stdint.h>
 
+#include "engine/kernel_times.h"
 #include "search/analyze.h"
 
 struct cache_key {
     const char *kind;        /* "loss", "cost", "points" */
     const char *fingerprint; /* of the model */
     uint64_t settings;       /* hash of everything else that the content depends on */
+    const char *host;        /* of "cost": the line of search/fingerprint.h */
 };
 
 /* Each loads its part of t (and leaves it alone when there is nothing usable), or saves it. Saving is best effort: a
  * cache that cannot be written is no error. */
 void cache_load_loss(const struct cache_key *k, struct tables *t);
 void cache_save_loss(const struct cache_key *k, const struct tables *t);
-void cache_load_cost(const struct cache_key *k, struct tables *t);
-void cache_save_cost(const struct cache_key *k, const struct tables *t);
+/* The latency table, and the times that kernels were chosen by (added to `times`). Where there is none that was made
+ * under k->host, but one of another processor or of other kernels, t->latency_note says so. */
+void cache_load_cost(const struct cache_key *k, struct tables *t, struct kernel_times *times);
+void cache_save_cost(const struct cache_key *k, const struct tables *t, const struct kernel_times *times);
 /* fp32 accuracy (NAN unknown) and points; returns the number of points read, at most cap. */
 int cache_load_points(const struct cache_key *k, double *fp32_accuracy, struct fit_point *points, int cap);
 void cache_save_points(const struct cache_key *k, double fp32_accuracy, const struct fit_point *points, int n);

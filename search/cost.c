@@ -1,125 +1,151 @@
 /* SPDX-License-Identifier: MIT
  *
- * The host's cost: each pair of widths runs once through the whole network, and every layer's median time is noted (the
+ * The host's cost: a plan for each pair of widths runs the whole network, and every layer's median time is noted (the
  * latency table of HAQ, Wang et al. 2018, arXiv 1811.08886, and HAWQ-V3, Yao et al. 2020, arXiv 2011.10680, measured in
  * place and not layer by layer, so that the caches are as warm as they will be).
+ *
+ * Many pairs give a layer the same work: the same kernel on weights of the same width. Plans are timed only where they
+ * have a layer whose work no plan before them has; for all other layers the number is that of the same work elsewhere.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "search/analyze.h"
+#include "search/timing.h"
 
-enum { RUNS = LATENCY_BATCH, PASSES = 5, PLANS = BITS_MAX * BITS_MAX + 1 };
+enum { PASSES = 5, PLANS = BITS_MAX * BITS_MAX + 1 };
+static const double SECONDS = 15, SECONDS_LEAST = 4; /* for all of it; for timing, however long compilation took */
 
-struct timed_plan { /* every layer at w, a */
+struct pair {
     int w, a;
-    struct plan *plan;
+    uint64_t *keys;       /* [n_layers] of plan_layer_key */
+    int *from;            /* [n_layers] index of the timed plan that has the same work there */
+    const char **kernels; /* [n_layers] */
+    int timed;            /* index of its own plan, or -1 */
 };
 
-/* Machines have slow spells of seconds. The w8a8 plan is timed between all others and tells how fast the machine is
- * just now; times are divided by that, against the fastest it was seen. */
-struct pace {
-    const struct plan *plan;
-    double now, best; /* nanoseconds of the plan */
+struct cost { /* what analyze_cost holds */
+    const struct graph *g;
+    struct pair pairs[PLANS]; /* w8a8 first, which sets the pace; fp32; then all others */
+    int n_pairs;
+    struct timed_plan timed[PLANS];
+    int owner[PLANS]; /* the pair of a timed plan */
+    int n_timed;
 };
 
-static void pace_look(struct pace *x, const void *const *in)
+static void list_pairs(struct cost *c)
 {
-    x->now = evaluate_latency(x->plan, in, RUNS, NULL).median_ns;
-    x->best = fmin(x->best, x->now);
+    c->pairs[c->n_pairs++] = (struct pair){.w = BITS_MAX, .a = BITS_MAX};
+    c->pairs[c->n_pairs++] = (struct pair){.w = BITS_FLOAT, .a = BITS_FLOAT};
+    for (int w = BITS_MAX; w >= 1; w--)
+        for (int a = BITS_MAX; a >= 1; a--)
+            if (w < BITS_MAX || a < BITS_MAX)
+                c->pairs[c->n_pairs++] = (struct pair){.w = w, .a = a};
 }
 
-/* Times one plan: every layer, then what is not a layer, then the whole, in times of the w8a8 plan. */
-static void time_plan(const struct graph *g, const struct timed_plan *p, const void *const *in, struct pace *pace,
-                      double *out)
+/* The first timed plan that does the same work in that layer, or -1. */
+static int same_work(const struct cost *c, int layer, uint64_t key)
 {
-    int steps = plan_step_count(p->plan);
-    double *ns = mem_new((size_t)steps + 1, sizeof *ns), before = pace->now;
-    struct latency whole = evaluate_latency(p->plan, in, RUNS, ns);
-    pace_look(pace, in);
-    double unit = (before + pace->now) / 2;
-    for (int s = 0; s < steps; s++) {
-        int l = plan_step(p->plan, s).layer;
-        out[l >= 0 ? l : g->n_layers] += ns[s] / unit;
+    for (int i = 0; i < c->n_timed; i++)
+        if (c->pairs[c->owner[i]].keys[layer] == key)
+            return i;
+    return -1;
+}
+
+/* Takes the plan over: to time it, where it has work that is not timed yet. */
+static void add_plan(struct cost *c, int i, struct plan *plan)
+{
+    struct pair *p = &c->pairs[i];
+    size_t n = (size_t)c->g->n_layers + 1;
+    bool fresh = false;
+    p->keys = mem_new(n, sizeof *p->keys);
+    p->from = mem_new(n, sizeof *p->from);
+    p->kernels = mem_new(n, sizeof *p->kernels);
+    p->timed = -1;
+    for (int l = 0; l < c->g->n_layers; l++) {
+        p->keys[l] = plan_layer_key(plan, l);
+        p->kernels[l] = plan_layers(plan)[l].kernel;
+        p->from[l] = same_work(c, l, p->keys[l]);
+        fresh |= p->from[l] < 0;
     }
-    out[g->n_layers + 1] = whole.median_ns / unit;
-    mem_free(ns);
+    if (!fresh && i >= 2) {
+        plan_free(plan);
+        return;
+    }
+    p->timed = c->n_timed;
+    for (int l = 0; l < c->g->n_layers; l++)
+        p->from[l] = p->from[l] < 0 ? p->timed : p->from[l];
+    c->timed[c->n_timed] = (struct timed_plan){.plan = plan};
+    c->owner[c->n_timed++] = i;
 }
 
-static int compare_double(const void *a, const void *b)
+static int compile_plans(struct cost *c, const struct calibration *cal, struct weight_cache *cache,
+                         const struct progress *p, struct err *e)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    for (int i = 0; i < c->n_pairs; i++) {
+        if (progress_step(p, "latency table: kernels", i, c->n_pairs))
+            return 1;
+        struct plan *plan = plan_compile_uniform(c->g, c->pairs[i].w, c->pairs[i].a, cal, cache, e);
+        if (!plan)
+            return -1;
+        add_plan(c, i, plan);
+    }
+    return 0;
 }
 
-/* Medians over the passes that ended into the table. samples: [PLANS][slots][PASSES]. */
-static void fill_table(const struct graph *g, const struct timed_plan *plans, double *samples, int passes, double unit,
-                       struct tables *t)
+static void fill_table(const struct cost *c, struct tables *t)
 {
-    int slots = g->n_layers + 2;
-    for (int i = 0; i < PLANS; i++)
-        for (int k = 0; k < slots; k++) {
-            double *x = samples + ((size_t)i * (size_t)slots + (size_t)k) * PASSES;
-            qsort(x, (size_t)passes, sizeof *x, compare_double);
-            double ns = x[passes / 2] * unit;
-            int w = plans[i].w, a = plans[i].a;
-            if (k < g->n_layers)
-                t->layers[k].latency_ns[w][a] = ns;
-            else if (k == g->n_layers && (w == BITS_MAX || !w) && w == a)
-                *(w ? &t->other_ns : &t->other_fp32_ns) = ns;
-            else if (k > g->n_layers && !w)
-                t->fp32_latency_ns = ns;
+    int n = c->g->n_layers;
+    for (int i = 0; i < c->n_pairs; i++) {
+        const struct pair *p = &c->pairs[i];
+        for (int l = 0; l < n; l++) {
+            struct layer_table *x = &t->layers[l];
+            x->latency_ns[p->w][p->a] = c->timed[p->from[l]].median[l];
+            x->latency_spread_ns[p->w][p->a] = c->timed[p->from[l]].spread[l];
+            x->kernel[p->w][p->a] = p->kernels[l];
         }
+    }
+    t->other_ns = c->timed[0].median[n];
+    t->other_fp32_ns = c->timed[1].median[n];
+    t->fp32_latency_ns = c->timed[1].median[n + 1];
     t->latency_known = true;
-    t->latency_partial = passes < PASSES;
+    t->latency.pairs = c->n_pairs;
 }
 
-static int time_passes(const struct graph *g, const struct timed_plan *plans, const void *const *in, struct tables *t,
-                       const struct progress *p)
+static void cost_done(struct cost *c)
 {
-    int slots = g->n_layers + 2, stopped = 0, ended = 0;
-    double *samples = mem_new((size_t)PLANS * (size_t)slots * PASSES, sizeof *samples);
-    double *one = mem_new((size_t)slots, sizeof *one);
-    struct pace pace = {.plan = plans[PLANS - 1].plan, .best = INFINITY}; /* w8a8 is the last */
-    pace_look(&pace, in);
-    for (int pass = 0; pass < PASSES && !stopped; pass++) {
-        for (int i = 0; i < PLANS && !stopped; i++) {
-            stopped = progress_step(p, "latency table", pass * PLANS + i, PASSES * PLANS);
-            memset(one, 0, (size_t)slots * sizeof *one);
-            time_plan(g, &plans[i], in, &pace, one);
-            for (int k = 0; k < slots; k++)
-                samples[((size_t)i * (size_t)slots + (size_t)k) * PASSES + (size_t)pass] = one[k];
-        }
-        ended += !stopped;
+    for (int i = 0; i < c->n_timed; i++) {
+        plan_free((struct plan *)c->timed[i].plan);
+        timing_done(&c->timed[i]);
     }
-    if (ended)
-        fill_table(g, plans, samples, ended, pace.best, t);
-    mem_free(samples);
-    mem_free(one);
-    return stopped;
+    for (int i = 0; i < c->n_pairs; i++) {
+        mem_free(c->pairs[i].keys);
+        mem_free(c->pairs[i].from);
+        mem_free((void *)c->pairs[i].kernels);
+    }
+    mem_free(c);
 }
 
-int analyze_cost(const struct graph *g, const struct calibration *c, struct weight_cache *cache, const void *const *in,
-                 struct tables *t, const struct progress *p, struct err *e)
+int analyze_cost(const struct graph *g, const struct calibration *cal, struct weight_cache *cache,
+                 const void *const *in, struct tables *t, const struct progress *p, struct err *e)
 {
-    struct timed_plan plans[PLANS];
-    int n = 0, status = 0;
-    for (int w = 0; w <= BITS_MAX && !status; w++)
-        for (int a = w ? 1 : 0; a <= (w ? BITS_MAX : 0) && !status; a++) {
-            if (progress_step(p, "latency table", 0, PASSES * PLANS)) {
-                status = 1;
-                break;
-            }
-            plans[n] = (struct timed_plan){w, a, plan_compile_uniform(g, w, a, c, cache, e)};
-            if (!plans[n].plan)
-                status = -1;
-            else
-                n++;
+    struct cost *c = mem_new(1, sizeof *c);
+    struct latency_report report;
+    int64_t begin = clock_ns();
+    c->g = g;
+    list_pairs(c);
+    int status = compile_plans(c, cal, cache, p, e);
+    if (!status) {
+        double left = SECONDS - (double)(clock_ns() - begin) * 1e-9;
+        status = timing_run(c->timed, c->n_timed, in, fmax(left, SECONDS_LEAST), PASSES, p, &report);
+        if (report.passes) {
+            report.seconds = (double)(clock_ns() - begin) * 1e-9;
+            t->latency = report;
+            t->latency_partial = status > 0;
+            fill_table(c, t);
         }
-    if (!status)
-        status = time_passes(g, plans, in, t, p);
-    for (int i = 0; i < n; i++)
-        plan_free(plans[i].plan);
+    }
+    cost_done(c);
     return status;
 }

@@ -2,6 +2,7 @@
 #include "search/estimate.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* Energy of one operation in picojoules, 45 nm, 0.9 V: Horowitz, "Computing's energy problem", ISSCC 2014. An integer
  * multiplication is taken to shrink with both widths; a byte of weights is read from a 32 KiB SRAM (20 pJ for 8). */
@@ -132,6 +133,25 @@ void estimate_profile(const struct tables *t, const struct profile *p, const str
     judge(&out->size, b->bytes > 0 ? (double)b->bytes : NAN, 0);
 }
 
+double estimate_slower(const struct layer_table *x, const struct precision *q)
+{
+    static const double NOISE = 0.05;
+    if (!precision_is_integer(q))
+        return 0;
+    double ns = x->latency_ns[q->w_bits][q->a_bits], full = x->latency_ns[BITS_MAX][BITS_MAX];
+    double spread =
+        fmax(x->latency_spread_ns[q->w_bits][q->a_bits], 0) + fmax(x->latency_spread_ns[BITS_MAX][BITS_MAX], 0);
+    return ns > full * (1 + NOISE) + spread ? ns / full : 0;
+}
+
+char *estimate_slower_text(double slower, char out[48])
+{
+    out[0] = '\0';
+    if (slower > 0)
+        snprintf(out, 48, "slower than w8a8 here (%.2fx)", slower);
+    return out;
+}
+
 void estimate_layer(const struct tables *t, const struct profile *p, int layer, struct layer_estimate *out)
 {
     const struct layer_table *x = &t->layers[layer];
@@ -153,6 +173,8 @@ void estimate_layer(const struct tables *t, const struct profile *p, int layer, 
         .measured = x->measured,
         .emulated = !precision_is_integer(q) && (q->w_bits || q->a_bits),
     };
+    out->kernel = x->kernel[precision_is_integer(q) ? q->w_bits : 0][precision_is_integer(q) ? q->a_bits : 0];
+    out->slower = estimate_slower(x, q);
     /* Losses add up and then saturate: a layer's part of the drop is its part of the loss. */
     out->drop = t->unlabelled ? NAN : loss > 0 ? loss_fit_drop(&t->fit, loss) * out->loss / loss : loss;
     out->latency_share = out->latency_ns / (ns + (isnan(other) ? 0 : other));

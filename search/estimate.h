@@ -48,6 +48,8 @@ struct layer_estimate {
     double size_share;
     double loss;
     bool measured, emulated;
+    const char *kernel; /* that the latency table was measured with; NULL: not known */
+    double slower;      /* times its latency at w8a8 where that is plainly less, else 0: fewer bits cost time there */
 };
 
 /* b may be NULL: p->budgets are used. */
@@ -58,6 +60,11 @@ void estimate_layer(const struct tables *t, const struct profile *p, int layer, 
 double estimate_loss(const struct layer_table *l, const struct precision *p);
 int64_t estimate_bytes(const struct layer_table *l, const struct precision *p);
 double estimate_latency_ns(const struct layer_table *l, const struct precision *p);
+
+/* Times the layer's latency at w8a8, where it is more by more than its runs vary; else 0. */
+double estimate_slower(const struct layer_table *l, const struct precision *p);
+/* "slower than w8a8 here (1.40x)", or "". */
+char *estimate_slower_text(double slower, char out[48]);
 
 /* Loss of layer alone with weights at b bits, converted to accuracy points: the "sens2-8" strip. NAN unknown. */
 double estimate_solo_drop(const struct tables *t, int layer, int w_bits);

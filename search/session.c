@@ -2,13 +2,12 @@
 #include "search/session_private.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "kernels/isa.h"
 #include "quant/own.h"
+#include "search/fingerprint.h"
 
 struct session_options session_defaults(void)
 {
@@ -35,26 +34,6 @@ struct image_source session_calibrate_source(struct session *s)
 struct image_source session_evaluate_source(struct session *s)
 {
     return (struct image_source){get_evaluate, s, s->dataset->evaluate.n};
-}
-
-/* Processor name, for the key of the latency table. */
-static uint64_t host_hash(void)
-{
-    uint64_t h = 0;
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    char line[256];
-    while (f && fgets(line, sizeof line, f))
-        if (!strncmp(line, "model name", 10) || !strncmp(line, "CPU part", 8)) {
-            h = hash_u64(line, strlen(line), h);
-            break;
-        }
-    if (f)
-        fclose(f);
-    for (int i = 0; i < ISA_COUNT; i++) {
-        bool on = isa_enabled((enum isa)i);
-        h = hash_u64(&on, sizeof on, h);
-    }
-    return h;
 }
 
 int session_classes(const struct session *s)
@@ -87,7 +66,8 @@ static void load_cached(struct session *s)
 {
     uint64_t inputs = inputs_hash(&s->options.graph);
     s->loss_key = (struct cache_key){"loss", s->graph->fingerprint, 0};
-    s->cost_key = (struct cache_key){"cost", s->graph->fingerprint, host_hash() ^ inputs};
+    s->cost_key =
+        (struct cache_key){"cost", s->graph->fingerprint, hash_u64(s->host, strlen(s->host), inputs), s->host};
     s->points_key = (struct cache_key){"points", s->graph->fingerprint, 0};
     if (s->dataset) {
         s->loss_key.settings = dataset_hash(s->dataset, &s->dataset->calibrate, s->calibration_images, inputs);
@@ -96,7 +76,8 @@ static void load_cached(struct session *s)
     }
     if (!s->options.cache)
         return;
-    cache_load_cost(&s->cost_key, s->tables);
+    cache_load_cost(&s->cost_key, s->tables, s->times);
+    s->times_kept = kernel_times_count(s->times);
     if (s->dataset) {
         cache_load_loss(&s->loss_key, s->tables);
         s->n_points = cache_load_points(&s->points_key, &s->tables->fp32_accuracy, s->points, MAX_POINTS);
@@ -144,6 +125,9 @@ struct session *session_open(const char *model, const struct session_options *o,
     name_layers(s);
     s->tables = tables_new(s->graph->n_layers);
     s->cache = weight_cache_new();
+    s->times = kernel_times_new();
+    s->host = fingerprint_new();
+    weight_cache_use_times(s->cache, s->times);
     *status = 4;
     if (o->dataset) {
         s->dataset = dataset_load(o->dataset, o->config_path, e);
@@ -170,8 +154,12 @@ void session_free(struct session *s)
 {
     if (!s)
         return;
+    if (s->tables && s->tables->latency_known && kernel_times_count(s->times) > s->times_kept)
+        session_save_cost(s, s->tables);
     tables_free(s->tables);
     weight_cache_free(s->cache);
+    kernel_times_free(s->times);
+    mem_free(s->host);
     calibration_free(s->calibration);
     dataset_free(s->dataset);
     mem_free((void *)s->model.names);
@@ -265,6 +253,14 @@ int session_need_fp32(struct session *s, int images, const struct progress *p, s
         return 1;
     s->fp32_images = images;
     return 0;
+}
+
+void session_save_cost(struct session *s, const struct tables *t)
+{
+    if (!s->options.cache || t->latency_partial)
+        return;
+    cache_save_cost(&s->cost_key, t, s->times);
+    s->times_kept = kernel_times_count(s->times);
 }
 
 void session_save_points(struct session *s)

@@ -174,8 +174,8 @@ static int analyze_all_cost(struct session *s, struct tables *t, const struct pr
     dataset_sample(s->dataset, &s->dataset->calibrate, 0, in);
     rc = analyze_cost(s->graph, s->calibration, s->cache, (const void *const *)in, t, p, e);
     plan_arrays_free(in);
-    if (!rc && s->options.cache)
-        cache_save_cost(&s->cost_key, t);
+    if (!rc)
+        session_save_cost(s, t);
     return rc;
 }
 

@@ -24,7 +24,10 @@ struct session {
     int calibration_images;
     struct calibration *calibration; /* made when first needed */
     struct weight_cache *cache;
-    int32_t *fp32_best; /* index of the largest score of the first fp32_images evaluation images */
+    struct kernel_times *times; /* that plans choose their kernels by */
+    int times_kept;             /* of them, in the cache */
+    char *host;                 /* fingerprint */
+    int32_t *fp32_best;         /* index of the largest score of the first fp32_images evaluation images */
     int fp32_images;
     float *fp32_calibrate; /* scores of the calibration images used by sensitivity and the fit */
     struct cache_key loss_key, cost_key, points_key;
@@ -54,6 +57,7 @@ double session_accuracy(const int32_t *best, const int32_t *labels, int n, int *
 
 void session_add_point(struct session *s, double loss, double drop, int images, int held_out);
 void session_save_points(struct session *s);
+void session_save_cost(struct session *s, const struct tables *t);
 /* Fits t->fit to the points. */
 void session_refit(const struct session *s, struct tables *t);
 

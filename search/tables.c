@@ -2,6 +2,7 @@
 #include "search/tables.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -18,7 +19,7 @@ struct tables *tables_new(int n_layers)
             for (int g = 0; g < GRANULARITY_COUNT; g++)
                 x->sqnr[g][b] = b ? NAN : INFINITY;
             for (int a = 0; a < WIDTHS; a++)
-                x->latency_ns[b][a] = NAN;
+                x->latency_ns[b][a] = x->latency_spread_ns[b][a] = NAN;
         }
     }
     /* The prior: what small convolutional classifiers lose, within a factor of two or so. */
@@ -44,4 +45,26 @@ void tables_free(struct tables *t)
         return;
     mem_free(t->layers);
     mem_free(t);
+}
+
+char *latency_report_text(const struct latency_report *r, char out[256])
+{
+    char core[32] = "not kept on one core";
+    if (r->core >= 0)
+        snprintf(core, sizeof core, "on core %d", r->core);
+    int n = snprintf(out, 256, "%d plans for %d pairs of widths in %.1f s %s, %d passes; ", r->plans, r->pairs,
+                     r->seconds, core, r->passes);
+    if (r->disturbed || r->repeated)
+        n += snprintf(out + n, 256 - (size_t)n,
+                      "busy core: %d runs were disturbed and %d turns done again, which left %.0f %% of ", r->disturbed,
+                      r->repeated, r->runs ? 100.0 * r->counted / r->runs : 0);
+    else
+        n += snprintf(out + n, 256 - (size_t)n, "nothing disturbed ");
+    n += snprintf(out + n, 256 - (size_t)n, "%s; ", r->disturbed || r->repeated ? "what counts" : "it");
+    if (r->clock_high_ghz > 1.03 * r->clock_low_ghz)
+        snprintf(out + n, 256 - (size_t)n, "the clock changed between %.2f and %.2f GHz", r->clock_low_ghz,
+                 r->clock_high_ghz);
+    else
+        snprintf(out + n, 256 - (size_t)n, "the clock stayed at %.2f GHz", r->clock_high_ghz);
+    return out;
 }

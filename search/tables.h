@@ -27,6 +27,8 @@ struct layer_table {
     /* Median time of this layer in a running plan on this host, one image, one thread, nanoseconds, [w][a]. Only
      * [0][0] and both above 0 run on kernels of their own; [w][0] and [0][a] run as fp32 (emulated). */
     double latency_ns[WIDTHS][WIDTHS];
+    double latency_spread_ns[WIDTHS][WIDTHS]; /* median absolute deviation of single runs from that */
+    const char *kernel[WIDTHS][WIDTHS];       /* what ran there; NULL: not known. Lives as long as the program */
     double macs;
     double weights; /* number of weights */
 };
@@ -41,6 +43,21 @@ struct loss_fit {
     int points;       /* measured profiles behind it; 0: prior */
 };
 
+/* How the latency table came to be. */
+struct latency_report {
+    double seconds;
+    int plans, pairs; /* that were timed, and the pairs of widths (fp32 too) that they stand for; pairs 0: no table */
+    int passes, runs; /* that ended; runs of all plans that count */
+    int core;         /* that the thread was kept on, or -1 */
+    int disturbed;    /* runs during which something else had the core */
+    int counted;      /* of those, and of unsteady turns: runs that count nevertheless, for want of others */
+    int repeated;     /* turns done again since clock or pace changed in them */
+    int unsteady;     /* turns whose last try was no better */
+    double clock_low_ghz, clock_high_ghz; /* the slowest and the fastest clock that was seen */
+};
+/* One line for people: "12 of 65 ... in 3.1 s on core 1 ...". Returns out. */
+char *latency_report_text(const struct latency_report *r, char out[256]);
+
 struct tables {
     int n_layers;
     struct layer_table *layers;
@@ -54,6 +71,8 @@ struct tables {
     double latency_error_rel; /* 90 % half width, from measured plans; a prior before any */
     bool latency_known;
     bool latency_partial; /* stopped early: from fewer passes, and not kept in the cache */
+    struct latency_report latency;
+    char latency_note[160]; /* why a table that was kept is not used, or "" */
     int calibration_images;
     bool unlabelled; /* nothing tells what a loss costs in points of accuracy */
 };

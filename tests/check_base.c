@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,10 +17,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/host.h"
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "base/watch.h"
 #include "quant/precision.h"
 
 Suite *check_base_suite(void);
@@ -545,6 +548,72 @@ START_TEST(precision_words)
 }
 END_TEST
 
+/* --- watched measurements ------------------------------------------------------------------------------------------
+ */
+
+static bool same_affinity(const cpu_set_t *a)
+{
+    cpu_set_t now;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof now, &now), 0);
+    return CPU_EQUAL(a, &now);
+}
+
+START_TEST(watch_keeps_a_core_and_gives_it_back)
+{
+    cpu_set_t before, now;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof before, &before), 0);
+    struct watch *w = watch_begin();
+    int core = watch_core(w);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof now, &now), 0);
+    if (core >= 0)
+        ck_assert(CPU_COUNT(&now) == 1 && CPU_ISSET((size_t)core, &now) && CPU_ISSET((size_t)core, &before));
+    watch_end(w);
+    ck_assert(same_affinity(&before));
+    watch_end(NULL);
+}
+END_TEST
+
+START_TEST(watch_sees_time_that_is_not_ours)
+{
+    struct watch *w = watch_begin();
+    bool disturbed = false;
+    watch_start(w);
+    usleep(3000);
+    ck_assert_int_ge(watch_stop(w, &disturbed), 3000000);
+    ck_assert(disturbed);
+    int quiet = 0; /* some of many short pieces are left alone on any machine */
+    for (int i = 0; i < 10000 && !quiet; i++) {
+        watch_start(w);
+        int64_t ns = watch_stop(w, &disturbed);
+        ck_assert_int_ge(ns, 0);
+        quiet += !disturbed;
+    }
+    ck_assert_int_eq(quiet, 1);
+    watch_end(w);
+}
+END_TEST
+
+START_TEST(watch_tells_the_clock)
+{
+    double ns = watch_cycle_ns();
+    ck_assert_msg(ns > 0.05 && ns < 1000, "%g ns", ns);
+}
+END_TEST
+
+START_TEST(host_says_what_it_is)
+{
+    char name[128], few[4];
+    int64_t caches[3];
+    host_processor(name, sizeof name);
+    ck_assert(!strchr(name, '\n') && !strchr(name, ':'));
+    host_processor(few, sizeof few);
+    ck_assert_uint_lt(strlen(few), sizeof few);
+    host_caches(caches);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_ge(caches[i], 0);
+}
+END_TEST
+
 Suite *check_base_suite(void)
 {
     Suite *s = suite_create("base");
@@ -564,6 +633,13 @@ Suite *check_base_suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, parallel_does_each_once, 0, 4);
     tcase_add_test(t, parallel_jobs);
+    suite_add_tcase(s, t);
+    t = tcase_create("watch");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, watch_keeps_a_core_and_gives_it_back);
+    tcase_add_test(t, watch_sees_time_that_is_not_ours);
+    tcase_add_test(t, watch_tells_the_clock);
+    tcase_add_test(t, host_says_what_it_is);
     suite_add_tcase(s, t);
     t = tcase_create("file");
     tcase_set_timeout(t, 60);

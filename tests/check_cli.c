@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/table.h"
+#include "kernels/kernels.h"
 #include "tests/onnx_make.h"
 #include "tests/process.h"
 
@@ -27,6 +28,15 @@ static int lines(const char *s)
     int n = 0;
     for (; *s; s++)
         n += *s == '\n';
+    return n;
+}
+
+/* Cells of the line that s begins with; all characters of tables are one cell wide. */
+static int cells_in(const char *s)
+{
+    int n = 0;
+    for (; *s && *s != '\n'; s++)
+        n += (*s & 0xc0) != 0x80;
     return n;
 }
 
@@ -430,6 +440,39 @@ START_TEST(inputs_have_names)
 }
 END_TEST
 
+/* One row a kernel, narrow enough for a plain terminal. */
+START_TEST(doctor_lists_kernels)
+{
+    struct room r;
+    if (room_open(&r))
+        return;
+    struct process p = process_run(&r, NULL, "doctor --table kernels");
+    for (const char *s = p.out; *s; s += strcspn(s, "\n") + 1)
+        ck_assert_msg(cells_in(s) <= 80, "%.*s", (int)strcspn(s, "\n"), s);
+    for (int i = 0; i < conv_kernel_count; i++) {
+        const struct conv_kernel *k = conv_kernels[i];
+        const char *row = strstr(p.out, k->name);
+        ck_assert_msg(row && strstr(row, kernel_family_name(k->family)) && strstr(row, k->tile), "%s", k->name);
+    }
+    process_done(&p);
+    p = process_run(&r, NULL, "doctor --json --isa c");
+    cJSON *json = cJSON_Parse(p.out), *row;
+    int i = 0;
+    cJSON_ArrayForEach(row, cJSON_GetObjectItem(json, "kernels"))
+    {
+        if (i >= conv_kernel_count)
+            break;
+        const struct conv_kernel *k = conv_kernels[i++];
+        ck_assert_str_eq(cJSON_GetObjectItem(row, "kernel")->valuestring, k->name);
+        ck_assert_int_eq(cJSON_IsTrue(cJSON_GetObjectItem(row, "enabled")), k->isa == ISA_C);
+    }
+    ck_assert_int_eq(i, conv_kernel_count);
+    cJSON_Delete(json);
+    process_done(&p);
+    room_close(&r);
+}
+END_TEST
+
 /* --- forms of output ---------------------------------------------------------------------------------------------- */
 
 static const char *const table_words[] = {"inspect $M",
@@ -772,6 +815,7 @@ Suite *check_cli_suite(void)
     tcase_add_test(t, a_model_from_standard_input);
     tcase_add_test(t, inputs_have_names);
     tcase_add_test(t, operators_page);
+    tcase_add_test(t, doctor_lists_kernels);
     tcase_add_test(t, json_is_one_object_with_a_schema);
     tcase_add_test(t, csv_holds_what_json_holds);
     tcase_add_test(t, csv_quotes);

@@ -396,6 +396,65 @@ START_TEST(tables_start_unknown)
 }
 END_TEST
 
+/* Fewer bits that take longer are told, unless the difference is within what runs vary by. */
+START_TEST(slower_widths_are_told)
+{
+    static const struct {
+        double ns, spread;
+        bool slower;
+    } rows[] = {{100, 0, true}, {87, 0, false}, {94, 0, true}, {100, 20, false}, {100, NAN, true}, {NAN, 0, false}};
+    struct tables *t = hand_tables();
+    struct profile *p = profile_of(2, 8);
+    char text[48];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct layer_estimate e;
+        t->layers[0].latency_ns[8][8] = 88;
+        t->layers[0].latency_ns[2][8] = rows[i].ns;
+        t->layers[0].latency_spread_ns[2][8] = rows[i].spread;
+        t->layers[0].kernel[2][8] = "conv_x";
+        estimate_layer(t, p, 0, &e);
+        ck_assert_msg(rows[i].slower ? e.slower == rows[i].ns / 88 : e.slower == 0, "row %zu: %g", i, e.slower);
+        ck_assert_str_eq(e.kernel, "conv_x");
+        estimate_slower_text(e.slower, text);
+        ck_assert_int_eq(*text != 0, rows[i].slower);
+    }
+    ck_assert_str_eq(estimate_slower_text(1.804, text), "slower than w8a8 here (1.80x)");
+    t->layers[0].latency_ns[0][0] = 1e6; /* fp32 is no fewer bits */
+    precision_set_w(&p->layers[0].precision, 0);
+    ck_assert(estimate_slower(&t->layers[0], &p->layers[0].precision) == 0);
+    profile_free(p);
+    tables_free(t);
+}
+END_TEST
+
+START_TEST(reports_in_words)
+{
+    char text[256];
+    struct latency_report r = {.seconds = 3.14,
+                               .plans = 12,
+                               .pairs = 65,
+                               .passes = 5,
+                               .runs = 200,
+                               .core = 1,
+                               .clock_low_ghz = 3.69,
+                               .clock_high_ghz = 3.7};
+    ck_assert_str_eq(latency_report_text(&r, text), "12 plans for 65 pairs of widths in 3.1 s on core 1, 5 passes; "
+                                                    "nothing disturbed it; the clock stayed at 3.70 GHz");
+    r.core = -1;
+    r.disturbed = 30;
+    r.repeated = 2;
+    r.counted = 10;
+    r.clock_low_ghz = 2.5;
+    ck_assert_str_eq(latency_report_text(&r, text),
+                     "12 plans for 65 pairs of widths in 3.1 s not kept on one core, 5 passes; busy core: 30 runs were "
+                     "disturbed and 2 turns done again, which left 5 % of what counts; the clock changed between 2.50 "
+                     "and 3.70 GHz");
+    r.seconds = 1e9;
+    r.plans = r.pairs = r.passes = r.disturbed = r.repeated = -2000000000;
+    ck_assert_uint_lt(strlen(latency_report_text(&r, text)), 256);
+}
+END_TEST
+
 Suite *check_estimate_suite(void)
 {
     Suite *s = suite_create("estimate");
@@ -407,6 +466,8 @@ Suite *check_estimate_suite(void)
     tcase_add_test(t, one_scale_is_never_better);
     tcase_add_test(t, loss_and_drop_are_inverse);
     tcase_add_test(t, shares_add_up);
+    tcase_add_test(t, slower_widths_are_told);
+    tcase_add_test(t, reports_in_words);
     tcase_add_test(t, tables_start_unknown);
     tcase_add_test(t, fit_finds_the_law);
     tcase_add_test(t, fit_knows_what_it_misses);

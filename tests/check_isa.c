@@ -81,6 +81,20 @@ START_TEST(test_detection)
 }
 END_TEST
 
+#if defined(__aarch64__)
+/* What the processor's own registers say; Linux and emulators let programs read them. */
+START_TEST(test_registers)
+{
+    unsigned long features, instructions;
+    __asm__("mrs %0, ID_AA64PFR0_EL1" : "=r"(features));
+    __asm__("mrs %0, ID_AA64ISAR0_EL1" : "=r"(instructions));
+    bool simd = (features >> 20 & 15) != 15, dot = (instructions >> 44 & 15) != 0;
+    ck_assert_int_eq(isa_supported(ISA_NEON), simd);
+    ck_assert_int_eq(isa_supported(ISA_NEONDOT), simd && dot);
+}
+END_TEST
+#endif
+
 /* Every architecture offers its own. */
 START_TEST(test_names)
 {
@@ -148,6 +162,9 @@ Suite *check_isa_suite(void)
     Suite *s = suite_create("isa");
     TCase *c = tcase_create("isa");
     tcase_add_test(c, test_detection);
+#if defined(__aarch64__)
+    tcase_add_test(c, test_registers);
+#endif
     tcase_add_test(c, test_names);
     tcase_add_test(c, test_select);
     tcase_add_test(c, test_select_unknown);

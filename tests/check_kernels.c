@@ -13,7 +13,9 @@
 Suite *check_kernels_suite(void);
 
 #if defined(__x86_64__)
-extern const struct conv_kernel conv_vnni_avx512_simde, conv_wino_avx512_simde, dwconv_avx512_simde;
+extern const struct conv_kernel conv_planes4_avx512_simde, conv_planes_avx512_simde, conv_stream_avx512_simde,
+    conv_tables_avx512_simde, conv_tables_pixels_avx512_simde, conv_trits_avx512_simde, conv_vnni_avx512_simde,
+    conv_wino_avx512_simde, dwconv_avx512_simde, dwconv_rows_avx512_simde;
 #endif
 
 /* --- rows -----------------------------------------------------------------------------------------------------------
@@ -23,9 +25,12 @@ extern const struct conv_kernel conv_vnni_avx512_simde, conv_wino_avx512_simde, 
 static const struct conv_kernel *runnable(int i)
 {
 #if defined(__x86_64__)
-    static const struct conv_kernel *const portable[] = {&conv_vnni_avx512_simde, &conv_wino_avx512_simde,
-                                                         &dwconv_avx512_simde};
-    for (int k = 0; k < 3 && isa_supported(ISA_AVX2); k++)
+    static const struct conv_kernel *const portable[] = {
+        &conv_planes4_avx512_simde, &conv_planes_avx512_simde,        &conv_stream_avx512_simde,
+        &conv_tables_avx512_simde,  &conv_tables_pixels_avx512_simde, &conv_trits_avx512_simde,
+        &conv_vnni_avx512_simde,    &conv_wino_avx512_simde,          &dwconv_avx512_simde,
+        &dwconv_rows_avx512_simde};
+    for (size_t k = 0; k < sizeof portable / sizeof *portable && isa_supported(ISA_AVX2); k++)
         if (i-- == 0)
             return portable[k];
 #endif
@@ -51,8 +56,9 @@ struct trial {
     struct requant rq;
     int32_t *m;
     int64_t *b;
-    float *scale, *bias;
+    float *scale, *bias, *block_scales;
     int64_t *acc; /* expected accumulators */
+    float *sums;  /* expected outputs where blocks of weights have scales */
 };
 
 static int between(struct rng *r, int lo, int hi)
@@ -105,7 +111,7 @@ static void random_geom(struct rng *r, struct conv_geom *g)
 /* Levels as the schemes make them, or any at all. */
 static void random_levels(struct rng *r, int bits, int8_t levels[256])
 {
-    int n = 1 << bits, kind = between(r, 0, 3);
+    int n = 1 << bits, kind = between(r, 0, 4), base = between(r, -60, 60), step = between(r, -4, 4);
     for (int c = 0; c < n; c++) {
         if (bits > 4 || kind == 0)
             levels[c] = (int8_t)(c - n / 2 < -127 ? -127 : c - n / 2);
@@ -113,6 +119,8 @@ static void random_levels(struct rng *r, int bits, int8_t levels[256])
             levels[c] = (int8_t)between(r, -127, 127);
         else if (kind == 2)
             levels[c] = c % 2 ? 127 : -127;
+        else if (kind == 3)
+            levels[c] = (int8_t)(base + step * c);
         else
             levels[c] = (int8_t)(2 * c - n + 1);
     }
@@ -150,7 +158,8 @@ static size_t outputs(const struct conv_geom *g)
     return (size_t)g->oh * (size_t)g->ow * (size_t)g->cout;
 }
 
-static int64_t expected_acc(const struct trial *t, int oy, int ox, int co)
+/* Of the first n values of an output channel's weights. */
+static int64_t expected_acc(const struct trial *t, int oy, int ox, int co, int n)
 {
     const struct conv_geom *g = &t->g;
     int cg = g->cin / g->groups, first = co / (g->cout / g->groups) * cg;
@@ -158,7 +167,7 @@ static int64_t expected_acc(const struct trial *t, int oy, int ox, int co)
     int64_t acc = 0;
     for (int ky = 0; ky < g->kh; ky++)
         for (int kx = 0; kx < g->kw; kx++)
-            for (int c = 0; c < cg; c++) {
+            for (int c = 0; c < cg && n > 0; c++, n--) {
                 int y = oy * g->stride_h + ky * g->dilation_h - g->pad_top;
                 int x = ox * g->stride_w + kx * g->dilation_w - g->pad_left;
                 int q = t->pad_code;
@@ -169,14 +178,32 @@ static int64_t expected_acc(const struct trial *t, int oy, int ox, int co)
     return acc;
 }
 
+/* Block by block: each is what the sum up to its end has above the sum up to its beginning. */
+static float expected_sum(struct trial *t, int oy, int ox, int co)
+{
+    const struct conv_geom *g = &t->g;
+    int k = g->kh * g->kw * (g->cin / g->groups), blocks = (k + t->w.block - 1) / t->w.block, before = 0;
+    volatile float x = 0;
+    for (int b = 1; b <= blocks; b++) {
+        int upto = (int)expected_acc(t, oy, ox, co, b * t->w.block < k ? b * t->w.block : k);
+        volatile float product = (float)(upto - before) * t->block_scales[co * blocks + b - 1];
+        x = x + product;
+        before = upto;
+    }
+    return x + t->bias[co];
+}
+
 static void trial_expect(struct trial *t)
 {
     const struct conv_geom *g = &t->g;
-    int64_t *acc = t->acc;
+    size_t i = 0;
     for (int oy = 0; oy < g->oh; oy++)
         for (int ox = 0; ox < g->ow; ox++)
-            for (int co = 0; co < g->cout; co++)
-                *acc++ = expected_acc(t, oy, ox, co);
+            for (int co = 0; co < g->cout; co++, i++) {
+                t->acc[i] = expected_acc(t, oy, ox, co, 1 << 30);
+                if (t->w.block)
+                    t->sums[i] = expected_sum(t, oy, ox, co);
+            }
 }
 
 static void trial_init(struct trial *t, struct rng *r, int w_bits, int a_bits, const struct conv_geom *g)
@@ -209,9 +236,24 @@ static void trial_init(struct trial *t, struct rng *r, int w_bits, int a_bits, c
         t->scale[c] = (float)(rng_unit(r) - 0.5);
         t->bias[c] = (float)(rng_unit(r) - 0.5) * 100;
     }
-    t->w = (struct conv_weights){t->codes, w_bits, t->levels};
+    t->w = (struct conv_weights){.codes = t->codes, .bits = w_bits, .levels = t->levels};
     t->rq.m = t->m;
     t->rq.b = t->b;
+    trial_expect(t);
+}
+
+/* Gives blocks of weights scales of their own. */
+static void trial_blocks(struct trial *t, struct rng *r, int block)
+{
+    const struct conv_geom *g = &t->g;
+    size_t k = (size_t)(g->kh * g->kw * (g->cin / g->groups));
+    size_t n = (size_t)g->cout * ((k + (size_t)block - 1) / (size_t)block);
+    t->output = OUT_F32;
+    t->w.block = block;
+    t->w.block_scales = t->block_scales = guard_new(n * sizeof(float));
+    t->sums = guard_new(outputs(g) * sizeof(float));
+    for (size_t i = 0; i < n; i++)
+        t->block_scales[i] = (float)(rng_unit(r) - 0.5);
     trial_expect(t);
 }
 
@@ -220,6 +262,10 @@ static void trial_done(struct trial *t)
     void *all[] = {t->in, t->codes, t->residual, t->m, t->b, t->scale, t->bias, t->acc};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         guard_free(all[i]);
+    if (t->w.block) {
+        guard_free(t->block_scales);
+        guard_free(t->sums);
+    }
 }
 
 /* --- comparison -----------------------------------------------------------------------------------------------------
@@ -244,6 +290,8 @@ static bool output_right(const struct trial *t, const void *out, size_t i)
     size_t c = i % (size_t)t->g.cout;
     if (t->output == OUT_S32)
         return ((const int32_t *)out)[i] == t->acc[i];
+    if (t->w.block)
+        return ((const float *)out)[i] == t->sums[i];
     if (t->output == OUT_F32) {
         volatile float product = (float)t->acc[i] * t->scale[c];
         volatile float sum = product + t->bias[c];
@@ -299,7 +347,7 @@ static void trial_run(const struct trial *t, const struct conv_kernel *k)
         call.out_s32 = out;
     } else if (t->output == OUT_F32) {
         call.out_f32 = out;
-        call.scale = t->scale;
+        call.scale = t->w.block ? NULL : t->scale;
         call.bias = t->bias;
     } else {
         call.out_u8 = out;
@@ -326,7 +374,7 @@ static void trial_run(const struct trial *t, const struct conv_kernel *k)
 static void trial_run_all(const struct trial *t)
 {
     for (int i = 0; runnable(i); i++)
-        if (runnable(i)->can(&t->g, t->a_bits, &t->w)) {
+        if (conv_kernel_can(runnable(i), &t->g, t->a_bits, &t->w)) {
             const struct conv_kernel *k = runnable(i);
             ck_assert_msg(t->w.bits >= k->w_bits[0] && t->w.bits <= k->w_bits[1] && t->a_bits >= k->a_bits[0] &&
                               t->a_bits <= k->a_bits[1],
@@ -361,13 +409,100 @@ START_TEST(test_long_sums)
 {
     static const struct conv_geom shapes[] = {
         {784, 1, 1, 20, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1},
+        {5000, 1, 1, 130, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1},
         {64, 7, 7, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},
         {96, 9, 9, 96, 9, 9, 1, 1, 4, 4, 1, 1, 96, 3, 3},
     };
     struct rng r;
     rng_init(&r, 2000 + (uint64_t)_i);
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         trial_all(&r, _i / 8 + 1, _i % 8 + 1, &shapes[i]);
+}
+END_TEST
+
+/* One pixel, or a few: matrices times vectors, of every size around the tiles, with scales for blocks of weights and
+ * without. */
+static void vector_geom(struct rng *r, struct conv_geom *g)
+{
+    static const int ks[] = {1, 3, 4, 7, 8, 9, 16, 31, 32, 33, 64, 95, 96, 97, 100, 128, 191, 500, 784};
+    static const int couts[] = {1, 3, 7, 15, 16, 17, 31, 33, 47, 48, 49, 63, 64, 65, 80, 97, 112, 113, 128, 130};
+    int pixels = chance(r, 70) ? 1 : between(r, 1, 5);
+    bool whole = chance(r, 20); /* the kernel covers the image */
+    memset(g, 0, sizeof *g);
+    g->h = g->kh = whole ? between(r, 1, 3) : 1;
+    g->w = whole ? between(r, 1, 3) : pixels;
+    g->kw = whole ? g->w : 1;
+    g->cin = ks[between(r, 0, whole ? 13 : 18)];
+    g->cout = couts[between(r, 0, 19)];
+    g->stride_h = g->stride_w = whole && chance(r, 30) ? 2 : 1;
+    g->dilation_h = g->dilation_w = g->groups = g->oh = 1;
+    g->ow = whole ? 1 : pixels;
+}
+
+START_TEST(test_vectors)
+{
+    int w_bits = _i / 4 + 1, a_bits = (int[]){8, 8, 7, 2}[_i % 4];
+    struct rng r;
+    rng_init(&r, 5000 + (uint64_t)_i);
+    for (int i = 0; i < 40; i++) {
+        struct trial t;
+        struct conv_geom g;
+        vector_geom(&r, &g);
+        trial_init(&t, &r, w_bits, a_bits, &g);
+        if (chance(&r, 40))
+            trial_blocks(&t, &r, 32 * between(&r, 1, chance(&r, 50) ? 1 : 5));
+        trial_run_all(&t);
+        trial_done(&t);
+    }
+}
+END_TEST
+
+/* Ternary weights are 2-bit codes of which two stand for the same level. */
+START_TEST(test_ternary)
+{
+    static const int8_t levels[][4] = {
+        {-1, 0, 1, 0}, {-1, 0, 1, 1}, {0, -1, 1, -1}, {-127, -127, 0, 127}, {5, 3, 1, 3}};
+    struct rng r;
+    rng_init(&r, 6000 + (uint64_t)_i);
+    for (int i = 0; i < 30; i++) {
+        struct trial t;
+        struct conv_geom g;
+        vector_geom(&r, &g);
+        trial_init(&t, &r, 2, i % 3 ? 8 : between(&r, 1, 8), &g);
+        memcpy(t.levels, levels[_i], 4);
+        if (i % 3 == 1)
+            trial_blocks(&t, &r, 32 * between(&r, 1, 5));
+        else
+            trial_expect(&t);
+        trial_run_all(&t);
+        trial_done(&t);
+    }
+}
+END_TEST
+
+/* Depthwise: channels around slices of 64, rows wider than a strip, windows of one and more than four rows. */
+START_TEST(test_depthwise)
+{
+    static const int channels[] = {1, 3, 7, 16, 17, 24, 32, 48, 63, 64, 65, 72, 96, 100, 120, 128, 130, 144, 272, 300};
+    struct rng r;
+    rng_init(&r, 7000 + (uint64_t)_i);
+    for (int i = 0; i < 6; i++) {
+        struct conv_geom g = {.dilation_h = 1, .dilation_w = 1};
+        g.cin = g.cout = g.groups = channels[(_i * 6 + i) % 20];
+        g.kh = between(&r, 1, 7);
+        g.kw = chance(&r, 60) ? 3 : between(&r, 1, 7);
+        g.h = between(&r, 1, 9);
+        g.w = chance(&r, 30) ? between(&r, 60, 5000 / g.cin + 60) : between(&r, 1, 20);
+        g.stride_h = chance(&r, 60) ? 1 : 2;
+        g.stride_w = chance(&r, 80) ? g.stride_h : between(&r, 1, 3);
+        if (chance(&r, 20))
+            g.dilation_h = g.dilation_w = 2;
+        g.pad_top = between(&r, 0, g.kh - 1);
+        g.pad_left = between(&r, 0, g.kw - 1);
+        g.oh = out_size(&r, g.h, g.pad_top, g.kh, g.stride_h, g.dilation_h);
+        g.ow = out_size(&r, g.w, g.pad_left, g.kw, g.stride_w, g.dilation_w);
+        trial_all(&r, between(&r, 1, 8), between(&r, 1, 8), &g);
+    }
 }
 END_TEST
 
@@ -404,6 +539,52 @@ START_TEST(test_sum_edges)
 }
 END_TEST
 
+/* Products of few bits, which kernels take apart or look up: sizes around words, tiles and what a byte counts. */
+START_TEST(test_few_bits)
+{
+    static const struct conv_geom shapes[] = {
+        {64, 7, 7, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},  {130, 5, 3, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 5, 3},
+        {17, 7, 7, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},  {7, 9, 5, 48, 5, 5, 1, 1, 2, 2, 1, 1, 1, 9, 5},
+        {64, 9, 9, 17, 3, 3, 2, 2, 1, 1, 2, 2, 1, 4, 4},  {66, 7, 7, 34, 3, 3, 1, 2, 1, 0, 1, 1, 2, 7, 3},
+        {992, 1, 1, 31, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1}, {1024, 1, 2, 32, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 2},
+        {1000, 1, 9, 7, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 9}, {5000, 1, 1, 3, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1},
+        {40, 9, 9, 130, 1, 1, 2, 3, 0, 1, 1, 1, 1, 5, 4}, {32, 1, 17, 16, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 17},
+        {16, 6, 6, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 6, 6},  {48, 4, 4, 20, 2, 3, 1, 1, 3, 4, 1, 1, 1, 8, 9},
+    };
+    static const int widths[][2] = {{1, 1}, {1, 2}, {2, 1}, {2, 2}, {1, 3}, {3, 1}, {1, 4}, {4, 1}};
+    struct rng r;
+    rng_init(&r, 5000 + (uint64_t)_i);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int k = 0; k < 3; k++)
+            trial_all(&r, widths[_i][0], widths[_i][1], &shapes[i]);
+}
+END_TEST
+
+/* Outputs of one to four codes, with sums right at and beside the steps between them. */
+START_TEST(test_few_codes)
+{
+    struct rng r;
+    rng_init(&r, 6000 + (uint64_t)_i);
+    for (int i = 0; i < 24; i++) {
+        struct trial t;
+        trial_init(&t, &r, _i / 2 + 1, _i % 2 + 1, NULL);
+        t.output = OUT_U8;
+        t.rq.shift = between(&r, 24, 36);
+        t.rq.left = between(&r, 0, 2);
+        t.rq.lo = chance(&r, 70) ? 0 : between(&r, 0, 252);
+        t.rq.hi = t.rq.lo + between(&r, 0, 3);
+        size_t cout = (size_t)t.g.cout, pixels = outputs(&t.g) / cout;
+        for (size_t c = 0; c < cout; c++) {
+            t.m[c] = (int32_t)(rng_next(&r) >> between(&r, 33, 40)) * between(&r, -1, 1);
+            int64_t at = t.acc[rng_below(&r, (uint32_t)pixels) * cout + c] * t.m[c] * (1 << t.rq.left);
+            t.b[c] = (t.rq.lo + INT64_C(1)) * (INT64_C(1) << t.rq.shift) - at + between(&r, -1, 1);
+        }
+        trial_run_all(&t);
+        trial_done(&t);
+    }
+}
+END_TEST
+
 /* The shapes of the networks that this is for, once at a few widths. */
 START_TEST(test_network_shapes)
 {
@@ -426,13 +607,13 @@ END_TEST
 START_TEST(test_winograd_shapes)
 {
     static const struct conv_geom shapes[] = {
-        {16, 1, 1, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},     {3, 1, 5, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 5},
-        {7, 5, 1, 17, 3, 3, 1, 1, 1, 1, 1, 1, 1, 5, 1},      {1, 2, 3, 1, 3, 3, 1, 1, 2, 2, 1, 1, 1, 4, 5},
+        {16, 1, 1, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},     {12, 1, 5, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 5},
+        {9, 5, 1, 17, 3, 3, 1, 1, 1, 1, 1, 1, 1, 5, 1},      {11, 2, 3, 1, 3, 3, 1, 1, 2, 2, 1, 1, 1, 4, 5},
         {17, 6, 7, 130, 3, 3, 1, 1, 0, 0, 1, 1, 1, 4, 5},    {32, 7, 7, 33, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},
         {33, 8, 9, 48, 3, 3, 1, 1, 0, 1, 1, 1, 1, 6, 9},     {64, 9, 8, 64, 3, 3, 1, 1, 1, 0, 1, 1, 1, 9, 6},
         {130, 7, 7, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},    {16, 32, 32, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 32, 32},
         {65, 14, 14, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 14, 14}, {300, 5, 45, 20, 3, 3, 1, 1, 1, 1, 1, 1, 1, 5, 45},
-        {4, 3, 211, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 3, 211},  {8, 77, 9, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 77, 9},
+        {12, 3, 211, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 3, 211}, {10, 77, 9, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 77, 9},
         {20, 2, 2, 32, 3, 3, 1, 1, 7, 5, 1, 1, 1, 14, 11},   {2048, 4, 4, 18, 3, 3, 1, 1, 1, 1, 1, 1, 1, 4, 4},
     };
     static const int widths[][2] = {{4, 4}, {4, 6}, {3, 3}, {3, 5}, {2, 2}, {1, 1}, {4, 1}, {1, 6}};
@@ -454,6 +635,70 @@ START_TEST(test_winograd_shapes)
 }
 END_TEST
 
+/* The ends of what Winograd transforms hold: for each position two output channels whose taps give the largest and the
+ * smallest value there, the same in all input channels, on pictures of black and white pixels. */
+START_TEST(test_winograd_extremes)
+{
+    static const struct {
+        int w_bits, a_bits, lo, hi;
+    } cases[] = {{4, 4, -8, 7},   {4, 4, -14, 14}, {4, 5, -8, 7}, {4, 5, -14, 14}, {4, 6, -14, 14},
+                 {3, 6, -14, 14}, {2, 3, -2, 1},   {2, 6, -7, 7}, {1, 6, -14, 13}, {1, 1, -1, 1}};
+    static const int rows[4][3] = {{1, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 1}};
+    struct conv_geom g = {300, 15, 14, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 15, 14};
+    int w_bits = cases[_i].w_bits, top = (1 << w_bits) - 1;
+    struct rng r;
+    rng_init(&r, 6000 + (uint64_t)_i);
+    struct trial t;
+    trial_init(&t, &r, w_bits, cases[_i].a_bits, &g);
+    for (int c = 0; c <= top; c++)
+        t.levels[c] = (int8_t)(c == 0 ? cases[_i].lo : c == top ? cases[_i].hi : 0);
+    for (int co = 0; co < 32; co++)
+        for (int tap = 0; tap < 9; tap++) {
+            int sign = rows[co / 4 % 4][tap / 3] * rows[co % 4][tap % 3] * (co < 16 ? 1 : -1);
+            int code = sign > 0 ? top : sign < 0 ? 0 : between(&r, 0, top);
+            memset(t.codes + (co * 9 + tap) * g.cin, code, (size_t)g.cin);
+        }
+    for (int i = 0; i < g.h * g.w; i++)
+        memset(t.in + i * g.cin, chance(&r, 50) ? (1 << t.a_bits) - 1 : 0, (size_t)g.cin);
+    t.output = OUT_S32;
+    trial_expect(&t);
+    trial_run_all(&t);
+    trial_done(&t);
+}
+END_TEST
+
+/* Product tables: sizes around their tiles of 64 and 128 lanes by 8, steps that end within a run, strides, dilation,
+ * long sums; levels that leave a byte after one step, or share a factor; outputs of few codes, which thresholds give.
+ */
+START_TEST(test_tables)
+{
+    static const struct conv_geom shapes[] = {
+        {64, 8, 8, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 8, 8},   {17, 7, 7, 130, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7},
+        {7, 13, 11, 41, 3, 3, 2, 2, 1, 1, 1, 1, 1, 7, 6},  {3, 15, 17, 16, 5, 3, 1, 1, 2, 1, 1, 1, 1, 15, 17},
+        {16, 9, 14, 9, 3, 3, 1, 1, 2, 2, 2, 2, 1, 9, 14},  {1, 9, 16, 127, 3, 3, 1, 1, 0, 0, 1, 1, 1, 7, 14},
+        {64, 16, 16, 65, 1, 1, 2, 2, 0, 0, 1, 1, 1, 8, 8}, {130, 8, 24, 63, 1, 1, 1, 1, 0, 0, 1, 1, 1, 8, 24},
+        {5000, 5, 9, 64, 1, 1, 1, 1, 0, 0, 1, 1, 1, 5, 9}, {12, 1, 129, 4, 1, 4, 1, 1, 0, 2, 1, 1, 1, 1, 129},
+    };
+    static const int8_t levels[][4] = {{-2, -1, 0, 1},  {0, -1, 0, 1},     {-3, -1, 1, 3}, {-127, 0, 0, 127},
+                                       {-14, 1, 3, 14}, {-126, -63, 0, 0}, {0, 0, 0, 0},   {-120, -30, -10, 100}};
+    struct rng r;
+    rng_init(&r, 5000 + (uint64_t)_i);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int widths = 0; widths < 4; widths++) {
+            struct trial t;
+            trial_init(&t, &r, widths / 2 + 1, widths % 2 + 1, &shapes[i]);
+            memcpy(t.levels, levels[_i], 4);
+            t.rq.lo = chance(&r, 70) ? 0 : between(&r, 1, 200);
+            t.rq.hi = chance(&r, 20) ? 255 : t.rq.lo + between(&r, 0, 4);
+            if (chance(&r, 70))
+                random_codes(&r, 2, 0, outputs(&t.g), t.residual);
+            trial_expect(&t);
+            trial_run_all(&t);
+            trial_done(&t);
+        }
+}
+END_TEST
+
 START_TEST(test_find)
 {
     struct conv_geom g = {16, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 8, 8}, d = g;
@@ -462,7 +707,7 @@ START_TEST(test_find)
     for (int bits = 1; bits <= 8; bits++) {
         for (int c = 0; c < 1 << bits; c++)
             levels[c] = (int8_t)(c - (1 << (bits - 1)));
-        struct conv_weights w = {NULL, bits, levels};
+        struct conv_weights w = {.bits = bits, .levels = levels};
         const struct conv_kernel *k = conv_kernel_find(&g, 8, &w);
         ck_assert(isa_enabled(k->isa) && k->can(&g, 8, &w));
         ck_assert_int_eq(isa_select("c", NULL), 0);
@@ -474,6 +719,11 @@ START_TEST(test_find)
             ck_assert_str_eq(k->name, bits >= 7 ? "conv_madd16_avx2" : "conv_madd8_avx2");
             ck_assert_str_eq(conv_kernel_find(&d, 8, &w)->name, "dwconv_avx2");
             ck_assert_str_eq(vec_kernels_best()->name, "avx2");
+        }
+        if (isa_supported(ISA_NEON)) {
+            ck_assert_str_eq(k->name, isa_supported(ISA_NEONDOT) ? "conv_neondot" : "conv_neon");
+            ck_assert_str_eq(conv_kernel_find(&d, 8, &w)->name, "dwconv_neon");
+            ck_assert_str_eq(vec_kernels_best()->name, "neon");
         }
     }
 }
@@ -487,11 +737,11 @@ START_TEST(test_packed_size)
     int8_t levels[256] = {0};
     for (int i = 0; runnable(i); i++)
         for (int bits = 1; bits <= 8; bits++) {
-            struct conv_weights w = {NULL, bits, levels};
+            struct conv_weights w = {.bits = bits, .levels = levels};
             bool transformed = runnable(i)->family == FAMILY_WINOGRAD;
             size_t exact = transformed ? 64 * 64 * 16 : (size_t)bits * 64 * 64 * 9 / 8;
             if (runnable(i)->can(&g, 4, &w))
-                ck_assert_uint_le(runnable(i)->packed_size(&g, 4, &w), exact + (transformed ? 64 * 16 : 512));
+                ck_assert_uint_le(runnable(i)->packed_size(&g, 4, &w), exact + (transformed ? 64 * 16 + 64 : 512));
         }
 }
 END_TEST
@@ -503,9 +753,16 @@ Suite *check_kernels_suite(void)
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, test_random_shapes, 0, 64);
     tcase_add_loop_test(c, test_long_sums, 0, 64);
+    tcase_add_loop_test(c, test_vectors, 0, 32);
+    tcase_add_loop_test(c, test_depthwise, 0, 30);
+    tcase_add_loop_test(c, test_ternary, 0, 5);
     tcase_add_loop_test(c, test_sum_edges, 120, 137);
+    tcase_add_loop_test(c, test_few_bits, 0, 8);
+    tcase_add_loop_test(c, test_few_codes, 0, 8);
     tcase_add_loop_test(c, test_network_shapes, 0, 6);
     tcase_add_loop_test(c, test_winograd_shapes, 0, 8);
+    tcase_add_loop_test(c, test_winograd_extremes, 0, 10);
+    tcase_add_loop_test(c, test_tables, 0, 8);
     tcase_add_test(c, test_find);
     tcase_add_test(c, test_packed_size);
     suite_add_tcase(s, c);

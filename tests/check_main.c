@@ -31,6 +31,7 @@
     X(compare)      \
     X(quant)        \
     X(engine)       \
+    X(kernel_times) \
     X(split)        \
     X(layers)       \
     X(quantized)    \

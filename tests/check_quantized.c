@@ -499,7 +499,7 @@ START_TEST(resnet20)
     const char *file = "zoo/resnet20_fmnist.onnx";
     struct arena a = {0};
     struct err e;
-    size_t n;
+    size_t n, size;
     struct graph *original = graph_load(file, &e);
     ck_assert_msg(original != NULL, "%s", e.text);
     struct dataset *d = dataset_load("fashion-mnist", ".", &e);
@@ -508,7 +508,9 @@ START_TEST(resnet20)
         fprintf(stderr, "no Fashion-MNIST here: %s; made-up images instead\n", e.text);
     struct calibration *c = evaluate_calibrate(original, &src, 64, NULL, &e);
     ck_assert_msg(c != NULL, "%s", e.text);
-    unsigned char *bytes = quantize_model(file, original, c, &a, &n);
+    void *model = file_read(file, 1 << 30, &size, &e);
+    unsigned char *bytes = quantize_model(model, size, original, c, &a, &n);
+    mem_free(model);
     struct graph *g = graph_of(bytes, n);
     for (int l = 0; l < g->n_layers; l++) {
         ck_assert_int_eq(g->layers[l].own.w_bits, 8);

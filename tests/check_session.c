@@ -17,6 +17,7 @@
 #include "base/parallel.h"
 #include "kernels/isa.h"
 #include "search/cache.h"
+#include "search/fingerprint.h"
 #include "search/session.h"
 
 Suite *check_session_suite(void);
@@ -158,6 +159,11 @@ static struct tables *hand_tables(void)
     t->other_ns = 1.0 / 3;
     t->other_fp32_ns = 2.0 / 3;
     t->latency_known = true;
+    t->latency.seconds = 3.25;
+    t->latency.plans = 12;
+    t->latency.pairs = 65;
+    t->latency.core = -1;
+    t->latency.clock_high_ghz = 1.0 / 3;
     t->layers_measured = LAYERS;
     t->calibration_images = 32;
     for (int l = 0; l < LAYERS; l++) {
@@ -165,23 +171,40 @@ static struct tables *hand_tables(void)
         for (int w = 0; w < WIDTHS; w++) {
             t->layers[l].loss_w[w] = w ? 1.0 / (3 * w + l) : 0;
             t->layers[l].loss_a[w] = w ? 1.0 / (7 * w + l) : 0;
-            for (int a = w ? 1 : 0; a <= (w ? BITS_MAX : 0); a++)
+            for (int a = w ? 1 : 0; a <= (w ? BITS_MAX : 0); a++) {
                 t->layers[l].latency_ns[w][a] = 1e4 / (w + a + l + 1);
+                t->layers[l].latency_spread_ns[w][a] = 1e2 / (w + a + l + 1);
+                t->layers[l].kernel[w][a] = conv_kernels[(l + w) % conv_kernel_count]->name;
+            }
         }
     }
     return t;
 }
 
-static const struct cache_key loss_key = {"loss", "xxh3-hand", 1}, cost_key = {"cost", "xxh3-hand", 2},
+static const char hand_host[] = "Hand Made 1; has c; uses c; caches 1K 2K 3K; kernels 12ab; bitfader 0";
+static const struct cache_key loss_key = {"loss", "xxh3-hand", 1}, cost_key = {"cost", "xxh3-hand", 2, hand_host},
                               points_key = {"points", "xxh3-hand", 3};
 static const struct fit_point hand_points[2] = {{0.1, 0.3, 200, 1}, {1.0 / 3, 2, 64, 0}};
+
+static const struct conv_geom hand_geom = {.cin = 1, .cout = 2, .groups = 1};
+static const int8_t hand_levels[2] = {-1, 1};
+static const struct conv_weights hand_weights = {.bits = 1, .levels = hand_levels};
+
+static struct kernel_times *hand_times(void)
+{
+    struct kernel_times *times = kernel_times_new();
+    kernel_times_set(times, &hand_geom, 8, &hand_weights, conv_kernels[0], 77);
+    return times;
+}
 
 static void save_all(void)
 {
     struct tables *t = hand_tables();
+    struct kernel_times *times = hand_times();
     cache_save_loss(&loss_key, t);
-    cache_save_cost(&cost_key, t);
+    cache_save_cost(&cost_key, t, times);
     cache_save_points(&points_key, 93.25, hand_points, 2);
+    kernel_times_free(times);
     tables_free(t);
 }
 
@@ -191,8 +214,9 @@ static int load_all(void)
     struct tables *t = tables_new(LAYERS), *none = tables_new(LAYERS), *all = hand_tables();
     struct fit_point points[4];
     double fp32 = NAN;
+    struct kernel_times *times = kernel_times_new();
     cache_load_loss(&loss_key, t);
-    cache_load_cost(&cost_key, t);
+    cache_load_cost(&cost_key, t, times);
     int n = cache_load_points(&points_key, &fp32, points, 4), got = 0;
     const struct tables *same = t->layers_measured ? all : none;
     for (int l = 0; l < LAYERS; l++) {
@@ -204,8 +228,16 @@ static int load_all(void)
     ck_assert_int_eq(t->calibration_images, same->calibration_images);
     got += t->layers_measured == LAYERS;
     same = t->latency_known ? all : none;
-    for (int l = 0; l < LAYERS; l++)
+    for (int l = 0; l < LAYERS; l++) {
         ck_assert_mem_eq(t->layers[l].latency_ns, same->layers[l].latency_ns, sizeof t->layers[l].latency_ns);
+        ck_assert_mem_eq(t->layers[l].latency_spread_ns, same->layers[l].latency_spread_ns,
+                         sizeof t->layers[l].latency_spread_ns);
+        ck_assert_mem_eq(t->layers[l].kernel, same->layers[l].kernel, sizeof t->layers[l].kernel);
+    }
+    ck_assert_mem_eq(&t->latency, &same->latency, sizeof t->latency);
+    ck_assert_int_eq(kernel_times_count(times), t->latency_known);
+    ck_assert(!t->latency_known || kernel_times_cycles(times, &hand_geom, 8, &hand_weights, conv_kernels[0]) == 77);
+    kernel_times_free(times);
     ck_assert(t->latency_known ? t->other_ns == all->other_ns && t->fp32_latency_ns == all->fp32_latency_ns
                                : isnan(t->other_ns) && isnan(t->fp32_latency_ns));
     got += t->latency_known;
@@ -299,6 +331,108 @@ START_TEST(a_damaged_cache_is_no_cache)
 }
 END_TEST
 
+/* --- whose the latency table is ------------------------------------------------------------------------------------
+ */
+
+/* What of a table that was kept under `host` is found under hand_host; note gets what is said. */
+static bool found_under(const char *host, char note[160])
+{
+    struct tables *t = hand_tables(), *got = tables_new(LAYERS);
+    struct kernel_times *times = hand_times(), *more = kernel_times_new();
+    const struct cache_key other = {"cost", "xxh3-hand", 9, host};
+    cache_save_cost(&other, t, times);
+    cache_load_cost(&cost_key, got, more);
+    bool known = got->latency_known;
+    ck_assert_int_eq(kernel_times_count(more), known);
+    memcpy(note, got->latency_note, sizeof got->latency_note);
+    kernel_times_free(times);
+    kernel_times_free(more);
+    tables_free(t);
+    tables_free(got);
+    return known;
+}
+
+static const struct {
+    const char *host, *says;
+} hosts[] = {
+    {"Other Make 9; has c; uses c; caches 1K 2K 3K; kernels 12ab; bitfader 0", "another processor (Other Make 9)"},
+    {"Hand Made 1; has c avx2; uses c; caches 1K 2K 3K; kernels 12ab; bitfader 0", "other instruction sets or caches"},
+    {"Hand Made 1; has c; uses c; caches 1K 2K 4K; kernels 12ab; bitfader 0", "other instruction sets or caches"},
+    {"Hand Made 1; has c; uses c; caches 1K 2K 3K; kernels 12ac; bitfader 0", "other kernels"},
+    {"Hand Made 1; has c; uses c; caches 1K 2K 3K; kernels 12ab; bitfader 1", "other kernels"},
+    {"Hand Made 1; has c; uses c avx2; caches 1K 2K 3K; kernels 12ab; bitfader 0", NULL}, /* --isa: no surprise */
+    {"rubbish", "another processor (rubbish)"},
+};
+
+START_TEST(another_hosts_table_is_not_used)
+{
+    char own[96], note[160];
+    snprintf(own, sizeof own, "%s/host%d", room, _i);
+    ck_assert_int_eq(mkdir(own, 0700), 0);
+    setenv("XDG_CACHE_HOME", own, 1);
+    ck_assert(!found_under(hosts[_i].host, note));
+    ck_assert_msg(hosts[_i].says ? strstr(note, hosts[_i].says) != NULL : !*note, "\"%s\"", note);
+    save_all(); /* one of its own beside it: that is used, and nothing is said */
+    ck_assert(found_under(hosts[_i].host, note) && !*note);
+    each_cache_file(remove_file);
+    char *dir = cache_dir();
+    rmdir(dir);
+    rmdir(own);
+    mem_free(dir);
+}
+END_TEST
+
+/* The name of a file is a hash; what counts is what stands in it. */
+static void change_host(const char *path)
+{
+    size_t n;
+    char *whole = file_read(path, 1 << 24, &n, NULL), *host = strstr(whole, "\nhost Hand");
+    if (host)
+        memcpy(host + 6, "Band", 4);
+    write_text(path, whole);
+    mem_free(whole);
+}
+
+START_TEST(a_table_that_was_moved_is_not_used)
+{
+    char own[96];
+    snprintf(own, sizeof own, "%s/moved", room);
+    ck_assert_int_eq(mkdir(own, 0700), 0);
+    setenv("XDG_CACHE_HOME", own, 1);
+    save_all();
+    each_cache_file(change_host);
+    struct tables *t = tables_new(LAYERS);
+    struct kernel_times *times = kernel_times_new();
+    cache_load_cost(&cost_key, t, times);
+    ck_assert(!t->latency_known && strstr(t->latency_note, "another processor (Band Made 1)"));
+    ck_assert_int_eq(kernel_times_count(times), 0);
+    kernel_times_free(times);
+    tables_free(t);
+    each_cache_file(remove_file);
+    char *dir = cache_dir();
+    rmdir(dir);
+    rmdir(own);
+    mem_free(dir);
+}
+END_TEST
+
+START_TEST(the_host_has_a_fingerprint)
+{
+    char *one = fingerprint_new(), *two = fingerprint_new();
+    ck_assert_str_eq(one, two);
+    ck_assert(strstr(one, "; kernels ") && !strchr(one, '\n'));
+    ck_assert_ptr_null(fingerprint_difference(one, two));
+    ck_assert_int_eq(isa_select("c", NULL), 0);
+    char *masked = fingerprint_new();
+    ck_assert(!isa_supported(ISA_AVX2) || strcmp(masked, one));
+    ck_assert_ptr_null(fingerprint_difference(one, masked));
+    ck_assert_int_eq(isa_select("auto", NULL), 0);
+    mem_free(one);
+    mem_free(two);
+    mem_free(masked);
+}
+END_TEST
+
 START_TEST(no_cache_is_no_error)
 {
     setenv("XDG_CACHE_HOME", "/dev/null/nowhere", 1);
@@ -320,6 +454,11 @@ START_TEST(analysis_is_complete_and_cached)
     ck_assert(t->fp32_accuracy > 85 && t->fp32_accuracy < 99);
     ck_assert(t->fit.points > 0 && t->fit.scale > 0 && t->fit.error_abs > 0);
     const struct graph *g = session_graph(s);
+    const struct latency_report *r = &t->latency;
+    ck_assert(r->pairs == BITS_MAX * BITS_MAX + 1 && r->plans >= BITS_MAX + 1 && r->plans <= r->pairs);
+    ck_assert(r->passes >= 1 && r->runs >= 3 * r->plans && r->counted <= r->runs && r->seconds > 0);
+    ck_assert(r->clock_low_ghz > 0 && r->clock_low_ghz <= r->clock_high_ghz && r->clock_high_ghz < 20);
+    ck_assert_str_eq(t->latency_note, "");
     int wrong = 0;
     for (int l = 0; l < t->n_layers; l++) {
         const struct layer_table *x = &t->layers[l];
@@ -333,7 +472,7 @@ START_TEST(analysis_is_complete_and_cached)
         }
         for (int w = 1; w <= BITS_MAX; w++)
             for (int a = 1; a <= BITS_MAX; a++)
-                wrong += !(x->latency_ns[w][a] > 0);
+                wrong += !(x->latency_ns[w][a] > 0) || !(x->latency_spread_ns[w][a] >= 0) || !x->kernel[w][a];
         ck_assert(x->latency_ns[0][0] > 0 && x->bytes[0][8] < x->bytes[0][0] && isinf(x->sqnr[0][0]));
     }
     ck_assert_int_eq(wrong, 0);
@@ -343,6 +482,9 @@ START_TEST(analysis_is_complete_and_cached)
     assert_same_losses(t, again);
     for (int l = 0; l < t->n_layers; l++) {
         ck_assert_mem_eq(t->layers[l].latency_ns, again->layers[l].latency_ns, sizeof t->layers[l].latency_ns);
+        ck_assert_mem_eq(t->layers[l].latency_spread_ns, again->layers[l].latency_spread_ns,
+                         sizeof t->layers[l].latency_spread_ns);
+        ck_assert_mem_eq(t->layers[l].kernel, again->layers[l].kernel, sizeof t->layers[l].kernel);
         ck_assert_mem_eq(t->layers[l].sqnr, again->layers[l].sqnr, sizeof t->layers[l].sqnr);
         ck_assert_mem_eq(t->layers[l].bytes, again->layers[l].bytes, sizeof t->layers[l].bytes);
     }
@@ -699,6 +841,9 @@ Suite *check_session_suite(void)
     TCase *t = tcase_create("cache");
     tcase_add_unchecked_fixture(t, open_room, close_room);
     tcase_add_loop_test(t, a_damaged_cache_is_no_cache, 0, sizeof damage / sizeof *damage);
+    tcase_add_loop_test(t, another_hosts_table_is_not_used, 0, sizeof hosts / sizeof *hosts);
+    tcase_add_test(t, a_table_that_was_moved_is_not_used);
+    tcase_add_test(t, the_host_has_a_fingerprint);
     tcase_add_test(t, no_cache_is_no_error);
     suite_add_tcase(s, t);
     t = tcase_create("session");

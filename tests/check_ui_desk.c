@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "kernels/kernels.h"
 #include "tests/check_ui_fixture.h"
 #include "ui/actions.h"
 #include "ui/desk_draw.h"
@@ -750,6 +751,32 @@ START_TEST(a_thousand_layers)
 }
 END_TEST
 
+/* The kernel of the setting as it is, its family where there is room, a mark where eight bits would be faster. */
+START_TEST(kernels_have_a_column)
+{
+    struct desk *d = fixture_desk(4);
+    struct tables *t = tables_copy(d->tables);
+    t->layers[0].kernel[8][8] = "conv_madd16_avx2";
+    t->layers[0].kernel[2][8] = conv_kernels[0]->name;
+    t->layers[0].latency_ns[2][8] = 2 * t->layers[0].latency_ns[8][8];
+    desk_set_tables(d, t);
+    char *text = screen(d, 140, 24, GLYPHS_ASCII);
+    ck_assert_msg(strstr(text, " kernel") && strstr(text, "conv_madd16_avx2") && !strstr(text, "decode"), "%s", text);
+    mem_free(text);
+    press(d, "w 2");
+    text = screen(d, 140, 24, GLYPHS_ASCII);
+    ck_assert_msg(strstr(text, " !conv_c") && !strstr(text, "conv_madd16_avx2"), "%s", text);
+    mem_free(text);
+    text = screen(d, 160, 24, GLYPHS_ASCII);
+    ck_assert_msg(strstr(text, " !conv_c reference"), "%s", text);
+    mem_free(text);
+    text = screen(d, 120, 24, GLYPHS_ASCII);
+    ck_assert(!strstr(text, "conv_c"));
+    mem_free(text);
+    fixture_free(d);
+}
+END_TEST
+
 Suite *check_ui_desk_suite(void)
 {
     Suite *s = suite_create("ui_desk");
@@ -783,6 +810,7 @@ Suite *check_ui_desk_suite(void)
     tcase_add_test(t, search_results);
     tcase_add_test(t, measurements_are_stamped);
     tcase_add_test(t, names_are_cut_where_it_hurts_least);
+    tcase_add_test(t, kernels_have_a_column);
     tcase_add_test(t, numbers);
     tcase_add_test(t, a_thousand_layers);
     tcase_set_timeout(t, 60);

@@ -2,7 +2,6 @@
 #include "tests/onnx_make.h"
 
 #include <assert.h>
-#include <check.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,16 +314,4 @@ unsigned char *onnx_make_bytes(const Onnx__ModelProto *m, struct arena *a, size_
     unsigned char *bytes = arena_new(a, *n, 1);
     onnx__model_proto__pack(m, bytes);
     return bytes;
-}
-
-struct graph *onnx_make_graph(const char *text)
-{
-    struct arena a = {0};
-    struct err e = {""};
-    size_t n;
-    unsigned char *bytes = onnx_make_bytes(onnx_make_model(text, &a), &a, &n);
-    struct graph *g = graph_parse("test.onnx", bytes, n, &e);
-    ck_assert_msg(g != NULL, "%s\n%s", text, e.text);
-    arena_done(&a);
-    return g;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/quantize_model.h"
 
-#include <check.h>
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "model/onnx.pb-c.h"
 #include "quant/range.h"
 
@@ -61,10 +60,16 @@ static Onnx__TensorProto *add_tensor(struct work *w, char *name, int type, size_
     t->dims = arena_new(w->a, n_dims + 1, sizeof *t->dims);
     for (size_t i = 0; i < n_dims; i++)
         n *= (size_t)(t->dims[i] = dims[i]);
-    t->float_data = type == FLOATS ? arena_new(w->a, n, sizeof(float)) : NULL;
-    t->int32_data = type == FLOATS ? NULL : arena_new(w->a, n, sizeof(int32_t));
-    *(type == FLOATS ? &t->n_float_data : &t->n_int32_data) = n;
-    ck_assert_uint_lt(w->graph->n_initializer, MOST);
+    if (type == I8) {
+        t->raw_data = (ProtobufCBinaryData){n, arena_new(w->a, n, 1)};
+    } else if (type == FLOATS) {
+        t->float_data = arena_new(w->a, n, sizeof(float));
+        t->n_float_data = n;
+    } else {
+        t->int32_data = arena_new(w->a, n, sizeof(int32_t));
+        t->n_int32_data = n;
+    }
+    assert(w->graph->n_initializer < MOST);
     return w->graph->initializer[w->graph->n_initializer++] = t;
 }
 
@@ -82,7 +87,7 @@ static Onnx__NodeProto *add_node(struct work *w, const char *op, char *x, char *
     n->output = arena_new(w->a, 1, sizeof *n->output);
     n->output[0] = y;
     n->n_output = 1;
-    ck_assert_uint_lt(w->n_nodes, MOST);
+    assert(w->n_nodes < MOST);
     return w->nodes[w->n_nodes++] = n;
 }
 
@@ -123,14 +128,14 @@ static char *quantize_activation(struct work *w, char *name, float *scale)
 }
 
 /* Codes of channel c of [cout][k] weights, symmetric. Returns the scale. */
-static float quantize_row(const float *w, int64_t k, int32_t *codes)
+static float quantize_row(const float *w, int64_t k, int8_t *codes)
 {
     float most = 0;
     for (int64_t i = 0; i < k; i++)
         most = fmaxf(most, fabsf(w[i]));
     float scale = most > 0 ? most / 127 : 1;
     for (int64_t i = 0; i < k; i++)
-        codes[i] = (int32_t)rintf(w[i] / scale);
+        codes[i] = (int8_t)rintf(w[i] / scale);
     return scale;
 }
 
@@ -138,7 +143,7 @@ static float quantize_row(const float *w, int64_t k, int32_t *codes)
 static void quantize_weights(struct work *w, Onnx__NodeProto *n, float x_scale)
 {
     const Onnx__TensorProto *t = find(w, n->input[1]);
-    ck_assert_ptr_nonnull(t);
+    assert(t);
     int64_t cout = t->dims[0], k = 1;
     for (size_t i = 1; i < t->n_dims; i++)
         k *= t->dims[i];
@@ -147,7 +152,7 @@ static void quantize_weights(struct work *w, Onnx__NodeProto *n, float x_scale)
     Onnx__TensorProto *scale = add_tensor(w, suffixed(w, name, ".scale"), FLOATS, 1, &cout);
     Onnx__TensorProto *zero = add_tensor(w, suffixed(w, name, ".zero"), I8, 1, &cout);
     for (int64_t c = 0; c < cout; c++)
-        scale->float_data[c] = quantize_row(floats(t) + c * k, k, codes->int32_data + c * k);
+        scale->float_data[c] = quantize_row(floats(t) + c * k, k, (int8_t *)codes->raw_data.data + c * k);
     n->input[1] = suffixed(w, name, ".dq");
     set_axis(w, add_node(w, "DequantizeLinear", codes->name, scale->name, zero->name, n->input[1]), 0);
     if (n->n_input < 3)
@@ -164,17 +169,12 @@ static void quantize_weights(struct work *w, Onnx__NodeProto *n, float x_scale)
     set_axis(w, add_node(w, "DequantizeLinear", sums->name, step->name, none->name, n->input[2]), 0);
 }
 
-unsigned char *quantize_model(const char *file, const struct graph *g, const struct calibration *c, struct arena *a,
-                              size_t *n)
+unsigned char *quantize_model(const void *model, size_t size, const struct graph *g, const struct calibration *c,
+                              struct arena *a, size_t *n)
 {
-    size_t size;
-    struct err e;
-    unsigned char *bytes = file_read(file, 1 << 30, &size, &e);
-    ck_assert_msg(bytes != NULL, "%s", e.text);
     ProtobufCAllocator memory = {take, leave, a};
-    Onnx__ModelProto *m = onnx__model_proto__unpack(&memory, size, bytes);
-    mem_free(bytes);
-    ck_assert_ptr_nonnull(m);
+    Onnx__ModelProto *m = onnx__model_proto__unpack(&memory, size, model);
+    assert(m);
     struct work w = {.a = a, .g = g, .c = c, .graph = m->graph};
     w.nodes = arena_new(a, MOST, sizeof *w.nodes);
     Onnx__TensorProto **initializers = arena_new(a, MOST, sizeof *initializers);

@@ -9,9 +9,9 @@
 #include "base/mem.h"
 #include "engine/plan.h"
 
-/* g is the float model as imported, c its calibration: ranges come from there, for the tensors that it still has. The
- * bytes are in the arena. */
-unsigned char *quantize_model(const char *file, const struct graph *g, const struct calibration *c, struct arena *a,
-                              size_t *n);
+/* model: the float file's bytes. g is the same as imported, c its calibration: ranges come from there, for the tensors
+ * that it still has. The bytes are in the arena. */
+unsigned char *quantize_model(const void *model, size_t size, const struct graph *g, const struct calibration *c,
+                              struct arena *a, size_t *n);
 
 #endif

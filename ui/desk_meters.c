@@ -261,7 +261,10 @@ void desk_draw_origin(struct grid *g, const struct layout *l, const struct desk 
         x = grid_printf(g, x, y, w - x, ROLE_DIM, " " G_DOT " host table " G_PLUS_MINUS "%.0f %%",
                         t->latency_error_rel * 100);
     else
-        x = grid_put(g, x, y, w - x, ROLE_DIM, " " G_DOT " no host table yet");
+        x = grid_printf(g, x, y, w - x, ROLE_DIM, " " G_DOT " no host table yet%s",
+                        *t->latency_note ? " (the kept one is not of this host)" : "");
+    if (t->latency_known && t->latency.counted)
+        x = grid_put(g, x, y, w - x, ROLE_NEAR, " of a busy core");
     const struct desk_measured *m = &d->measured;
     if (!m->known) {
         grid_put(g, x, y, w - x, ROLE_DIM, " " G_DOT " not measured yet: r runs it");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "kernels/kernels.h"
 #include "ui/desk_draw.h"
 #include "ui/format.h"
 #include "ui/tweak.h"
@@ -79,6 +80,7 @@ static void draw_heads(struct grid *g, const struct layout *l, const struct desk
     head(g, l, COLUMN_SQNR, true, "SQNR");
     head(g, l, COLUMN_LATENCY, true, "lat%");
     head(g, l, COLUMN_SIZE, true, "size%");
+    head(g, l, COLUMN_KERNEL, false, "kernel");
     /* What a digit sets is the head that stands out. */
     for (int c = COLUMN_W; c <= COLUMN_A; c++)
         if (d->side == SIDE_BOTH || (d->side == SIDE_W) == (c == COLUMN_W))
@@ -166,6 +168,28 @@ static enum role share_role(double share)
     return share >= 0.2 ? ROLE_HEAT_5 : share >= 0.1 ? ROLE_HEAT_4 : share >= 0.05 ? ROLE_HEAT_3 : ROLE_TEXT;
 }
 
+static const char *family_of(const char *kernel)
+{
+    for (int i = 0; i < conv_kernel_count; i++)
+        if (!strcmp(conv_kernels[i]->name, kernel))
+            return kernel_family_name(conv_kernels[i]->family);
+    return "";
+}
+
+/* What runs it, as the latency table was measured; with a mark where eight bits would be faster. */
+static void draw_kernel(struct grid *g, const struct span *s, int y, const struct layer_estimate *e)
+{
+    if (!s->w)
+        return;
+    if (!e->kernel) {
+        grid_put(g, s->x, y, s->w, ROLE_DIM, G_DOT);
+        return;
+    }
+    bool slow = e->slower > 0;
+    grid_printf(g, s->x, y, s->w, slow ? ROLE_NEAR : ROLE_DIM, "%s%s %s", slow ? "!" : "", e->kernel,
+                s->w >= LAYOUT_FAMILY_WIDTH ? family_of(e->kernel) : "");
+}
+
 /* Harm, noise, and shares: what the estimate says of this layer at its present setting. */
 static void draw_numbers(struct grid *g, const struct layout *l, int y, const struct desk *d, int layer)
 {
@@ -192,6 +216,7 @@ static void draw_numbers(struct grid *g, const struct layout *l, int y, const st
                format_number(text, e.latency_share * 100, e.latency_share >= 0.9995 ? 0 : 1));
     put_number(g, &c[COLUMN_SIZE], y, share_role(e.size_share),
                format_number(text, e.bytes > 0 ? e.size_share * 100 : NAN, 1));
+    draw_kernel(g, &c[COLUMN_KERNEL], y, &e);
 }
 
 /* The gutter: cursor, mark, and one flag, the most surprising first. */

@@ -14,7 +14,7 @@ static const struct column_rule rules[COLUMN_COUNT] = {
     [COLUMN_SCHEME] = {1, 6, 60, 0},   [COLUMN_FADER] = {1, 8, 0, 120},  [COLUMN_W_FADER] = {1, 8, 120, 0},
     [COLUMN_A_FADER] = {1, 8, 120, 0}, [COLUMN_STRIP] = {1, 7, 60, 0},   [COLUMN_DROP] = {1, 5, 0, 0},
     [COLUMN_SQNR] = {1, 4, 80, 0},     [COLUMN_LATENCY] = {1, 4, 80, 0}, [COLUMN_SIZE] = {1, 5, 80, 0},
-    [COLUMN_SCROLL] = {0, 1, 60, 0},
+    [COLUMN_KERNEL] = {1, 19, 136, 0}, [COLUMN_SCROLL] = {0, 1, 60, 0},
 };
 
 enum { NAME_WIDTH_MAX = 40, FADER_WIDTH_MAX = 32, WIDE = 120 };
@@ -34,6 +34,8 @@ static void lay_columns(struct layout *l, int w, int number_width)
         l->columns[COLUMN_NUMBER].w++;
         l->columns[COLUMN_LATENCY].w = 5;
     }
+    if (w >= 160)
+        l->columns[COLUMN_KERNEL].w = LAYOUT_FAMILY_WIDTH;
     for (int c = 0; c < COLUMN_COUNT; c++)
         if (l->columns[c].w || c == COLUMN_NAME)
             used += rules[c].gap + l->columns[c].w;

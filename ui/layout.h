@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-enum { LAYOUT_MIN_WIDTH = 40, LAYOUT_MIN_HEIGHT = 10 };
+enum { LAYOUT_MIN_WIDTH = 40, LAYOUT_MIN_HEIGHT = 10, LAYOUT_FAMILY_WIDTH = 29 };
 
 struct rect {
     int x, y, w, h;
@@ -36,6 +36,7 @@ enum column {
     COLUMN_SQNR,
     COLUMN_LATENCY,
     COLUMN_SIZE,
+    COLUMN_KERNEL, /* with its family where it has LAYOUT_FAMILY_WIDTH */
     COLUMN_SCROLL,
     COLUMN_COUNT
 };

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Convolution by product tables (tables.h) with 64 pixels in lanes: activations are indices, the weights of a channel
+ * select tables. 128 pixels by 8 channels, or 64 where only one vector of pixels is left. For layers with fewer
+ * channels than a vector has bytes.
+ *
+ * Planes. The index of step i of a run, for all pixels of a row of the image and all such rows, is a plane [rows][ow];
+ * a kernel row is a plane's offset where the stride allows it, else it has planes of its own.
+ */
+#include "kernels/intrin.h"
+#include "kernels/rows.h"
+#include "kernels/tables.h"
+#include "kernels/tables_sums_avx512vbmi.h"
+#include "kernels/unroll.h"
+
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { GROUP = 16 }; /* planes made at once; channels of a panel */
+
+static const struct tables_row pixels_row = {.pixels = true, .lanes = PANEL};
+static const struct panel_kernel store = {.store = PANEL_STORE_AVX512};
+
+static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    /* lanes without a pixel, and few channels to share the planes, cost what tables gain */
+    int pixels = g->oh * g->ow, blocks = (pixels + TABLES_LANES - 1) / TABLES_LANES;
+    return tables_can(&pixels_row, g, a_bits, w) && 8 * pixels >= 5 * TABLES_LANES * blocks && g->cout >= 4;
+}
+
+static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    struct tables_plan p;
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
+    return tables_packed_size(&p);
+}
+
+static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
+{
+    struct tables_plan p;
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
+    tables_pack(&p, g, w, packed);
+}
+
+static size_t prepared_size(const struct conv_geom *g)
+{
+    return tables_prepared_size(g);
+}
+
+static void prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
+{
+    tables_prepare(g, rq, prepared);
+}
+
+static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    struct tables_plan p;
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
+    return p.scratch_bytes;
+}
+
+/* --- bytes turned
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+/* Sixteen vectors of four 16-byte rows to their transpose: lane l of vector i holds bytes (i, j), afterwards lane l of
+ * vector j does. Four rounds, each interleaving the first half of the vectors with the second. */
+INLINE void transpose(__m512i x[GROUP])
+{
+    __m512i y[GROUP];
+    UNROLL for (int round = 0; round < 4; round++)
+    {
+        UNROLL for (int i = 0; i < GROUP / 2; i++)
+        {
+            y[2 * i] = _mm512_unpacklo_epi8(x[i], x[i + GROUP / 2]);
+            y[2 * i + 1] = _mm512_unpackhi_epi8(x[i], x[i + GROUP / 2]);
+        }
+        UNROLL for (int i = 0; i < GROUP; i++) x[i] = y[i];
+    }
+}
+
+/* Where the 16 bytes of pixel i are among sixteen such vectors. */
+INLINE size_t turned(size_t i)
+{
+    return i % GROUP * TABLES_LANES + i / GROUP * 16;
+}
+
+/* --- planes ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Sixteen steps of 64 pixels: those of one pixel are `step` bytes apart. */
+INLINE void plane_block(const uint8_t *image, const int32_t *at, int pixel, int step, __m512i from, uint8_t *out,
+                        size_t plane)
+{
+    __m512i x[GROUP];
+    UNROLL for (int i = 0; i < GROUP; i++)
+    {
+        __m512i y = _mm512_setzero_si512();
+        UNROLL for (int lane = 0; lane < 4; lane++)
+        {
+            const uint8_t *in = image + at[lane * 16 + i] * pixel;
+            __m512i z = _mm512_loadu_si512(in);
+            if (GROUP * step > 64)
+                z = _mm512_permutex2var_epi8(z, from, _mm512_loadu_si512(in + 64));
+            else
+                z = _mm512_permutexvar_epi8(from, z);
+            y = _mm512_mask_mov_epi32(y, (__mmask16)(15 << (4 * lane)), z);
+        }
+        x[i] = y;
+    }
+    transpose(x);
+    UNROLL for (int i = 0; i < GROUP; i++) _mm512_store_si512(out + (size_t)i * plane, x[i]);
+}
+
+INLINE void set_planes(const struct tables_plan *p, const uint8_t *image, const int32_t *pixels, int count, int step,
+                       uint8_t *planes)
+{
+    uint8_t every[TABLES_LANES];
+    for (int i = 0; i < TABLES_LANES; i++)
+        every[i] = (uint8_t)(i % GROUP * step);
+    __m512i from = _mm512_loadu_si512(every);
+    for (int i = 0; i < count; i += TABLES_LANES)
+        for (int s = 0; s < p->run_steps; s += GROUP)
+            plane_block(image + s * step, pixels + i, p->pixel, step, from, planes + (size_t)s * p->plane_bytes + i,
+                        p->plane_bytes);
+}
+
+static void make_planes(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call)
+{
+    uint8_t *scratch = call->scratch, *planes = scratch + p->planes_at;
+    int count = p->plane_rows * g->ow, columns = p->runs / g->kh;
+    for (int set = 0; set < p->plane_sets; set++) {
+        int tap = set / columns * g->dilation_h * p->iw + set % columns * g->dilation_w;
+        const uint8_t *image = scratch + p->image_at + tap * p->pixel;
+        if (p->step == 1)
+            set_planes(p, image, call->prepared, count, 1, planes);
+        else if (p->step == 3)
+            set_planes(p, image, call->prepared, count, 3, planes);
+        else if (p->step == 4)
+            set_planes(p, image, call->prepared, count, 4, planes);
+        else
+            set_planes(p, image, call->prepared, count, 6, planes);
+        planes += p->plane_bytes * (size_t)((p->run_steps + GROUP - 1) / GROUP * GROUP);
+    }
+}
+
+/* --- outputs --------------------------------------------------------------------------------------------------------
+ */
+
+/* One call in progress. */
+struct pass {
+    const struct tables_plan *p;
+    const struct conv_geom *g;
+    const struct conv_call *call;
+    const struct requant_lanes *requant;       /* NULL if not used */
+    const struct tables_thresholds *threshold; /* NULL if not used */
+    const struct tables_fix *fix;
+};
+
+/* Whether all residuals have thresholds. */
+static bool residuals_small(const struct conv_geom *g, const struct conv_call *call)
+{
+    const uint8_t *r = call->residual;
+    size_t n = (size_t)g->oh * (size_t)g->ow * (size_t)g->cout, i = 0;
+    if (!r)
+        return true;
+    __m512i all = _mm512_setzero_si512();
+    for (; i + 64 <= n; i += 64)
+        all = _mm512_or_si512(all, _mm512_loadu_si512(r + i));
+    int rest = 0;
+    for (; i < n; i++)
+        rest |= r[i];
+    all = _mm512_and_si512(all, _mm512_set1_epi8((char)~(TABLES_RESIDUALS - 1)));
+    return _mm512_test_epi32_mask(all, all) == 0 && rest < TABLES_RESIDUALS;
+}
+
+/* A panel's constants in both halves of 32-bit lanes: to be broadcast as such, which loads do by themselves. */
+struct pairs {
+    uint32_t at[TABLES_CODES][PANEL], base[PANEL], step[PANEL];
+};
+
+static void make_pairs(const uint16_t *in, uint32_t *out)
+{
+    __m512i x = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)in));
+    _mm512_storeu_si512(out, _mm512_or_si512(x, _mm512_slli_epi32(x, 16)));
+}
+
+INLINE __m512i pair(const uint32_t *x)
+{
+    return _mm512_set1_epi32((int)*x);
+}
+
+/* Codes of 32 pixels of channel c of a panel, in 16-bit lanes. */
+INLINE __m512i codes32(__m512i sums, const struct pairs *k, int c)
+{
+    __m512i code = pair(k->base + c), step = pair(k->step + c);
+    code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, pair(k->at[0] + c)), code, step);
+    code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, pair(k->at[1] + c)), code, step);
+    return _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, pair(k->at[2] + c)), code, step);
+}
+
+/* The same beside residuals, one in each 16-bit lane: they choose among a channel's four thresholds. */
+INLINE __m512i codes32_residual(__m512i sums, __m512i residual, const struct tables_fix *f, const struct pairs *k,
+                                int block_channel, int c)
+{
+    __m512i code = pair(k->base + c), step = pair(k->step + c);
+    UNROLL for (int i = 0; i < TABLES_CODES; i++)
+    {
+        __m512i at = _mm512_set1_epi64((long long)f->by_residual[i][block_channel]);
+        at = _mm512_permutexvar_epi16(residual, at);
+        code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, at), code, step);
+    }
+    return code;
+}
+
+/* The residuals of 64 pixels of a panel, a channel to a vector. */
+static void load_residuals(const struct pass *s, int first, int panel, __m512i *x)
+{
+    const struct conv_geom *g = s->g;
+    int pixels = g->oh * g->ow - first, n = g->cout - panel * PANEL < PANEL ? g->cout - panel * PANEL : PANEL;
+    const uint8_t *in = s->call->residual + (size_t)first * (size_t)g->cout + (size_t)(panel * PANEL);
+    uint8_t rows[GROUP * TABLES_LANES] __attribute__((aligned(64)));
+    if (n < PANEL || pixels < TABLES_LANES)
+        memset(rows, 0, sizeof rows);
+    for (int i = 0; i < TABLES_LANES && i < pixels; i++, in += g->cout)
+        if (n == PANEL)
+            _mm_store_si128((__m128i *)(rows + turned((size_t)i)), _mm_loadu_si128((const __m128i *)in));
+        else
+            memcpy(rows + turned((size_t)i), in, (size_t)n);
+    UNROLL for (int i = 0; i < GROUP; i++) x[i] = _mm512_load_si512(rows + i * TABLES_LANES);
+    transpose(x);
+}
+
+/* Codes of 64 pixels of a panel from sums[16][64] to the output; x: sixteen vectors, one a channel. */
+static void store_codes(const struct pass *s, __m512i *x, int first, int panel)
+{
+    const struct conv_geom *g = s->g;
+    int pixels = g->oh * g->ow - first, n = g->cout - panel * PANEL;
+    uint8_t *out = s->call->out_u8 + (size_t)first * (size_t)g->cout + (size_t)(panel * PANEL);
+    uint8_t codes[GROUP * TABLES_LANES] __attribute__((aligned(64)));
+    transpose(x);
+    UNROLL for (int i = 0; i < GROUP; i++) _mm512_store_si512(codes + i * TABLES_LANES, x[i]);
+    for (int i = 0; i < TABLES_LANES && i < pixels; i++, out += g->cout)
+        if (n >= PANEL)
+            _mm_storeu_si128((__m128i *)out, _mm_load_si128((__m128i *)(codes + turned((size_t)i))));
+        else
+            memcpy(out, codes + turned((size_t)i), (size_t)n);
+}
+
+static void store_by_threshold(const struct pass *s, const uint16_t *sums, const struct pairs *k, int first, int panel)
+{
+    __m512i x[GROUP];
+    const struct tables_fix *f = s->fix + panel / 4;
+    if (s->call->residual)
+        load_residuals(s, first, panel, x);
+    for (int c = 0; c < PANEL; c++, sums += TABLES_LANES) {
+        __m512i even = tables_even(sums), odd = tables_odd(sums);
+        if (s->call->residual) {
+            int channel = panel % 4 * PANEL + c;
+            even = codes32_residual(even, _mm512_and_si512(x[c], _mm512_set1_epi16(255)), f, k, channel, c);
+            odd = codes32_residual(odd, _mm512_srli_epi16(x[c], 8), f, k, channel, c);
+        } else {
+            even = codes32(even, k, c);
+            odd = codes32(odd, k, c);
+        }
+        x[c] = _mm512_or_si512(even, _mm512_slli_epi16(odd, 8));
+    }
+    store_codes(s, x, first, panel);
+}
+
+/* Adds the sums of 64 pixels to acc[64][16]; from zero less the biases if they are the first. Their bytes are turned as
+ * codes are, low ones and high ones. */
+static void widen(const struct pass *s, const uint16_t *sums, int panel, bool start, int32_t *acc)
+{
+    uint8_t low[GROUP * TABLES_LANES] __attribute__((aligned(64))),
+        high[GROUP * TABLES_LANES] __attribute__((aligned(64)));
+    __m512i x[GROUP], bytes = _mm512_set1_epi16(255);
+    for (int c = 0; c < PANEL; c++) {
+        __m512i even = tables_even(sums + c * TABLES_LANES), odd = tables_odd(sums + c * TABLES_LANES);
+        x[c] = _mm512_or_si512(_mm512_and_si512(even, bytes), _mm512_slli_epi16(odd, 8));
+        _mm512_store_si512(high + c * TABLES_LANES,
+                           _mm512_or_si512(_mm512_srli_epi16(even, 8), _mm512_andnot_si512(bytes, odd)));
+    }
+    transpose(x);
+    for (int i = 0; i < GROUP; i++)
+        _mm512_store_si512(low + i * TABLES_LANES, x[i]);
+    for (int i = 0; i < GROUP; i++)
+        x[i] = _mm512_load_si512(high + i * TABLES_LANES);
+    transpose(x);
+    for (int i = 0; i < GROUP; i++)
+        _mm512_store_si512(high + i * TABLES_LANES, x[i]);
+    __m512i bias = _mm512_loadu_si512(s->fix[panel / 4].bias + panel % 4 * PANEL);
+    for (int i = 0; i < TABLES_LANES; i++, acc += PANEL) {
+        __m512i a = _mm512_cvtepu8_epi32(_mm_load_si128((__m128i *)(low + turned((size_t)i))));
+        __m512i b = _mm512_cvtepu8_epi32(_mm_load_si128((__m128i *)(high + turned((size_t)i))));
+        a = _mm512_or_si512(a, _mm512_slli_epi32(b, 8));
+        _mm512_store_si512(acc, start ? _mm512_sub_epi32(a, bias) : _mm512_add_epi32(a, _mm512_load_si512(acc)));
+    }
+}
+
+/* 64 pixels of a panel from acc[64][16]. */
+static void store_acc(const struct pass *s, int32_t *acc, int first, int panel)
+{
+    int factor = ((const struct tables_header *)s->call->packed)->factor, co = panel * PANEL;
+    int left = s->g->oh * s->g->ow - first, m = left < TABLES_LANES ? left : TABLES_LANES;
+    int n = s->g->cout - co < PANEL ? s->g->cout - co : PANEL;
+    for (int i = 0; i < m && factor != 1; i++)
+        _mm512_store_si512(acc + PANEL * i,
+                           _mm512_mullo_epi32(_mm512_load_si512(acc + PANEL * i), _mm512_set1_epi32(factor)));
+    panel_store(&store, s->call, s->requant ? s->requant + panel : NULL, acc, m,
+                (size_t)first * (size_t)s->g->cout + (size_t)co, (size_t)s->g->cout, co, n);
+}
+
+/* --- loops ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Sums of a panel's channels, eight at a time, for nv vectors of pixels: sums[nv][16][64]. */
+static void tile_panel(const struct tables_tile *t, int channels, int nv, uint16_t *sums)
+{
+    struct tables_tile part = *t;
+    for (int c = 0; c < channels; c += TABLES_SELECT) {
+        int m = channels - c < TABLES_SELECT ? channels - c : TABLES_SELECT;
+        part.select[0] = t->select[0] + c;
+        part.bias = t->bias + c;
+        part.sums = sums + c * TABLES_LANES;
+        part.sums_next = PANEL * TABLES_LANES;
+        tables_tile_pixels(m, nv, &part);
+    }
+}
+
+/* nv vectors of pixels from `first` on, of one panel. */
+static void panel_pixels(const struct pass *s, const struct tables_tile *t, int first, int nv, int panel)
+{
+    uint16_t sums[TABLES_VECTORS][PANEL * TABLES_LANES] __attribute__((aligned(64)));
+    int32_t acc[TABLES_VECTORS][PANEL * TABLES_LANES] __attribute__((aligned(64)));
+    int steps = s->p->steps, era = t->window * TABLES_WINDOWS;
+    int n = s->g->cout - panel * PANEL < PANEL ? s->g->cout - panel * PANEL : PANEL;
+    struct tables_tile part = *t;
+    if (n < PANEL)
+        memset(sums, 0, sizeof sums);
+    for (int done = 0; done < steps; done += era, part.steps += era) {
+        part.count = steps - done < era ? steps - done : era;
+        tile_panel(&part, n, nv, sums[0]);
+        for (int v = 0; v < nv && !s->threshold; v++)
+            widen(s, sums[v], panel, done == 0, acc[v]);
+    }
+    if (s->threshold) {
+        struct pairs k;
+        int block = panel / 4, at = panel % 4 * PANEL;
+        for (int i = 0; i < TABLES_CODES; i++)
+            make_pairs(s->fix[block].at[i] + at, k.at[i]);
+        make_pairs(s->threshold[block].base + at, k.base);
+        make_pairs(s->threshold[block].step + at, k.step);
+        for (int v = 0; v < nv; v++)
+            store_by_threshold(s, sums[v], &k, first + v * TABLES_LANES, panel);
+        return;
+    }
+    for (int v = 0; v < nv; v++)
+        store_acc(s, acc[v], first + v * TABLES_LANES, panel);
+}
+
+static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
+{
+    const struct tables_header *head = call->packed;
+    struct tables_plan p;
+    tables_plan_init(&p, &pixels_row, g, head->bits, a_bits);
+    uint8_t *scratch = call->scratch, *cells = scratch + p.cells_at;
+    const char *prepared = call->prepared;
+    struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);
+    struct tables_step *steps = (struct tables_step *)(scratch + p.steps_at);
+    struct pass pass = {.p = &p, .g = g, .call = call, .fix = fix};
+    if (call->out_u8 && requant_in_lanes(call->rq))
+        pass.requant = (const struct requant_lanes *)(prepared + tables_requant_at(g));
+    if (tables_by_threshold(call) && p.steps <= head->window * TABLES_WINDOWS && residuals_small(g, call))
+        pass.threshold = (const struct tables_thresholds *)(prepared + tables_thresholds_at(g));
+    tables_make_image(&p, g, call);
+    make_planes(&p, g, call);
+    tables_make_tables(&p, head, scratch + p.tables_at);
+    tables_make_steps(&p, g, scratch + p.tables_at, steps);
+    for (int i = 0; i < (g->cout + TABLES_LANES - 1) / TABLES_LANES; i++)
+        tables_make_fix(&p, g, call, i, fix + i);
+    size_t bytes = (size_t)p.chunks * TABLES_LANES;
+    for (int i = 0; i < p.panels; i++)
+        tables_unpack(&p, call->packed, i, cells + (size_t)i * bytes);
+
+    struct tables_tile t = {.steps = steps, .window = head->window, .index_next = TABLES_LANES};
+    for (int first = 0, nv; first < g->oh * g->ow; first += nv * TABLES_LANES) {
+        nv = g->oh * g->ow - first > TABLES_LANES ? 2 : 1;
+        t.index = scratch + p.planes_at + first;
+        for (int i = 0; i < p.panels; i++) {
+            t.select[0] = cells + (size_t)i * bytes;
+            t.bias = tables_bias(call->packed) + i * PANEL;
+            panel_pixels(&pass, &t, first, nv, i);
+        }
+    }
+}
+
+const struct conv_kernel conv_tables_pixels_avx512 = {
+    .name = "conv_tables_pixels_avx512",
+    .family = FAMILY_TABLES,
+    .isa = ISA_AVX512VBMI,
+    .w_bits = {1, 2},
+    .a_bits = {1, 2},
+    .schemes = "levels within a byte's sums",
+    .tile = "128x8",
+    .can = can,
+    .packed_size = packed_size,
+    .pack = pack,
+    .prepared_size = prepared_size,
+    .prepare = prepare,
+    .scratch_size = scratch_size,
+    .run = run,
+};

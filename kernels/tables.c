@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernels/tables.h"
+
+#include <string.h>
+
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int max_int(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static size_t align64(size_t n)
+{
+    return (n + 63) / 64 * 64;
+}
+
+/* --- plan -----------------------------------------------------------------------------------------------------------
+ */
+
+/* Values of a step: 6 bits of index, 8 bits of selector. */
+static int unit_of(const struct tables_row *row, int w_bits, int a_bits)
+{
+    int index = row->pixels ? a_bits : w_bits, select = row->pixels ? w_bits : a_bits;
+    return min_int(6 / index, 8 / select);
+}
+
+/* Places in scratch, in the order of the fields. */
+static void plan_places(struct tables_plan *p, const struct conv_geom *g)
+{
+    size_t row = (size_t)p->iw * (size_t)p->pixel, cells = (size_t)p->chunks * TABLES_LANES;
+    size_t blocks = (size_t)(g->cout + TABLES_LANES - 1) / TABLES_LANES;
+    p->plane_bytes = align64((size_t)p->plane_rows * (size_t)g->ow + TABLES_LANES);
+    p->image_at = 0;
+    p->row_at = align64(row * (size_t)p->ih + 256); /* vectors may reach past the last value */
+    p->tables_at = p->row_at + align64((size_t)p->iw * (size_t)g->cin + 192);
+    p->steps_at = p->tables_at + ((size_t)2 << p->select_bits) * TABLES_LANES;
+    p->cells_at = p->steps_at + align64((size_t)p->steps * sizeof(struct tables_step));
+    p->fix_at = p->cells_at + cells * (size_t)(p->row->pixels ? p->panels : min_int(p->panels, TABLES_VECTORS));
+    p->planes_at = p->fix_at + blocks * sizeof(struct tables_fix);
+    p->scratch_bytes = p->planes_at;
+    if (p->row->pixels)
+        p->scratch_bytes += p->plane_bytes * (size_t)(p->plane_sets * ((p->run_steps + 15) / 16 * 16));
+}
+
+void tables_plan_init(struct tables_plan *p, const struct tables_row *row, const struct conv_geom *g, int w_bits,
+                      int a_bits)
+{
+    memset(p, 0, sizeof *p);
+    p->row = row;
+    p->unit = unit_of(row, w_bits, a_bits);
+    p->w_bits = w_bits;
+    p->a_bits = a_bits;
+    p->cell_bits = w_bits * p->unit;
+    p->select_bits = (row->pixels ? w_bits : a_bits) * p->unit;
+    bool rows = g->dilation_w == 1;
+    p->run = rows ? g->kw * g->cin : g->cin;
+    p->runs = rows ? g->kh : g->kh * g->kw;
+    p->run_steps = (p->run + p->unit - 1) / p->unit;
+    p->steps = p->runs * p->run_steps;
+    bool compact = p->run == g->cin;
+    p->pixel = compact ? p->run_steps : g->cin;
+    p->step = compact ? 1 : p->unit;
+    p->panels = (g->cout + row->lanes - 1) / row->lanes;
+    p->chunks = (p->steps * row->lanes + TABLES_LANES - 1) / TABLES_LANES;
+    /* A kernel of one row (or column) needs only the rows that the stride visits. */
+    p->step_y = g->kh == 1 ? g->stride_h : 1;
+    p->step_x = g->kw == 1 ? g->stride_w : 1;
+    p->stride_y = g->stride_h / p->step_y;
+    p->stride_x = g->stride_w / p->step_x;
+    p->ih = (g->oh - 1) * p->stride_y + (g->kh - 1) * g->dilation_h + 1;
+    p->iw = (g->ow - 1) * p->stride_x + (g->kw - 1) * g->dilation_w + 1;
+    bool shared = rows && p->stride_y == 1;
+    p->plane_sets = shared ? 1 : p->runs;
+    p->plane_rows = shared ? p->ih : g->oh;
+    plan_places(p, g);
+}
+
+/* --- weights --------------------------------------------------------------------------------------------------------
+ */
+
+/* What all levels share. */
+static int common_factor(const struct conv_weights *w)
+{
+    int factor = 0;
+    for (int c = 0; c < 1 << w->bits; c++)
+        for (int b = w->levels[c] < 0 ? -w->levels[c] : w->levels[c]; b != 0;) {
+            int rest = factor % b;
+            factor = b;
+            b = rest;
+        }
+    return factor == 0 ? 1 : factor;
+}
+
+/* How far apart the ends of a byte lane can come in one step. */
+static int step_range(const struct tables_row *row, int a_bits, const struct conv_weights *w)
+{
+    int lo = 0, hi = 0;
+    for (int c = 0; c < 1 << w->bits; c++) {
+        lo = min_int(lo, w->levels[c]);
+        hi = max_int(hi, w->levels[c]);
+    }
+    return (hi - lo) / common_factor(w) * ((1 << a_bits) - 1) * unit_of(row, w->bits, a_bits);
+}
+
+bool tables_can(const struct tables_row *row, const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    return w->bits <= 2 && a_bits <= 2 && g->groups == 1 && step_range(row, a_bits, w) <= 255;
+}
+
+/* Where lanes are channels, the even bytes of a vector are its first half, so that sums in 16-bit lanes come out in
+ * order. */
+int tables_lane(const struct tables_plan *p, int channel)
+{
+    int half = p->row->lanes / 2;
+    return p->row->pixels ? channel : channel % half * 2 + channel / half;
+}
+
+/* How far below and above its start a channel's byte lane can come in any window. */
+static void channel_reach(const struct tables_plan *p, const struct tables_header *head, const uint8_t *codes,
+                          int a_bits, int window, int *below, int *above)
+{
+    int minus = 0, plus = 0;
+    *below = *above = 0;
+    for (int s = 0; s < p->steps; s++) {
+        int first = s % p->run_steps * p->unit, n = min_int(p->unit, p->run - first);
+        const uint8_t *at = codes + s / p->run_steps * p->run + first;
+        if (s % window == 0)
+            minus = plus = 0;
+        for (int i = 0; i < n; i++) {
+            int level = head->levels[at[i]] * ((1 << a_bits) - 1);
+            minus -= min_int(level, 0);
+            plus += max_int(level, 0);
+        }
+        *below = max_int(*below, minus);
+        *above = max_int(*above, plus);
+    }
+}
+
+/* Whether all channels stay within a byte; fills in their biases. */
+static bool window_holds(const struct tables_plan *p, const struct conv_geom *g, const struct tables_header *head,
+                         const struct conv_weights *w, int window, uint8_t *bias)
+{
+    for (int co = 0; co < g->cout; co++) {
+        int below, above;
+        const uint8_t *codes = w->codes + (size_t)co * (size_t)(p->run * p->runs);
+        channel_reach(p, head, codes, p->a_bits, window, &below, &above);
+        if (below + above > 255)
+            return false;
+        bias[co / p->row->lanes * p->row->lanes + tables_lane(p, co % p->row->lanes)] = (uint8_t)below;
+    }
+    return true;
+}
+
+/* From the window that holds for any weights up, as long as the weights at hand allow it. */
+static void choose_window(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w,
+                          struct tables_header *head, uint8_t *bias)
+{
+    int range = max_int(step_range(p->row, p->a_bits, w), 1);
+    int window = min_int(255 / range, p->steps);
+    for (int more = (window + 3) / 4; more > 0 && window < p->steps;) {
+        int wider = min_int(window + more, p->steps);
+        if (window_holds(p, g, head, w, wider, bias))
+            window = wider;
+        else
+            more /= 2;
+    }
+    window_holds(p, g, head, w, window, bias);
+    head->window = window;
+    head->windows = (p->steps + window - 1) / window;
+}
+
+static size_t bias_bytes(const struct tables_plan *p)
+{
+    return align64((size_t)(p->panels * p->row->lanes));
+}
+
+static size_t panel_cells_bytes(const struct tables_plan *p)
+{
+    return (size_t)p->chunks * (size_t)p->cell_bits * 8;
+}
+
+size_t tables_packed_size(const struct tables_plan *p)
+{
+    /* a vector load may reach past the last cell */
+    return sizeof(struct tables_header) + bias_bytes(p) + (size_t)p->panels * panel_cells_bytes(p) + 64;
+}
+
+static void put_bits(uint8_t *out, size_t at, unsigned value)
+{
+    out[at / 8] = (uint8_t)(out[at / 8] | value << at % 8);
+    if (value >> (8 - at % 8))
+        out[at / 8 + 1] = (uint8_t)(out[at / 8 + 1] | value >> (8 - at % 8));
+}
+
+static void pack_panel(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w, int panel,
+                       uint8_t *out)
+{
+    for (int s = 0; s < p->steps; s++) {
+        int first = s % p->run_steps * p->unit, n = min_int(p->unit, p->run - first);
+        size_t within = (size_t)(s / p->run_steps * p->run + first);
+        for (int c = 0; c < p->row->lanes && panel * p->row->lanes + c < g->cout; c++) {
+            size_t co = (size_t)(panel * p->row->lanes + c), at = (size_t)(s * p->row->lanes + tables_lane(p, c));
+            const uint8_t *codes = w->codes + co * (size_t)(p->run * p->runs) + within;
+            unsigned cell = 0;
+            for (int i = 0; i < n; i++)
+                cell |= (unsigned)codes[i] << (i * w->bits);
+            put_bits(out, at * (size_t)p->cell_bits, cell);
+        }
+    }
+}
+
+void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w, void *packed)
+{
+    struct tables_header *head = packed;
+    memset(packed, 0, tables_packed_size(p));
+    head->bits = w->bits;
+    head->factor = common_factor(w);
+    for (int c = 0; c < 1 << w->bits; c++)
+        head->levels[c] = (int8_t)(w->levels[c] / head->factor);
+    uint8_t *bias = (uint8_t *)packed + sizeof *head, *out = bias + bias_bytes(p);
+    choose_window(p, g, w, head, bias);
+    for (int i = 0; i < p->panels; i++)
+        pack_panel(p, g, w, i, out + (size_t)i * panel_cells_bytes(p));
+}
+
+/* --- prepared -------------------------------------------------------------------------------------------------------
+ */
+
+/* The plan of any widths: what follows from the shape alone. */
+static void shape_plan(struct tables_plan *p, const struct conv_geom *g)
+{
+    static const struct tables_row any = {true, PANEL};
+    tables_plan_init(p, &any, g, 1, 1);
+}
+
+size_t tables_requant_at(const struct conv_geom *g)
+{
+    struct tables_plan p;
+    shape_plan(&p, g);
+    return align64((size_t)p.plane_rows * (size_t)g->ow) * sizeof(int32_t);
+}
+
+size_t tables_thresholds_at(const struct conv_geom *g)
+{
+    return tables_requant_at(g) + (size_t)((g->cout + PANEL - 1) / PANEL) * sizeof(struct requant_lanes);
+}
+
+size_t tables_prepared_size(const struct conv_geom *g)
+{
+    size_t blocks = (size_t)(g->cout + TABLES_LANES - 1) / TABLES_LANES;
+    return tables_thresholds_at(g) + blocks * sizeof(struct tables_thresholds);
+}
+
+/* The smallest sum that requantizes to at least (m >= 0), or to less than (m < 0), this code beside this residual. */
+static int32_t threshold(const struct requant *rq, int c, int code, int residual)
+{
+    /* ((acc * m + residual * res_m << left) + b) >> shift >= code is acc * m << left >= want */
+    __int128 scale = INT64_C(1) << rq->left, unit = rq->m[c] * scale;
+    __int128 want = ((__int128)code << rq->shift) - rq->b[c] - residual * rq->res_m * scale;
+    if (unit == 0)
+        return want <= 0 ? -TABLES_NEVER : TABLES_NEVER;
+    __int128 at = want / unit; /* towards 0 */
+    if (unit > 0)
+        at += at * unit < want; /* up */
+    else
+        at = at * unit < want ? at : at + 1; /* acc <= floor(want / unit) is that code: one above is not */
+    return (int32_t)(at > TABLES_NEVER ? TABLES_NEVER : at < -TABLES_NEVER ? -TABLES_NEVER : at);
+}
+
+static void channel_thresholds(const struct requant *rq, int c, struct tables_thresholds *t)
+{
+    bool falling = rq->m[c] < 0;
+    t->base[c % TABLES_LANES] = (uint16_t)(falling ? rq->hi : rq->lo);
+    t->step[c % TABLES_LANES] = (uint16_t)(falling ? -1 : 1);
+    for (int r = 0; r < TABLES_RESIDUALS; r++)
+        for (int i = 0; i < TABLES_CODES; i++) {
+            int code = falling ? rq->hi - i : rq->lo + 1 + i;
+            t->at[r][i][c % TABLES_LANES] = rq->lo + i < rq->hi ? threshold(rq, c, code, r) : TABLES_NEVER;
+        }
+}
+
+void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
+{
+    struct tables_plan p;
+    shape_plan(&p, g);
+    int32_t *pixels = prepared;
+    int step_y = p.plane_sets > 1 ? p.stride_y : 1, count = p.plane_rows * g->ow;
+    for (int i = 0; i < count; i++)
+        pixels[i] = i / g->ow * step_y * p.iw + i % g->ow * p.stride_x;
+    for (int i = count; i % TABLES_LANES != 0; i++)
+        pixels[i] = pixels[count - 1];
+    if (!rq)
+        return;
+    struct requant_lanes *lanes = (struct requant_lanes *)((char *)prepared + tables_requant_at(g));
+    for (int co = 0; co < g->cout && requant_in_lanes(rq); co += PANEL)
+        requant_lanes_init(lanes + co / PANEL, rq, co, min_int(PANEL, g->cout - co));
+    struct tables_thresholds *t = (struct tables_thresholds *)((char *)prepared + tables_thresholds_at(g));
+    memset(t, 0, tables_prepared_size(g) - tables_thresholds_at(g));
+    for (int co = 0; co < g->cout && rq->hi - rq->lo <= TABLES_CODES; co++)
+        channel_thresholds(rq, co, t + co / TABLES_LANES);
+}

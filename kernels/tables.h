@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Product tables: what the two rows of FAMILY_TABLES share. Private to kernels/.
+ *
+ * A step is `unit` neighbouring values of a run. The codes of a step's weights make one byte, those of its activations
+ * another; one of the two is an index of at most 6 bits into a table of 64 sums of products, the other selects the
+ * table, of at most 256. Indices lie 64 to a vector, so that one byte permute and one addition make 64 * unit products.
+ * Which is which is the row's: channels in lanes (indices are weights) or pixels in lanes (indices are activations).
+ *
+ * Sums. Tables hold signed bytes. A byte lane starts at a bias of its channel and takes `window` steps; with the
+ * weights at hand it stays within 0..255 whatever the activations are, which is what chooses window and bias. Then it
+ * is added to a 16-bit lane, and 16-bit lanes hold TABLES_WINDOWS windows before they are added to 32 bits.
+ *
+ * Levels are divided by what all of them share, so that -127, 0, 127 is -1, 0, 1. Where one step of all activations at
+ * the top could still leave a byte (codebooks with large levels), the rows refuse: two tables for two bytes would need
+ * two permutes, which is no faster than an int8 dot product.
+ *
+ * Image. One byte for each value of the padded image: the codes of this value and of the unit - 1 next to it. So a step
+ * may start at any value, and runs need not be multiples of units: the last step of a run uses tables that leave out
+ * the values past its end. Where a run is one pixel, only the bytes that steps start at are kept.
+ *
+ * Packed weights: struct tables_header, a bias for each channel, then panels of cells [steps][lanes], each cell the
+ * codes of a step in w_bits * unit bits. A call unpacks them to a byte each in its scratch.
+ */
+#ifndef BITFADER_KERNELS_TABLES_H
+#define BITFADER_KERNELS_TABLES_H
+
+#include "kernels/kernels.h"
+#include "kernels/panel.h"
+
+enum {
+    TABLES_LANES = 64,    /* entries of a table, and bytes of a vector */
+    TABLES_WINDOWS = 256, /* * 255 < 65535, which stands for a threshold that no sum reaches */
+    TABLES_VECTORS = 2,   /* index vectors of a tile */
+    TABLES_SELECT = 8,    /* selectors of a tile */
+    TABLES_RESIDUALS = 4, /* and residuals of at most 2 bits */
+    TABLES_CODES = 3      /* thresholds: outputs of at most 2 bits */
+};
+
+struct tables_row {
+    bool pixels; /* lanes are pixels */
+    int lanes;   /* channels of a panel */
+};
+
+struct tables_plan {
+    const struct tables_row *row;
+    int unit, w_bits, a_bits;
+    int cell_bits;            /* of a step's weights */
+    int select_bits;          /* there are 1 << select_bits tables */
+    int run, runs, run_steps; /* values of a run, runs, steps of a run */
+    int steps;
+    int panels, chunks;     /* panels; 64 cells each of a panel */
+    int ih, iw;             /* padded image in pixels */
+    int pixel, step;        /* its bytes from one pixel, from one step of a run to the next */
+    int step_y, step_x;     /* source pixels to a pixel of it */
+    int stride_y, stride_x; /* its pixels to an output pixel */
+    int plane_sets;         /* pixels in lanes: one for all runs if rows are shared, else one a run */
+    int plane_rows;
+    size_t plane_bytes;
+    /* scratch */
+    size_t image_at, row_at, tables_at, steps_at, cells_at, fix_at, planes_at;
+    size_t scratch_bytes;
+};
+
+struct tables_header {
+    int32_t bits;            /* of the weights */
+    int32_t window, windows; /* steps of a window; windows of all steps */
+    int32_t factor;          /* what levels were divided by */
+    int8_t levels[4];        /* divided */
+    uint8_t fill[44];
+};
+
+/* Where a step finds what it needs. */
+struct tables_step {
+    const uint8_t *tables; /* a run's last step may have its own */
+    int32_t index;         /* bytes from the tile's index vectors */
+    int32_t select;        /* bytes from each selector's start */
+};
+
+/* Prepared, of 64 channels: for each code of a residual (0 if there is none) the smallest sums that give lo + 1, lo +
+ * 2, lo + 3 or, where m < 0, no longer give hi, hi - 1, hi - 2. */
+struct tables_thresholds {
+    int32_t at[TABLES_RESIDUALS][TABLES_CODES][TABLES_LANES];
+    uint16_t base[TABLES_LANES], step[TABLES_LANES]; /* lo and 1, or hi and -1 */
+};
+enum { TABLES_NEVER = 1 << 30 };
+
+/* A call's constants of 64 channels. Thresholds are those of the sums as they are: with their biases, not multiplied.
+ */
+struct tables_fix {
+    uint16_t at[TABLES_CODES][TABLES_LANES];
+    uint64_t by_residual[TABLES_CODES][TABLES_LANES]; /* 16 bits for each code of the residual */
+    int32_t bias[TABLES_LANES];                       /* of all windows */
+};
+
+bool tables_can(const struct tables_row *row, const struct conv_geom *g, int a_bits, const struct conv_weights *w);
+void tables_plan_init(struct tables_plan *p, const struct tables_row *row, const struct conv_geom *g, int w_bits,
+                      int a_bits);
+size_t tables_packed_size(const struct tables_plan *p);
+void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w, void *packed);
+/* Prepared: int32_t place in the image, in pixels, of every pixel of a plane, of which output pixels are the first, and
+ * then the last one's again up to a multiple of 64; struct requant_lanes of every 16 channels, then struct
+ * tables_thresholds of every 64. */
+size_t tables_requant_at(const struct conv_geom *g);
+size_t tables_thresholds_at(const struct conv_geom *g);
+size_t tables_prepared_size(const struct conv_geom *g);
+void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared);
+/* The lane of a panel's channel. */
+int tables_lane(const struct tables_plan *p, int channel);
+
+/* Whether thresholds can stand for the requantization, if residuals are within TABLES_RESIDUALS. */
+static inline bool tables_by_threshold(const struct conv_call *call)
+{
+    return call->out_u8 && call->rq->hi - call->rq->lo <= TABLES_CODES;
+}
+
+static inline const uint8_t *tables_bias(const void *packed)
+{
+    return (const uint8_t *)packed + sizeof(struct tables_header);
+}
+
+#if defined(__x86_64__)
+/* What a micro-kernel works on: nv index vectors times m selectors. */
+struct tables_tile {
+    const struct tables_step *steps;
+    int count, window; /* steps, steps of a window */
+    const uint8_t *index;
+    size_t index_next; /* from one index vector to the next */
+    const uint8_t *select[TABLES_SELECT];
+    const uint8_t *bias; /* lanes are channels: a vector for each index vector; pixels: a byte for each selector */
+    uint16_t *sums;      /* [nv][m][64], as tables_even() and tables_odd() read them; 64-byte aligned, overwritten */
+    size_t sums_next;    /* elements from one index vector's to the next one's */
+};
+
+void tables_tile_channels(int m, int nv, const struct tables_tile *t);
+void tables_tile_pixels(int m, int nv, const struct tables_tile *t);
+/* Parts of scratch, made anew in each call. */
+void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call);
+void tables_make_tables(const struct tables_plan *p, const struct tables_header *head, uint8_t *tables);
+void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells);
+void tables_make_steps(const struct tables_plan *p, const struct conv_geom *g, const uint8_t *tables,
+                       struct tables_step *steps);
+void tables_make_fix(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call, int block,
+                     struct tables_fix *fix);
+#endif
+
+#endif

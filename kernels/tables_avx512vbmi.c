@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Product tables in AVX-512 with VBMI: the image and the tables that a call makes, the unpacking of weights and the
+ * micro-kernel. Of its permutes one runs each cycle, beside an addition; the rest is kept out of the way of those.
+ */
+#include "kernels/intrin.h"
+#include "kernels/tables.h"
+
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* --- image ----------------------------------------------------------------------------------------------------------
+ */
+
+/* One row of the padded image, as codes. */
+static void row_codes(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call, int y,
+                      uint8_t *out)
+{
+    const uint8_t *in = call->in + (size_t)y * (size_t)g->w * (size_t)g->cin;
+    size_t cin = (size_t)g->cin;
+    if (p->step_x == 1) {
+        int left = g->pad_left < p->iw ? g->pad_left : p->iw;
+        int n = p->iw - left < g->w ? p->iw - left : g->w;
+        memset(out, call->pad_code, (size_t)left * cin);
+        memcpy(out + (size_t)left * cin, in, (size_t)n * cin);
+        memset(out + (size_t)(left + n) * cin, call->pad_code, (size_t)(p->iw - left - n) * cin);
+        return;
+    }
+    for (int i = 0; i < p->iw; i++, out += cin) {
+        int x = i * p->step_x - g->pad_left;
+        if (x < 0 || x >= g->w)
+            memset(out, call->pad_code, cin);
+        else
+            memcpy(out, in + (size_t)x * cin, cin);
+    }
+}
+
+/* Each of 64 codes with the unit - 1 after it, in one byte. */
+INLINE __m512i combine(const uint8_t *codes, int bits, int unit)
+{
+    __m512i x = _mm512_loadu_si512(codes);
+    for (int t = 1; t < unit; t++)
+        x = _mm512_or_si512(x, _mm512_slli_epi16(_mm512_loadu_si512(codes + t), (unsigned)(t * bits)));
+    return x;
+}
+
+/* A row of pixels: all values, or the first ones of steps. */
+INLINE void combine_pixels(const struct tables_plan *p, const uint8_t *codes, int cin, int bits, int unit, uint8_t *out)
+{
+    int n = p->iw * cin, steps = 64 / unit; /* of a vector */
+    if (p->step != 1) {
+        for (int i = 0; i < n; i += 64)
+            _mm512_storeu_si512(out + i, combine(codes + i, bits, unit));
+        return;
+    }
+    uint8_t first[64];
+    for (int i = 0; i < 64; i++)
+        first[i] = (uint8_t)(i * unit);
+    __m512i from = _mm512_loadu_si512(first);
+    for (int x = 0; x < p->iw; x++, codes += cin, out += p->pixel)
+        for (int s = 0; s < p->run_steps; s += steps) {
+            __m512i y = combine(codes + s * unit, bits, unit);
+            _mm512_storeu_si512(out + s, _mm512_permutexvar_epi8(from, y)); /* what is too much is overwritten */
+        }
+}
+
+static void combine_row(const struct tables_plan *p, const uint8_t *codes, int cin, uint8_t *out)
+{
+    if (p->a_bits == 2 && p->unit == 3)
+        combine_pixels(p, codes, cin, 2, 3, out);
+    else if (p->a_bits == 2)
+        combine_pixels(p, codes, cin, 2, 4, out);
+    else if (p->unit == 3)
+        combine_pixels(p, codes, cin, 1, 3, out);
+    else if (p->unit == 4)
+        combine_pixels(p, codes, cin, 1, 4, out);
+    else
+        combine_pixels(p, codes, cin, 1, 6, out);
+}
+
+void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call)
+{
+    uint8_t *image = (uint8_t *)call->scratch + p->image_at, *codes = (uint8_t *)call->scratch + p->row_at;
+    size_t row = (size_t)p->iw * (size_t)g->cin, line = (size_t)g->w * (size_t)g->cin;
+    size_t bytes = (size_t)p->iw * (size_t)p->pixel;
+    bool whole = g->pad_left == 0 && p->step_x == 1 && p->iw <= g->w; /* rows need no copy, but for the last ones */
+    int pad = 0;
+    for (int t = 0; t < p->unit; t++)
+        pad |= call->pad_code << (t * p->a_bits);
+    memset(codes + row, 0, 128); /* codes past a row's end select something, and it does not matter what */
+    for (int i = 0; i < p->ih; i++, image += bytes) {
+        int y = i * p->step_y - g->pad_top;
+        if (y < 0 || y >= g->h) {
+            memset(image, pad, bytes);
+            continue;
+        }
+        const uint8_t *in = call->in + (size_t)y * line;
+        if (whole && (size_t)(g->h - y) * line >= row + 128) {
+            combine_row(p, in, g->cin, image);
+        } else {
+            row_codes(p, g, call, y, codes);
+            combine_row(p, codes, g->cin, image);
+        }
+    }
+    memset(image, 0, 192);
+}
+
+/* --- tables ---------------------------------------------------------------------------------------------------------
+ */
+
+/* What digit t of the selector adds, for every index, if it is d. */
+INLINE __m512i digit_products(const struct tables_plan *p, const struct tables_header *head, int t, int d)
+{
+    int bits = p->row->pixels ? p->a_bits : p->w_bits;
+    int8_t products[TABLES_LANES] = {0};
+    uint8_t indices[TABLES_LANES];
+    for (int i = 0; i < 1 << bits; i++)
+        products[i] = (int8_t)(p->row->pixels ? head->levels[d] * i : d * head->levels[i]);
+    for (int i = 0; i < TABLES_LANES; i++)
+        indices[i] = (uint8_t)i;
+    __m512i digits = _mm512_srl_epi16(_mm512_loadu_si512(indices), _mm_cvtsi32_si128(t * bits));
+    digits = _mm512_and_si512(digits, _mm512_set1_epi8((char)((1 << bits) - 1)));
+    return _mm512_permutexvar_epi8(digits, _mm512_loadu_si512(products));
+}
+
+/* All tables over the first `values` values of a step, whatever the codes of the others. */
+static void make_tables(const struct tables_plan *p, const struct tables_header *head, int values, uint8_t *tables)
+{
+    int bits = p->row->pixels ? p->w_bits : p->a_bits;
+    _mm512_store_si512(tables, _mm512_setzero_si512());
+    for (int t = 0, n = 1; t < p->unit; t++, n <<= bits)
+        for (int d = (1 << bits) - 1; d >= 0; d--) { /* d == 0 last: the others start from what is there */
+            __m512i add = t < values ? digit_products(p, head, t, d) : _mm512_setzero_si512();
+            for (int i = 0; i < n; i++) {
+                __m512i x = _mm512_load_si512(tables + i * TABLES_LANES);
+                _mm512_store_si512(tables + (d * n + i) * TABLES_LANES, _mm512_add_epi8(x, add));
+            }
+        }
+}
+
+void tables_make_tables(const struct tables_plan *p, const struct tables_header *head, uint8_t *tables)
+{
+    make_tables(p, head, p->unit, tables);
+    if (p->run % p->unit)
+        make_tables(p, head, p->run % p->unit, tables + (TABLES_LANES << p->select_bits));
+}
+
+/* --- weights --------------------------------------------------------------------------------------------------------
+ */
+
+/* Cells of `bits` bits to bytes, 64 at a time. */
+void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells)
+{
+    int bits = p->cell_bits;
+    uint8_t gather[64], shifts[64]; /* for eight cells each: their bytes, and where in these a cell starts */
+    for (int i = 0; i < 64; i++) {
+        gather[i] = (uint8_t)(i / 8 * bits + (i % 8 < bits ? i % 8 : 0));
+        shifts[i] = (uint8_t)(i % 8 * bits);
+    }
+    __m512i from = _mm512_loadu_si512(gather), by = _mm512_loadu_si512(shifts);
+    __m512i mask = _mm512_set1_epi8((char)((1 << bits) - 1));
+    size_t bias = ((size_t)(p->panels * p->row->lanes) + 63) / 64 * 64, bytes = (size_t)bits * 8;
+    const uint8_t *in = tables_bias(packed) + bias + (size_t)panel * (size_t)p->chunks * bytes;
+    for (int c = 0; c < p->chunks; c++, in += bytes, cells += 64) {
+        __m512i x = _mm512_permutexvar_epi8(from, _mm512_loadu_si512(in));
+        _mm512_store_si512(cells, _mm512_and_si512(_mm512_multishift_epi64_epi8(by, x), mask));
+    }
+}
+
+/* --- what a call prepares
+ * ---------------------------------------------------------------------------------------------
+ */
+
+/* Index and select in bytes: channels in lanes take indices from cells and selectors from the image, pixels in lanes
+ * indices from planes and selectors from cells. */
+void tables_make_steps(const struct tables_plan *p, const struct conv_geom *g, const uint8_t *tables,
+                       struct tables_step *steps)
+{
+    const uint8_t *last = p->run % p->unit ? tables + (TABLES_LANES << p->select_bits) : tables;
+    int lanes = p->row->lanes;
+    for (int r = 0, s = 0; r < p->runs; r++) {
+        int ky = p->runs == g->kh ? r : r / g->kw, kx = p->runs == g->kh ? 0 : r % g->kw;
+        int at = (ky * g->dilation_h * p->iw + kx * g->dilation_w) * p->pixel;
+        int plane =
+            p->plane_sets > 1 ? r * ((p->run_steps + 15) / 16 * 16) * (int)p->plane_bytes : ky * g->dilation_h * g->ow;
+        for (int i = 0; i < p->run_steps; i++, s++) {
+            steps[s].tables = i + 1 < p->run_steps ? tables : last;
+            steps[s].index = p->row->pixels ? plane + i * (int)p->plane_bytes : s * lanes;
+            steps[s].select = p->row->pixels ? s * lanes : at + i * p->step;
+        }
+    }
+}
+
+/* sums >= t where sums * factor - bias >= at */
+static void fix_thresholds(const struct tables_header *head, const int32_t *at, const int32_t *bias, uint16_t *t)
+{
+    int32_t limit[TABLES_LANES];
+    for (int c = 0; c < TABLES_LANES; c++) {
+        int32_t x = at[c], f = head->factor;
+        limit[c] = f == 1 ? x : x > 0 ? (x - 1) / f + 1 : x / f;
+    }
+    for (int c = 0; c < TABLES_LANES; c += 16) {
+        __m512i x = _mm512_add_epi32(_mm512_loadu_si512(limit + c), _mm512_loadu_si512(bias + c));
+        x = _mm512_min_epi32(_mm512_max_epi32(x, _mm512_setzero_si512()), _mm512_set1_epi32(65535));
+        _mm256_storeu_si256((__m256i *)(t + c), _mm512_cvtepi32_epi16(x));
+    }
+}
+
+void tables_make_fix(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call, int block,
+                     struct tables_fix *fix)
+{
+    const struct tables_header *head = call->packed;
+    const uint8_t *bias = tables_bias(call->packed);
+    int first = block * TABLES_LANES, lanes = p->row->lanes;
+    for (int c = 0; c < TABLES_LANES; c++) {
+        int co = first + c, at = co / lanes * lanes + tables_lane(p, co % lanes);
+        fix->bias[c] = co < g->cout ? head->windows * bias[at] : 0;
+    }
+    const struct tables_thresholds *t =
+        (const struct tables_thresholds *)((const char *)call->prepared + tables_thresholds_at(g)) + block;
+    for (int i = 0; i < TABLES_CODES && tables_by_threshold(call); i++) {
+        uint16_t at[TABLES_RESIDUALS][TABLES_LANES];
+        fix_thresholds(head, t->at[0][i], fix->bias, fix->at[i]);
+        for (int r = 0; r < TABLES_RESIDUALS && call->residual; r++)
+            fix_thresholds(head, t->at[r][i], fix->bias, at[r]);
+        for (int c = 0; c < TABLES_LANES && first + c < g->cout && call->residual; c++)
+            fix->by_residual[i][c] =
+                at[0][c] | (uint64_t)at[1][c] << 16 | (uint64_t)at[2][c] << 32 | (uint64_t)at[3][c] << 48;
+    }
+}
+
+/* --- micro-kernel ---------------------------------------------------------------------------------------------------
+ */
+
+/* 64 * code, by multiplication: the shift that compilers make of it competes with the additions for a port. */
+INLINE size_t table_offset(uint8_t code)
+{
+#if defined(BITFADER_SIMDE)
+    return (size_t)code * TABLES_LANES;
+#else
+    size_t offset;
+    __asm__("imul $64, %1, %0" : "=r"(offset) : "r"((size_t)code));
+    return offset;
+#endif
+}
+
+/* The byte sums of selector i: l with the first index vector, h with the second. Named, because gcc spills arrays. */
+#define SELECTORS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+
+#define START(i)                                                                \
+    const uint8_t *s##i = pixels ? t->select[0] + i : t->select[i < m ? i : 0]; \
+    __m512i l##i = _mm512_setzero_si512(), h##i = l##i;
+#define WINDOW(i)                                                                         \
+    if (i < m) {                                                                          \
+        l##i = pixels ? _mm512_set1_epi8((char)t->bias[i]) : _mm512_load_si512(t->bias);  \
+        h##i = pixels ? l##i : nv > 1 ? _mm512_load_si512(t->bias + TABLES_LANES) : l##i; \
+    }
+#define STEP(i)                                                                 \
+    if (i < m) {                                                                \
+        __m512i table = _mm512_load_si512(tables + table_offset(s##i[select])); \
+        l##i = _mm512_add_epi8(l##i, _mm512_permutexvar_epi8(x0, table));       \
+        if (nv > 1)                                                             \
+            h##i = _mm512_add_epi8(h##i, _mm512_permutexvar_epi8(x1, table));   \
+    }
+#define FOLD_INTO(i, first)                                                       \
+    if (i < m) {                                                                  \
+        fold(t->sums + (size_t)i * TABLES_LANES, l##i, first);                    \
+        if (nv > 1)                                                               \
+            fold(t->sums + t->sums_next + (size_t)i * TABLES_LANES, h##i, first); \
+    }
+#define FOLD_FIRST(i) FOLD_INTO(i, true)
+#define FOLD(i)       FOLD_INTO(i, false)
+
+/* Bytes to 16-bit sums: the pairs of bytes as they are, which tables_even() corrects, and the odd bytes. */
+INLINE void fold(uint16_t *sums, __m512i bytes, bool first)
+{
+    __m512i pairs = bytes, odd = _mm512_srli_epi16(bytes, 8);
+    if (!first) {
+        pairs = _mm512_add_epi16(pairs, _mm512_load_si512(sums));
+        odd = _mm512_add_epi16(odd, _mm512_load_si512(sums + 32));
+    }
+    _mm512_store_si512(sums, pairs);
+    _mm512_store_si512(sums + 32, odd);
+}
+
+INLINE void tile(int m, int nv, bool pixels, const struct tables_tile *t)
+{
+    SELECTORS(START)
+    const uint8_t *next = t->index + t->index_next;
+    for (const struct tables_step *s = t->steps, *end = s + t->count; s < end;) {
+        const struct tables_step *stop = end - s < t->window ? end : s + t->window;
+        SELECTORS(WINDOW)
+        for (; s < stop; s++) {
+            const uint8_t *tables = s->tables;
+            ptrdiff_t index = s->index, select = s->select;
+            __m512i x0 = _mm512_loadu_si512(t->index + index), x1 = nv > 1 ? _mm512_loadu_si512(next + index) : x0;
+            SELECTORS(STEP)
+        }
+        if (stop - t->steps <= t->window) {
+            SELECTORS(FOLD_FIRST)
+        } else {
+            SELECTORS(FOLD)
+        }
+    }
+}
+
+INLINE void tile_m(int m, int nv, bool pixels, const struct tables_tile *t)
+{
+    switch (m) {
+    case 1:
+        tile(1, nv, pixels, t);
+        break;
+    case 2:
+        tile(2, nv, pixels, t);
+        break;
+    case 3:
+        tile(3, nv, pixels, t);
+        break;
+    case 4:
+        tile(4, nv, pixels, t);
+        break;
+    case 5:
+        tile(5, nv, pixels, t);
+        break;
+    case 6:
+        tile(6, nv, pixels, t);
+        break;
+    case 7:
+        tile(7, nv, pixels, t);
+        break;
+    default:
+        tile(8, nv, pixels, t);
+    }
+}
+
+void tables_tile_channels(int m, int nv, const struct tables_tile *t)
+{
+    if (nv > 1)
+        tile_m(m, 2, false, t);
+    else
+        tile_m(m, 1, false, t);
+}
+
+void tables_tile_pixels(int m, int nv, const struct tables_tile *t)
+{
+    if (nv > 1)
+        tile_m(m, 2, true, t);
+    else
+        tile_m(m, 1, true, t);
+}
