@@ -6,6 +6,8 @@
  *     path  madd16   products of 16-bit operands, two to a 32-bit lane (every width)
  *           madd8    products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
  *           vnni     products of 8-bit operands, four to a 32-bit lane (every width)
+ *           tables   sums of 3 to 6 products from tables (2 bits at most), channels in lanes
+ *           tables_pixels   the same, pixels in lanes
  *     isa   c, avx2, avx512
  * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
  * every path.
@@ -13,10 +15,16 @@
 #include "kernels/rows.h"
 
 const struct conv_kernel *const conv_kernels[] = {
-    &conv_c,           &dwconv_c,
+    &conv_c,
+    &dwconv_c,
 #if defined(__x86_64__)
-    &conv_madd16_avx2, &conv_madd8_avx2, &dwconv_avx2, &conv_vnni_avx512, &dwconv_avx512,
-    &conv_tables_avx512, &conv_tables_pixels_avx512,
+    &conv_madd16_avx2,
+    &conv_madd8_avx2,
+    &dwconv_avx2,
+    &conv_vnni_avx512,
+    &dwconv_avx512,
+    &conv_tables_avx512,
+    &conv_tables_pixels_avx512,
 #endif
 };
 const int conv_kernel_count = sizeof conv_kernels / sizeof *conv_kernels;
