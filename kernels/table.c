@@ -3,7 +3,6 @@
  * The tables of kernels. A convolution's name is <op>_<path>_<isa>:
  *     op    conv     any convolution, groups included
  *           dwconv   depthwise
-<<<<<<< HEAD
  *     path madd16         products of 16-bit operands, two to a 32-bit lane (every width)
  *          madd8          products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
  *          vnni           products of 8-bit operands, four to a 32-bit lane (every width)
@@ -16,21 +15,10 @@
  * ternary weights in 5 bits isa   c, avx2, avx512, neon, neondot A path that is missing is the only one of its operator
  * and instruction set. Weights are stored at their width on every path but wino, which stores them transformed (16
  * bytes for 9 weights), and tables, whose codes of three weights take a byte.
-=======
- *     path  madd16   products of 16-bit operands, two to a 32-bit lane (every width)
- *           madd8    products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
- *           vnni     products of 8-bit operands, four to a 32-bit lane (every width)
- *           tables   sums of 3 to 6 products from tables (2 bits at most), channels in lanes
- *           tables_pixels   the same, pixels in lanes
- *     isa   c, avx2, avx512
- * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
- * every path.
->>>>>>> tables
  */
 #include "kernels/rows.h"
 
 const struct conv_kernel *const conv_kernels[] = {
-<<<<<<< HEAD
     &conv_c,   /* any convolution */
     &dwconv_c, /* depthwise */
 #if defined(__x86_64__)
@@ -53,18 +41,6 @@ const struct conv_kernel *const conv_kernels[] = {
     &conv_neon,    /* any convolution */
     &conv_neondot, /* any */
     &dwconv_neon,  /* depthwise */
-=======
-    &conv_c,
-    &dwconv_c,
-#if defined(__x86_64__)
-    &conv_madd16_avx2,
-    &conv_madd8_avx2,
-    &dwconv_avx2,
-    &conv_vnni_avx512,
-    &dwconv_avx512,
-    &conv_tables_avx512,
-    &conv_tables_pixels_avx512,
->>>>>>> tables
 #endif
 };
 const int conv_kernel_count = sizeof conv_kernels / sizeof *conv_kernels;
