@@ -195,6 +195,9 @@ struct plan_context *plan_context_new_team(const struct plan *p, int threads)
         return x;
     x->team = team_new(threads);
     x->split = split_new(p, threads, SPLIT_WORK);
+    mem_free(x->state.arena);
+    x->state.arena = mem_new(x->split->arena_bytes + ALIGN, 1);
+    x->state.places = x->split->places;
     x->parts = mem_new((size_t)threads, sizeof *x->parts);
     for (int i = 0; i < threads; i++) {
         x->parts[i] = x->state;

@@ -14,6 +14,7 @@ struct splitter {
     const struct plan *plan;
     int threads;
     int64_t part_work;
+    const size_t *places;
     struct arena *arena;
     size_t scratch;
 };
@@ -132,24 +133,28 @@ static int channels_at_once(const struct conv_geom *g, int unit, size_t size)
     return (unit + line - 1) / line * line;
 }
 
-/* Whether channels make better parts than rows: more even ones, or, since each part reads all of the weights or all of
- * the image, those that read less. */
-static bool channels_are_better(const struct conv_geom *g, int n, int unit)
-{
-    if (unit == 0 || n < 2)
-        return false;
-    struct conv_geom c = cuttable(g);
-    int64_t rows = c.h == 1 && c.oh == 1 ? c.ow : c.oh, units = (g->cout + unit - 1) / unit;
-    int64_t most_rows = (rows + n - 1) / n * g->cout, most_channels = least((units + n - 1) / n * unit, g->cout) * rows;
-    if (most_rows != most_channels)
-        return most_channels < most_rows;
-    return (int64_t)g->cout * g->kh * g->kw > (int64_t)g->h * g->w;
-}
-
 static int64_t layer_work(const struct conv_geom *g, int product)
 {
     int64_t products = (int64_t)g->kh * g->kw * (g->cin / g->groups);
     return (products * product + WORK_OUTPUT) * g->oh * g->ow * g->cout;
+}
+
+/* Whether channels make cheaper parts than rows. Parts by rows are as uneven as the number of rows, and each reads all
+ * weights, from its own second level cache at best; parts by channels read an image that other processors have made,
+ * and leave one that other processors read. */
+static bool channels_are_better(const struct conv_geom *g, int n, int unit, int64_t work, int64_t size)
+{
+    enum { WORK_NEAR = 4, WORK_REMOTE = 32 }; /* a byte from the second level cache, from another processor's */
+    if (unit == 0 || n < 2)
+        return false;
+    struct conv_geom c = cuttable(g);
+    int64_t rows = c.h == 1 && c.oh == 1 ? c.ow : c.oh, units = (g->cout + unit - 1) / unit;
+    double share_rows = (double)((rows + n - 1) / n) / (double)rows;
+    double share_channels = (double)least((units + n - 1) / n * unit, g->cout) / (double)g->cout;
+    double weights = (double)(size * g->cout * g->cin * g->kh * g->kw);
+    double image = (double)(size * ((int64_t)g->h * g->w * g->cin + (int64_t)g->oh * g->ow * g->cout));
+    return share_channels * (double)work + image * WORK_REMOTE * (n - 1) / n <
+           share_rows * (double)work + weights * WORK_NEAR * (1 - share_channels);
 }
 
 /* --- kinds of steps
@@ -164,7 +169,7 @@ static int split_conv_u8(struct splitter *x, const struct step *s, struct step *
     struct conv_geom *geoms = arena_new(x->arena, (size_t)x->threads, sizeof *geoms);
     int align = k->family == FAMILY_WINOGRAD ? 2 : 1, n = parts_for(x, layer_work(&c->geom, 1), INT32_MAX);
     int unit = channels_at_once(&c->geom, k->channel_unit, x->plan->values[s->out].size);
-    if (channels_are_better(&c->geom, n, unit))
+    if (channels_are_better(&c->geom, n, unit, layer_work(&c->geom, 1), 1))
         return cut_channels(&c->geom, n, unit, parts);
     for (bool refused = true; refused && n > 1; n -= refused) {
         n = cut_window(x, &c->geom, n, align, geoms, parts);
@@ -189,7 +194,7 @@ static int split_conv_f32(struct splitter *x, const struct step *s, struct step 
     struct conv_geom *geoms = arena_new(x->arena, (size_t)x->threads, sizeof *geoms);
     int n = parts_for(x, layer_work(&s->geom, WORK_FLOAT), INT32_MAX);
     int unit = channels_at_once(&s->geom, k->channel_unit ? k->channel_unit(&s->geom) : 0, sizeof(float));
-    if (channels_are_better(&s->geom, n, unit))
+    if (channels_are_better(&s->geom, n, unit, layer_work(&s->geom, WORK_FLOAT), sizeof(float)))
         return cut_channels(&s->geom, n, unit, parts);
     n = cut_window(x, &s->geom, n, 1, geoms, parts);
     for (int i = 0; i < n; i++) {
@@ -335,13 +340,34 @@ static struct split_step split_step(struct splitter *x, const struct step *s)
     return whole;
 }
 
-static bool overlap(const struct plan *p, int v, int w)
+static bool overlap(const struct splitter *x, int v, int w)
 {
     if (v < 0 || w < 0)
         return false;
-    const struct value *a = &p->values[v], *b = &p->values[w];
-    return !a->constant && !b->constant && a->offset < b->offset + value_bytes(b) &&
-           b->offset < a->offset + value_bytes(a);
+    const struct value *a = &x->plan->values[v], *b = &x->plan->values[w];
+    size_t at = x->places ? x->places[v] : a->offset, other = x->places ? x->places[w] : b->offset;
+    return !a->constant && !b->constant && at < other + value_bytes(b) && other < at + value_bytes(a);
+}
+
+/* Memory for each value alone, where all together stay in a second level cache. */
+static void spread_values(struct splitter *x, struct split *s)
+{
+    enum { SPREAD_BYTES = 1 << 20 };
+    const struct plan *p = x->plan;
+    size_t *places = arena_new(x->arena, (size_t)p->n_values + 1, sizeof *places), end = 0;
+    s->arena_bytes = p->arena_bytes;
+    for (int i = 0; i < p->n_values; i++) {
+        const struct value *v = &p->values[i];
+        if (v->constant)
+            continue;
+        places[i] = v->alias >= 0 ? places[v->alias] : end;
+        size_t after = places[i] + value_bytes(v);
+        end = after > end ? after : end;
+        if (end > SPREAD_BYTES)
+            return;
+    }
+    s->arena_bytes = end;
+    s->places = x->places = places;
 }
 
 /* Whether step i, element by element, can follow the parts of the steps from `first` on without waiting: it takes the
@@ -357,8 +383,8 @@ static bool can_follow(const struct splitter *x, const struct split *s, int firs
         return false;
     for (int k = first; k < i; k++) {
         const struct step *other = &x->plan->steps[k];
-        if (overlap(x->plan, step->out, other->in[0]) || overlap(x->plan, step->out, other->in[1]) ||
-            overlap(x->plan, step->out, other->out))
+        if (overlap(x, step->out, other->in[0]) || overlap(x, step->out, other->in[1]) ||
+            overlap(x, step->out, other->out))
             return false;
     }
     return true;
@@ -385,6 +411,7 @@ struct split *split_new(const struct plan *p, int threads, int64_t part_work)
     s->threads = threads;
     s->steps = arena_new(&s->arena, (size_t)p->n_steps + 1, sizeof *s->steps);
     s->phases = arena_new(&s->arena, (size_t)p->n_steps + 1, sizeof *s->phases);
+    spread_values(&x, s);
     for (int i = 0; i < p->n_steps; i++) {
         if (i > 0 && can_follow(&x, s, s->phases[s->n_phases - 1], i)) {
             s->steps[i] = follow(&x, &p->steps[i], &s->steps[i - 1]);

@@ -5,6 +5,9 @@
  * weights and offset tables of its own. Which parts there are follows from the plan and the number of threads alone,
  * and every output element is computed from the same numbers in the same order as in the whole step.
  *
+ * Values that are small enough altogether do not share memory: then no thread writes where another still reads, and
+ * lines of memory stay with the processor whose band they are in.
+ *
  * Steps that are not worth it, or whose kernel refuses such a band, stay whole. Neighbouring whole steps make one
  * phase, since the same thread runs them; else each step is a phase, at whose end threads wait for each other.
  */
@@ -23,6 +26,8 @@ struct split {
     struct split_step *steps; /* [n_steps of the plan] */
     int *phases, n_phases;    /* [n_phases + 1] first step of each; the number of steps at the end */
     size_t scratch_bytes;     /* that a part needs; whole steps also find theirs here */
+    const size_t *places;     /* of run_state; NULL for a plan whose values together are large */
+    size_t arena_bytes;
     struct arena arena;
 };
 

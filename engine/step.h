@@ -72,6 +72,7 @@ struct run_wrong { /* the first operator that refused its values */
 struct run_state {
     const struct plan *plan;
     char *arena;
+    const size_t *places; /* [n_values] where they are in the arena; NULL: at their offsets */
     void *scratch;
     const struct vec_kernels *vec;
     struct run_wrong *wrong;
@@ -130,7 +131,7 @@ struct plan {
 static inline void *value_at(const struct run_state *r, int v)
 {
     const struct value *x = &r->plan->values[v];
-    return x->constant ? (void *)x->data : r->arena + x->offset;
+    return x->constant ? (void *)x->data : r->arena + (r->places ? r->places[v] : x->offset);
 }
 
 /* What a step reads and writes: where its range begins, and how many elements it writes. */

@@ -7,6 +7,7 @@
 #include "kernels/rows.h"
 #include "kernels/tables.h"
 #include "kernels/tables_sums_avx512vbmi.h"
+#include "kernels/unroll.h"
 
 #include <string.h>
 
@@ -56,8 +57,7 @@ struct pass {
 };
 
 /* Codes of 32 channels in 16-bit lanes. */
-static inline __attribute__((always_inline)) __m512i codes32(__m512i sums, const struct tables_fix *f,
-                                                             const struct tables_thresholds *t, int half)
+INLINE __m512i codes32(__m512i sums, const struct tables_fix *f, const struct tables_thresholds *t, int half)
 {
     __m512i code = _mm512_load_si512(t->base + half), step = _mm512_load_si512(t->step + half);
     code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, _mm512_load_si512(f->at[0] + half)), code, step);
@@ -83,7 +83,7 @@ static void store_by_threshold(const struct pass *s, const uint16_t *sums, int m
 }
 
 /* Adds 16 sums to acc; from zero less the biases if they are the first. */
-static inline void widen16(__m256i sums, const int32_t *bias, bool first, int32_t *acc)
+INLINE void widen16(__m256i sums, const int32_t *bias, bool first, int32_t *acc)
 {
     __m512i from = first ? _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_load_si512(bias)) : _mm512_load_si512(acc);
     _mm512_store_si512(acc, _mm512_add_epi32(_mm512_cvtepu16_epi32(sums), from));

@@ -15,8 +15,6 @@
 
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
-
 enum { GROUP = 16 }; /* planes made at once; channels of a panel */
 
 static const struct tables_row pixels_row = {.pixels = true, .lanes = PANEL};

@@ -74,6 +74,55 @@ static inline simde__m256i _mm512_cvtepi32_epi16(simde__m512i a)
     return simde_mm256_loadu_si256((const simde__m256i *)y);
 }
 
+/* What it does with undefined behaviour: sums of bytes and of 16-bit lanes wrap around, a byte may start at bit 0. */
+#undef _mm512_add_epi8
+#undef _mm512_add_epi16
+#undef _mm512_sub_epi16
+#undef _mm512_multishift_epi64_epi8
+
+static inline simde__m512i _mm512_add_epi8(simde__m512i a, simde__m512i b)
+{
+    uint8_t x[64], y[64];
+    simde_mm512_storeu_si512(x, a);
+    simde_mm512_storeu_si512(y, b);
+    for (int i = 0; i < 64; i++)
+        x[i] = (uint8_t)(x[i] + y[i]);
+    return simde_mm512_loadu_si512(x);
+}
+
+static inline simde__m512i _mm512_add_epi16(simde__m512i a, simde__m512i b)
+{
+    uint16_t x[32], y[32];
+    simde_mm512_storeu_si512(x, a);
+    simde_mm512_storeu_si512(y, b);
+    for (int i = 0; i < 32; i++)
+        x[i] = (uint16_t)(x[i] + y[i]);
+    return simde_mm512_loadu_si512(x);
+}
+
+static inline simde__m512i _mm512_sub_epi16(simde__m512i a, simde__m512i b)
+{
+    uint16_t x[32], y[32];
+    simde_mm512_storeu_si512(x, a);
+    simde_mm512_storeu_si512(y, b);
+    for (int i = 0; i < 32; i++)
+        x[i] = (uint16_t)(x[i] - y[i]);
+    return simde_mm512_loadu_si512(x);
+}
+
+static inline simde__m512i _mm512_multishift_epi64_epi8(simde__m512i shifts, simde__m512i a)
+{
+    uint8_t by[64];
+    uint64_t x[8];
+    simde_mm512_storeu_si512(by, shifts);
+    simde_mm512_storeu_si512(x, a);
+    for (int i = 0; i < 64; i++) {
+        int n = by[i] & 63;
+        by[i] = (uint8_t)(n == 0 ? x[i / 8] : x[i / 8] >> n | x[i / 8] << (64 - n));
+    }
+    return simde_mm512_loadu_si512(by);
+}
+
 #ifndef __AVX512F__
 typedef simde__mmask16 __mmask16;
 #endif

@@ -5,10 +5,9 @@
  */
 #include "kernels/intrin.h"
 #include "kernels/tables.h"
+#include "kernels/unroll.h"
 
 #include <string.h>
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* --- image ----------------------------------------------------------------------------------------------------------
  */

@@ -55,16 +55,18 @@ struct hand {
     struct run_wrong wrong;
 };
 
-static struct hand *hand_new(const struct plan *p, size_t scratch, void **in)
+static struct hand *hand_new(const struct plan *p, const struct split *s, void **in)
 {
     struct hand *h = mem_new(1, sizeof *h);
-    char *arena = mem_new(p->arena_bytes + 64, 1);
+    size_t bytes = s ? s->arena_bytes : p->arena_bytes, scratch = s ? s->scratch_bytes : p->scratch_bytes;
+    char *arena = mem_new(bytes + 64, 1);
     struct rng r;
     rng_init(&r, 77);
-    for (size_t i = 0; i < p->arena_bytes; i++)
+    for (size_t i = 0; i < bytes; i++)
         arena[i] = (char)rng_below(&r, 256);
     h->state = (struct run_state){
         .plan = p, .arena = arena, .scratch = mem_new(scratch + 64, 1), .vec = vec_kernels_best(), .wrong = &h->wrong};
+    h->state.places = s ? s->places : NULL;
     for (int i = 0; i < p->graph->n_inputs; i++) {
         const struct value *v = &p->values[p->inputs[i]];
         memcpy(value_at(&h->state, p->inputs[i]), in[i], (size_t)v->count * v->size);
@@ -84,7 +86,7 @@ static void hand_free(struct hand *h)
 static int compare_parts(const char *what, const struct plan *p, int threads, int64_t work, void **in)
 {
     struct split *s = split_new(p, threads, work);
-    struct hand *a = hand_new(p, p->scratch_bytes, in), *b = hand_new(p, s->scratch_bytes, in);
+    struct hand *a = hand_new(p, s, in), *b = hand_new(p, s, in);
     int split = 0;
     for (int i = 0; i < p->n_steps; i++) {
         const struct step *step = &p->steps[i];
@@ -93,7 +95,7 @@ static int compare_parts(const char *what, const struct plan *p, int threads, in
         step->run(step, &a->state);
         for (int k = s->steps[i].n - 1; k >= 0; k--)
             s->steps[i].parts[k].run(&s->steps[i].parts[k], &b->state);
-        ck_assert_msg(!memcmp(a->state.arena, b->state.arena, p->arena_bytes),
+        ck_assert_msg(!memcmp(a->state.arena, b->state.arena, s->arena_bytes),
                       "%s, %d threads: step %d, \"%s\" (%s), %d parts", what, threads, i, step->name, step->kernel,
                       s->steps[i].n);
     }
@@ -109,7 +111,7 @@ static void compare_orders(const char *what, const struct plan *p, int threads, 
 {
     struct split *s = split_new(p, threads, work);
     for (int order = 0; order < 2; order++) {
-        struct hand *a = hand_new(p, p->scratch_bytes, in), *b = hand_new(p, s->scratch_bytes, in);
+        struct hand *a = hand_new(p, NULL, in), *b = hand_new(p, s, in);
         for (int i = 0; i < p->n_steps; i++)
             p->steps[i].run(&p->steps[i], &a->state);
         for (int f = 0; f < s->n_phases; f++)
@@ -310,6 +312,27 @@ START_TEST(test_networks_on_teams)
 }
 END_TEST
 
+/* Values too large for memory of their own each: steps follow others only where none of them still reads. */
+START_TEST(test_large_values)
+{
+    struct graph *g = onnx_make_graph(
+        "in x 1,8,150,150\nconst w 8,8,3,3\nconst v 8,8,3,3\nConv(x,w,)->a pads=[1,1,1,1]\nRelu(a)->b\n"
+        "Conv(b,v,)->c pads=[1,1,1,1]\nAdd(c,b)->d\nRelu(d)->e\nConv(e,w,)->f pads=[1,1,1,1]\nSigmoid(f)->g\n"
+        "LeakyRelu(g)->h alpha=0.5\nAdd(h,e)->i\nGlobalAveragePool(i)->y\nout y\n");
+    struct calibration *c = calibrate(g);
+    for (int k = 0; k < 4; k++) {
+        struct plan *p = compile(g, widths[k][0], widths[k][1], c);
+        struct split *s = split_new(p, 2, SPLIT_WORK);
+        ck_assert_ptr_null(s->places);
+        split_free(s);
+        ck_assert_int_gt(compare_plan("large values", p, SPLIT_WORK), 3);
+        plan_free(p);
+    }
+    calibration_free(c);
+    graph_free(g);
+}
+END_TEST
+
 /* Layers that are not worth it stay whole, and whole ones share a phase. */
 START_TEST(test_small_stays_whole)
 {
@@ -336,6 +359,7 @@ Suite *check_split_suite(void)
     tcase_add_loop_test(t, test_operators, 0, import_cases_count);
     tcase_add_loop_test(t, test_networks_in_parts, 0, N_NETWORKS);
     tcase_add_loop_test(t, test_networks_on_teams, 0, N_NETWORKS);
+    tcase_add_test(t, test_large_values);
     tcase_add_test(t, test_small_stays_whole);
     suite_add_tcase(s, t);
     return s;
