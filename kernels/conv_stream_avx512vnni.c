@@ -385,8 +385,11 @@ void gemv_run_avx512(const struct conv_geom *g, const struct conv_call *call, ge
     gemv_plan_init(&p, g, head->block, head->bits, head->trits);
     struct pass s = {&p, head, call, use};
     act_prepare(&s);
-    const uint8_t *w = (const uint8_t *)(head + 1), *next = w;
-    for (int co = 0, width; co < p.cout; co += width * GEMV_LANES, w = next) {
+    int end = call->channels[1] ? call->channels[1] : p.cout;
+    const uint8_t *w =
+        (const uint8_t *)(head + 1) + gemv_panel_bytes(&p, 4, head->block) * (size_t)(call->channels[0] / GEMV_PANEL);
+    const uint8_t *next = w;
+    for (int co = call->channels[0], width; co < end; co += width * GEMV_LANES, w = next) {
         width = gemv_width(p.cout - co);
         for (int i = 0; i < p.pixels; i++)
             next = head->block ? panel_blocks(&s, i, co, width, w) : panel_whole(&s, i, co, width, w);
@@ -434,6 +437,8 @@ const struct conv_kernel conv_stream_avx512 = {
     .a_bits = {1, 8},
     .schemes = "any",
     .tile = "1x64",
+    .a_effect = A_EFFECT_NONE,
+    .channel_unit = GEMV_PANEL,
     .block_scales = true,
     .can = can,
     .packed_size = packed_size,

@@ -528,6 +528,7 @@ const struct conv_kernel dwconv_rows_avx512 = {
     .a_bits = {1, 8},
     .schemes = "any",
     .tile = "2x64",
+    .a_effect = A_EFFECT_NONE,
     .can = can,
     .packed_size = packed_size,
     .pack = pack,

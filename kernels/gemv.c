@@ -188,9 +188,7 @@ size_t gemv_packed_size(const struct conv_geom *g, const struct conv_weights *w,
     size_t size = sizeof(struct gemv_header);
     for (int co = 0, width; co < p.cout; co += width * GEMV_LANES) {
         width = gemv_width(p.cout - co);
-        size_t full = (size_t)gemv_steps(&p, width, p.block) * (size_t)(p.blocks - 1);
-        size += (full + (size_t)gemv_steps(&p, width, gemv_block_values(&p, p.blocks - 1))) * p.step_bytes;
-        size += w->block ? (size_t)(p.blocks * width) * LINE : 0;
+        size += gemv_panel_bytes(&p, width, w->block);
     }
     return size;
 }

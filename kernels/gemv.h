@@ -100,6 +100,13 @@ static inline int gemv_block_values(const struct gemv_plan *p, int block)
     return left < p->block ? left : p->block;
 }
 
+static inline size_t gemv_panel_bytes(const struct gemv_plan *p, int width, int block)
+{
+    int whole = gemv_steps(p, width, p->block) * (p->blocks - 1);
+    size_t steps = (size_t)(whole + gemv_steps(p, width, gemv_block_values(p, p->blocks - 1)));
+    return steps * p->step_bytes + (block ? (size_t)(p->blocks * width) * GEMV_LANES * sizeof(float) : 0);
+}
+
 /* Bits of the planes of weights of this many bits; the second may be 0. */
 static inline int gemv_plane(int bits, int i)
 {

@@ -3,18 +3,23 @@
  * The tables of kernels. A convolution's name is <op>_<path>_<isa>:
  *     op    conv     any convolution, groups included
  *           dwconv   depthwise
- *     path madd16         products of 16-bit operands, two to a 32-bit lane (every width)
- *          madd8          products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
- *          vnni           products of 8-bit operands, four to a 32-bit lane (every width)
- *          wino           F(2x2,3x3) in exact integers (3x3 kernels, weights of up to 4 bits, activations of up to 6)
- *          planes         bits of 32 values in a word, AND or XOR and population counts (one or two products of bits)
- *          planes4        the same for three and four products of bits
- *          tables         codes of three weights and of three activations select their sum from a table of 64 bytes;
- * channels in the lanes tables_pixels  the same with pixels in the lanes rows           depthwise, four image rows
- * interleaved stream         matrix times vector, weights read once (every width) trits          the same, three
- * ternary weights in 5 bits isa   c, avx2, avx512, neon, neondot A path that is missing is the only one of its operator
- * and instruction set. Weights are stored at their width on every path but wino, which stores them transformed (16
- * bytes for 9 weights), and tables, whose codes of three weights take a byte.
+ *     path  madd16         products of 16-bit operands, two to a 32-bit lane (every width)
+ *           madd8          products of 8-bit operands, summed in 16-bit lanes first (widths whose sums fit)
+ *           vnni           products of 8-bit operands, four to a 32-bit lane (every width)
+ *           wino           F(2x2,3x3) in exact integers (3x3 kernels, weights of up to 4 bits, activations of up to 6)
+ *           planes         bits of 32 values in a word, AND or XOR and population counts (one or two products of bits)
+ *           planes4        the same for three and four products of bits
+ *           tables         codes of three weights and of three activations select their sum from a table of 64 bytes;
+ *                          channels in the lanes
+ *           tables_pixels  the same with pixels in the lanes
+ *           rows           depthwise, four image rows interleaved
+ *           stream         matrix times vector, weights read once (every width)
+ *           trits          the same, three ternary weights in 5 bits
+ *     isa   c, avx2, avx512, neon, neondot
+ *
+ * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
+ * every path but wino, which stores them transformed (16 bytes for 9 weights), tables, whose codes of three weights
+ * take a byte, and rows (4 bytes for a column of up to four taps, twice where two output rows share a window).
  */
 #include "kernels/rows.h"
 
