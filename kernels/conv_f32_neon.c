@@ -64,34 +64,57 @@ static inline __attribute__((always_inline)) void tile(int m, int nv, const stru
 #define CASE(m, nv)     \
     case m:             \
         tile(m, nv, t); \
-        break;
+        break
 
 static void tile_1(int m, const struct float_tile *t)
 {
     switch (m) {
-        CASE(1, 1)
-        CASE(2, 1)
-        CASE(3, 1)
-        CASE(4, 1)
-        CASE(5, 1)
-        CASE(6, 1) CASE(7, 1) CASE(8, 1) CASE(9, 1) CASE(10, 1) CASE(11, 1) CASE(12, 1) CASE(13, 1) CASE(14, 1)
-            CASE(15, 1) CASE(16, 1)
+        CASE(1, 1);
+        CASE(2, 1);
+        CASE(3, 1);
+        CASE(4, 1);
+        CASE(5, 1);
+        CASE(6, 1);
+        CASE(7, 1);
+        CASE(8, 1);
+        CASE(9, 1);
+        CASE(10, 1);
+        CASE(11, 1);
+        CASE(12, 1);
+        CASE(13, 1);
+        CASE(14, 1);
+        CASE(15, 1);
+        CASE(16, 1);
     }
 }
 
 static void tile_2(int m, const struct float_tile *t)
 {
     switch (m) {
-        CASE(1, 2)
-        CASE(2, 2)
-        CASE(3, 2) CASE(4, 2) CASE(5, 2) CASE(6, 2) CASE(7, 2) CASE(8, 2) CASE(9, 2) CASE(10, 2) CASE(11, 2) CASE(12, 2)
+        CASE(1, 2);
+        CASE(2, 2);
+        CASE(3, 2);
+        CASE(4, 2);
+        CASE(5, 2);
+        CASE(6, 2);
+        CASE(7, 2);
+        CASE(8, 2);
+        CASE(9, 2);
+        CASE(10, 2);
+        CASE(11, 2);
+        CASE(12, 2);
     }
 }
 
 static void tile_4(int m, const struct float_tile *t)
 {
     switch (m) {
-        CASE(1, 4) CASE(2, 4) CASE(3, 4) CASE(4, 4) CASE(5, 4) CASE(6, 4)
+        CASE(1, 4);
+        CASE(2, 4);
+        CASE(3, 4);
+        CASE(4, 4);
+        CASE(5, 4);
+        CASE(6, 4);
     }
 }
 

@@ -147,6 +147,22 @@ static inline __attribute__((always_inline)) void plane3(const uint8_t *w, const
     sum[7] = _mm512_add_epi32(_mm512_srai_epi32(a7, 6), _mm512_srai_epi32(top7, 5));
 }
 
+#define LEVEL(t, x) _mm512_shuffle_epi8(t, FIELD(x, (1 << bits) - 1))
+#define LEVELS4(i, lo, hi)               \
+    {                                    \
+        __m512i x = load(w, i);          \
+        DOT(lo, LEVEL(table, x));        \
+        DOT(hi, LEVEL(top, DOWN(x, 4))); \
+    }
+#define LEVELS2(i, p, q, r, s)            \
+    {                                     \
+        __m512i x = load(w, i);           \
+        DOT(p, LEVEL(table, x));          \
+        DOT(q, LEVEL(table, DOWN(x, 2))); \
+        DOT(r, LEVEL(table, DOWN(x, 4))); \
+        DOT(s, LEVEL(top, DOWN(x, 6)));   \
+    }
+
 /* Codes of 2, 3 and 4 bits to the levels of a table; `top` is the table for fields with the inverted bit. */
 static inline __attribute__((always_inline)) void plane_levels(int bits, const uint8_t *w, const uint8_t *act,
                                                                int width, int steps, const struct gemv_header *head,
@@ -161,7 +177,6 @@ static inline __attribute__((always_inline)) void plane_levels(int bits, const u
     for (; steps > 0; steps--, w += 64 * bits, act += 32 / width) {
         for (int i = 0; i < bits; i++)
             _mm_prefetch((const char *)w + GEMV_AHEAD + 64 * i, _MM_HINT_T1);
-#define LEVEL(t, x) _mm512_shuffle_epi8(t, FIELD(x, (1 << bits) - 1))
         if (bits == 3) {
             __m512i a = load(w, 0), b = load(w, 1), c = load(w, 2);
             DOT(0, LEVEL(table, a));
@@ -174,21 +189,15 @@ static inline __attribute__((always_inline)) void plane_levels(int bits, const u
             __m512i y = _mm512_or_si512(FIELD(DOWN(b, 6), 3), FIELD(DOWN(c, 5), 4));
             DOT(6, _mm512_shuffle_epi8(top6, x));
             DOT(7, _mm512_shuffle_epi8(top7, y));
+        } else if (bits == 4) {
+            LEVELS4(0, 0, 1)
+            LEVELS4(1, 2, 3)
+            LEVELS4(2, 4, 5)
+            LEVELS4(3, 6, 7)
         } else {
-            __m512i x = load(w, 0);
-            DOT(0, LEVEL(table, x));
-            DOT(1, LEVEL(bits == 4 ? top : table, DOWN(x, bits)));
-            x = bits == 4 ? load(w, 1) : DOWN(x, 4);
-            DOT(2, LEVEL(table, x));
-            DOT(3, LEVEL(top, DOWN(x, bits)));
-            x = load(w, bits == 4 ? 2 : 1);
-            DOT(4, LEVEL(table, x));
-            DOT(5, LEVEL(bits == 4 ? top : table, DOWN(x, bits)));
-            x = bits == 4 ? load(w, 3) : DOWN(x, 4);
-            DOT(6, LEVEL(table, x));
-            DOT(7, LEVEL(top, DOWN(x, bits)));
+            LEVELS2(0, 0, 1, 2, 3)
+            LEVELS2(1, 4, 5, 6, 7)
         }
-#undef LEVEL
     }
     EACH(STORE)
 }

@@ -26,7 +26,7 @@ extern const struct conv_kernel conv_stream_avx512;
 extern const struct conv_kernel conv_trits_avx512;
 extern const struct conv_kernel dwconv_rows_avx512;
 extern const struct conv_kernel conv_tables_avx512;
-extern const struct conv_kernel conv_tables_pixels_avx512;
+extern const struct conv_kernel conv_pixels_avx512;
 extern const struct matmul_kernel matmul_avx512;
 extern const struct conv_kernel conv_planes_avx2;
 extern const struct conv_kernel conv_planes_avx512;

@@ -11,7 +11,7 @@
  *           planes4        the same for three and four products of bits
  *           tables         codes of three weights and of three activations select their sum from a table of 64 bytes;
  *                          channels in the lanes
- *           tables_pixels  the same with pixels in the lanes
+ *           pixels         the same with pixels in the lanes
  *           rows           depthwise, four image rows interleaved
  *           stream         matrix times vector, weights read once (every width)
  *           trits          the same, three ternary weights in 5 bits
@@ -27,21 +27,21 @@ const struct conv_kernel *const conv_kernels[] = {
     &conv_c,   /* any convolution */
     &dwconv_c, /* depthwise */
 #if defined(__x86_64__)
-    &conv_madd16_avx2,          /* any convolution */
-    &conv_madd8_avx2,           /* any */
-    &conv_wino_avx2,            /* 3x3 */
-    &dwconv_avx2,               /* depthwise */
-    &conv_planes_avx2,          /* one or two products of bits */
-    &conv_planes4_avx512,       /* three and four */
-    &conv_vnni_avx512,          /* any */
-    &conv_wino_avx512,          /* 3x3 */
-    &dwconv_avx512,             /* depthwise */
-    &dwconv_rows_avx512,        /* depthwise of small kernels */
-    &conv_stream_avx512,        /* matrix times vector */
-    &conv_trits_avx512,         /* the same, ternary */
-    &conv_tables_avx512,        /* 2 bits */
-    &conv_tables_pixels_avx512, /* 2 bits, few channels */
-    &conv_planes_avx512,        /* 1 bit */
+    &conv_madd16_avx2,    /* any convolution */
+    &conv_madd8_avx2,     /* any */
+    &conv_wino_avx2,      /* 3x3 */
+    &dwconv_avx2,         /* depthwise */
+    &conv_planes_avx2,    /* one or two products of bits */
+    &conv_planes4_avx512, /* three and four */
+    &conv_vnni_avx512,    /* any */
+    &conv_wino_avx512,    /* 3x3 */
+    &dwconv_avx512,       /* depthwise */
+    &dwconv_rows_avx512,  /* depthwise of small kernels */
+    &conv_stream_avx512,  /* matrix times vector */
+    &conv_trits_avx512,   /* the same, ternary */
+    &conv_tables_avx512,  /* 2 bits */
+    &conv_pixels_avx512,  /* 2 bits, few channels */
+    &conv_planes_avx512,  /* 1 bit */
 #elif defined(__aarch64__)
     &conv_neon,    /* any convolution */
     &conv_neondot, /* any */

@@ -394,13 +394,13 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
     }
 }
 
-const struct conv_kernel conv_tables_pixels_avx512 = {
-    .name = "conv_tables_pixels_avx512",
+const struct conv_kernel conv_pixels_avx512 = {
+    .name = "conv_pixels_avx512",
     .family = FAMILY_TABLES,
     .isa = ISA_AVX512VBMI,
     .w_bits = {1, 2},
     .a_bits = {1, 2},
-    .schemes = "levels within a byte's sums",
+    .schemes = "byte sums",
     .tile = "128x8",
     .can = can,
     .packed_size = packed_size,
