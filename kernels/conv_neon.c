@@ -146,39 +146,13 @@ static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights
     return true;
 }
 
-static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)a_bits;
-    return panel_packed_size(&kernel, g, w);
-}
+PANEL_FUNCTIONS(kernel, panel_run_neon)
 
-static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
+static void pack_window(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
 {
-    panel_pack(&kernel, g, a_bits, w, packed);
+    pack(g, a_bits, w, packed);
     if (a_bits == 8) /* no signed bytes as they are */
         ((struct panel_header *)packed)->window = 1;
-}
-
-static size_t prepared_size(const struct conv_geom *g)
-{
-    return panel_prepared_size(&kernel, g);
-}
-
-static void prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
-{
-    panel_prepare(&kernel, g, rq, prepared);
-}
-
-static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)a_bits, (void)w;
-    return panel_scratch_size(&kernel, g);
-}
-
-static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
-{
-    (void)a_bits;
-    panel_run_neon(&kernel, g, call);
 }
 
 const struct conv_kernel conv_neon = {
@@ -189,9 +163,10 @@ const struct conv_kernel conv_neon = {
     .a_bits = {1, 8},
     .schemes = "any",
     .tile = "4x16",
+    .a_effect = A_EFFECT_PACKED,
     .can = can,
     .packed_size = packed_size,
-    .pack = pack,
+    .pack = pack_window,
     .prepared_size = prepared_size,
     .prepare = prepare,
     .scratch_size = scratch_size,

@@ -132,38 +132,7 @@ static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights
     return true;
 }
 
-static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)a_bits;
-    return panel_packed_size(&kernel, g, w);
-}
-
-static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
-{
-    panel_pack(&kernel, g, a_bits, w, packed);
-}
-
-static size_t prepared_size(const struct conv_geom *g)
-{
-    return panel_prepared_size(&kernel, g);
-}
-
-static void prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
-{
-    panel_prepare(&kernel, g, rq, prepared);
-}
-
-static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)a_bits, (void)w;
-    return panel_scratch_size(&kernel, g);
-}
-
-static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
-{
-    (void)a_bits;
-    panel_run_avx2(&kernel, g, call);
-}
+PANEL_FUNCTIONS(kernel, panel_run_avx2)
 
 const struct conv_kernel conv_vnni_avx512 = {
     .name = "conv_vnni_avx512",

@@ -120,6 +120,36 @@ struct panel_simd {
 void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, const struct conv_geom *g,
                const struct conv_call *call);
 
+/* What a row of conv_kernels[] does about everything but `can`, for a struct panel_kernel of its file. */
+#define PANEL_FUNCTIONS(kernel, run_panels)                                                             \
+    static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)      \
+    {                                                                                                   \
+        (void)a_bits;                                                                                   \
+        return panel_packed_size(&(kernel), g, w);                                                      \
+    }                                                                                                   \
+    static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed) \
+    {                                                                                                   \
+        panel_pack(&(kernel), g, a_bits, w, packed);                                                    \
+    }                                                                                                   \
+    static size_t prepared_size(const struct conv_geom *g)                                              \
+    {                                                                                                   \
+        return panel_prepared_size(&(kernel), g);                                                       \
+    }                                                                                                   \
+    static void prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)            \
+    {                                                                                                   \
+        panel_prepare(&(kernel), g, rq, prepared);                                                      \
+    }                                                                                                   \
+    static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)     \
+    {                                                                                                   \
+        (void)a_bits, (void)w;                                                                          \
+        return panel_scratch_size(&(kernel), g);                                                        \
+    }                                                                                                   \
+    static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)                \
+    {                                                                                                   \
+        (void)a_bits;                                                                                   \
+        run_panels(&(kernel), g, call);                                                                 \
+    }
+
 /* The requantization of a panel's n channels from co on; n == 0 gives zeros. */
 void requant_lanes_init(struct requant_lanes *r, const struct requant *rq, int co, int n);
 /* Whether struct requant_lanes can stand for it: the sums stay below 2^62, so that the upper half of a 64-bit lane is
