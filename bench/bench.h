@@ -16,7 +16,7 @@ void targets_networks(void);  /* against ONNX Runtime */
 int bench_kernels(void);  /* layer shapes x widths, against OpenBLAS sgemm */
 int bench_matmul(void);   /* products of two activations, against OpenBLAS sgemm */
 int bench_networks(void); /* the bundled models at uniform widths, against the same network in fp32 */
-/* Runs one model when told to on standard input: for comparisons with other programs. argv: MODEL fp32|w8a8. */
+/* Runs one model when told to on standard input: for comparisons with other programs. argv: MODEL fp32|wNaM. */
 int bench_serve(int argc, char **argv);
 
 #endif

@@ -3,7 +3,7 @@
  * bench_all                    the targets, all of them
  * bench_all NAME..             some: gemm, conv, depthwise, stream, models; or details: networks, kernels, matmul
  * bench_all any-isa [NAME..]   the same, with peers that use whatever instructions they like
- * bench_all serve MODEL fp32|w8a8
+ * bench_all serve MODEL fp32|wNaM
  */
 #include <stdio.h>
 #include <string.h>

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "bench/bench.h"
 #include "engine/evaluate.h"
+#include "engine/kernel_times.h"
 
 enum { ROUNDS = 15, RUNS = 15, IMAGES = 16 };
 
@@ -45,7 +46,10 @@ static int bench_network(const char *file)
     double times[CONFIGS][ROUNDS], two[CONFIGS][ROUNDS];
     void **in = NULL;
     struct calibration *c = NULL;
+    struct weight_cache *cache = weight_cache_new();
+    struct kernel_times *kernels = kernel_times_new();
     int status = -1;
+    weight_cache_use_times(cache, kernels);
     struct graph *g = graph_load(file, &e);
     if (!g)
         goto out;
@@ -56,7 +60,7 @@ static int bench_network(const char *file)
     in = plan_inputs_new(g);
     noise_image(g, 0, in);
     for (int i = 0; i < CONFIGS; i++)
-        if (!(plans[i] = plan_compile_uniform(g, widths[i][0], widths[i][1], c, NULL, &e)))
+        if (!(plans[i] = plan_compile_uniform(g, widths[i][0], widths[i][1], c, cache, &e)))
             goto out;
     for (int r = 0; r < ROUNDS; r++)
         for (int i = 0; i < CONFIGS; i++) {
@@ -84,6 +88,8 @@ out:
         plan_free(plans[i]);
     plan_arrays_free(in);
     calibration_free(c);
+    weight_cache_free(cache);
+    kernel_times_free(kernels);
     graph_free(g);
     return status;
 }

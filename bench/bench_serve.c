@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * One model's plan as a server on pipes, for comparisons that another program leads (ort.mjs): it says when to run, so
- * that both sides take turns. `bench_all serve MODEL fp32|w8a8` prints "ready" when it can run,
+ * that both sides take turns. `bench_all serve MODEL fp32|wNaM` prints "ready" when it can run,
  * then answers "run N" with the nanoseconds of N runs, "steps" with the median of each step, and ends with its input.
  */
 #include <stdio.h>
@@ -13,12 +13,15 @@
 #include "base/rng.h"
 #include "bench/bench.h"
 #include "engine/evaluate.h"
+#include "engine/kernel_times.h"
 
 enum { STEP_RUNS = 150, IMAGES = 16 };
 
 struct server {
     struct graph *g;
     struct calibration *c;
+    struct weight_cache *cache;
+    struct kernel_times *kernels;
     struct plan *plan;
     struct plan_context *x;
     void **in, **out; /* arrays of the graph's inputs and outputs */
@@ -50,7 +53,10 @@ static int server_init(struct server *s, const char *file, int w, int a, struct 
     struct image_source src = {one_image, s->g, IMAGES};
     if (w && !(s->c = evaluate_calibrate(s->g, &src, IMAGES, NULL, e)))
         return -1;
-    if (!(s->plan = plan_compile_uniform(s->g, w, a, s->c, NULL, e)))
+    s->cache = weight_cache_new();
+    s->kernels = kernel_times_new();
+    weight_cache_use_times(s->cache, s->kernels);
+    if (!(s->plan = plan_compile_uniform(s->g, w, a, s->c, s->cache, e)))
         return -1;
     s->x = plan_context_new(s->plan);
     s->in = plan_inputs_new(s->g);
@@ -65,6 +71,8 @@ static void server_done(struct server *s)
     plan_arrays_free(s->out);
     plan_context_free(s->x);
     plan_free(s->plan);
+    weight_cache_free(s->cache);
+    kernel_times_free(s->kernels);
     calibration_free(s->c);
     graph_free(s->g);
 }
@@ -96,12 +104,14 @@ int bench_serve(int argc, char **argv)
     struct err e = {""};
     struct server s = {0};
     char line[64];
-    bool quantized = argc == 2 && !strcmp(argv[1], "w8a8");
+    int w = 0, a = 0, end = 0;
+    bool quantized = argc == 2 && sscanf(argv[1], "w%1da%1d%n", &w, &a, &end) == 2 && !argv[1][end] && w >= 1 &&
+                     w <= BITS_MAX && a >= 1 && a <= BITS_MAX;
     if (argc != 2 || (!quantized && strcmp(argv[1], "fp32") != 0)) {
-        fprintf(stderr, "bench: serve MODEL fp32|w8a8\n");
+        fprintf(stderr, "bench: serve MODEL fp32|wNaM\n");
         return -1;
     }
-    int failed = server_init(&s, argv[0], quantized ? 8 : 0, quantized ? 8 : 0, &e);
+    int failed = server_init(&s, argv[0], quantized ? w : 0, quantized ? a : 0, &e);
     if (failed)
         fprintf(stderr, "bench: %s\n", e.text);
     else

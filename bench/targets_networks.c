@@ -19,6 +19,7 @@
 #include "bench/report.h"
 #include "bench/turns.h"
 #include "engine/evaluate.h"
+#include "engine/kernel_times.h"
 #include "model/onnx.pb-c.h"
 #include "tests/quantize_model.h"
 
@@ -53,6 +54,7 @@ struct work {
     struct graph *graph;
     struct calibration *calibration;
     struct weight_cache *cache;
+    struct kernel_times *times; /* plans run what is fastest here, as the program's do */
     float *in, *out[TURNS];
     struct plan *plans[WIDTHS];
     struct runner {
@@ -107,6 +109,8 @@ static int open_ours(struct work *w, const void *model, size_t size, struct err 
         return -1;
     const struct graph *g = w->graph;
     w->cache = weight_cache_new();
+    w->times = kernel_times_new();
+    weight_cache_use_times(w->cache, w->times);
     w->in = arena_new(&w->arena, (size_t)shape_count(&g->tensors[g->inputs[0]].shape), sizeof(float));
     for (int i = 0; i < TURNS; i++)
         w->out[i] = arena_new(&w->arena, (size_t)shape_count(&g->tensors[g->outputs[0]].shape), sizeof(float));
@@ -207,6 +211,7 @@ static void work_done(struct work *w)
     for (int i = 0; i < 2; i++)
         ort_close(w->sessions[i]);
     weight_cache_free(w->cache);
+    kernel_times_free(w->times);
     calibration_free(w->calibration);
     graph_free(w->graph);
     arena_done(&w->arena);
