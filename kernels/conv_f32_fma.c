@@ -71,72 +71,7 @@ static inline __attribute__((always_inline)) void tile(int m, int nv, const stru
     store(m, nv, t, acc);
 }
 
-#define CASE(m, nv)     \
-    case m:             \
-        tile(m, nv, t); \
-        break;
-
-static void tile_1(int m, const struct float_tile *t)
-{
-    switch (m) {
-        CASE(1, 1)
-        CASE(2, 1)
-        CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1) CASE(8, 1) CASE(9, 1) CASE(10, 1) CASE(11, 1) CASE(12, 1)
-    }
-}
-
-static void tile_2(int m, const struct float_tile *t)
-{
-    switch (m) {
-        CASE(1, 2) CASE(2, 2) CASE(3, 2) CASE(4, 2) CASE(5, 2) CASE(6, 2)
-    }
-}
-
-static void tile_4(int m, const struct float_tile *t)
-{
-    switch (m) {
-        CASE(1, 4) CASE(2, 4)
-    }
-}
-
-static void tile_m(int m, int nv, const struct float_tile *t)
-{
-    (nv == 1 ? tile_1 : nv == 2 ? tile_2 : tile_4)(m, t);
-}
-
-static const struct float_panel_kernel kernel = {
-    .lanes = LANES, .pixels = {0, PIXELS_1, PIXELS_2, 0, PIXELS_4}, .tile = tile_m};
-
-static bool can(const struct conv_geom *g)
-{
-    (void)g;
-    return true;
-}
-
-static size_t packed_size(const struct conv_geom *g)
-{
-    return float_panel_packed_size(&kernel, g);
-}
-
-static void pack(const struct conv_geom *g, const float *weights, const float *bias, void *packed)
-{
-    float_panel_pack(&kernel, g, weights, bias, packed);
-}
-
-static size_t scratch_size(const struct conv_geom *g)
-{
-    return float_panel_scratch_size(&kernel, g);
-}
-
-static int channel_unit(const struct conv_geom *g)
-{
-    return float_panel_channel_unit(&kernel, g);
-}
-
-static void run(const struct conv_geom *g, const struct float_conv_call *call)
-{
-    float_panel_run(&kernel, g, call);
-}
+FLOAT_PANEL_FUNCTIONS
 
 const struct float_conv_kernel conv_f32_fma = {
     "conv_f32_fma", ISA_AVX2, can, packed_size, pack, scratch_size, run, channel_unit,

@@ -77,48 +77,7 @@ static inline __attribute__((always_inline)) void tile(int m, bool slide, bool w
     }
 }
 
-static void tile_slide(int m, const struct depthwise_tile *t)
-{
-    switch (m) {
-        DEPTHWISE_TILES(true, true)
-    }
-}
-
-static void tile_step(int m, const struct depthwise_tile *t)
-{
-    switch (m) {
-        DEPTHWISE_TILES(false, true)
-    }
-}
-
-static void tile_part(int m, const struct depthwise_tile *t)
-{
-    switch (m) {
-        DEPTHWISE_TILES(false, false)
-    }
-}
-
-static void tile_m(int m, const struct depthwise_tile *t)
-{
-    (t->channels < LANES ? tile_part : t->slide ? tile_slide : tile_step)(m, t);
-}
-
-static const struct depthwise_kernel kernel = {LANES, PIXELS, tile_m};
-
-static size_t packed_size(const struct conv_geom *g)
-{
-    return depthwise_packed_size(&kernel, g);
-}
-
-static void pack(const struct conv_geom *g, const float *weights, const float *bias, void *packed)
-{
-    depthwise_pack(&kernel, g, weights, bias, packed);
-}
-
-static void run(const struct conv_geom *g, const struct float_conv_call *call)
-{
-    depthwise_run(&kernel, g, call);
-}
+DEPTHWISE_FUNCTIONS
 
 const struct float_conv_kernel dwconv_f32_fma = {
     "dwconv_f32_fma", ISA_AVX2, depthwise_can, packed_size, pack, depthwise_scratch_size, run,

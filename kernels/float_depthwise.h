@@ -33,7 +33,16 @@ struct depthwise_kernel {
     void (*tile)(int m, const struct depthwise_tile *t);
 };
 
-/* The switch of a kernel with tiles of up to 8 pixels. */
+/* The bodies of a row's functions. */
+bool depthwise_can(const struct conv_geom *g);
+size_t depthwise_packed_size(const struct depthwise_kernel *k, const struct conv_geom *g);
+void depthwise_pack(const struct depthwise_kernel *k, const struct conv_geom *g, const float *weights,
+                    const float *bias, void *packed);
+size_t depthwise_scratch_size(const struct conv_geom *g);
+void depthwise_run(const struct depthwise_kernel *k, const struct conv_geom *g, const struct float_conv_call *call);
+
+/* What follows from a kernel's `tile(m, slide, whole, t)`, which is inlined, with tiles of up to 8 pixels, its LANES
+ * and PIXELS: the functions of its row. */
 #define DEPTHWISE_TILE(m, slide, whole) \
     case m:                             \
         tile(m, slide, whole, t);       \
@@ -47,13 +56,41 @@ struct depthwise_kernel {
     DEPTHWISE_TILE(6, slide, whole)   \
     DEPTHWISE_TILE(7, slide, whole)   \
     DEPTHWISE_TILE(8, slide, whole)
-
-/* The bodies of a row's functions. */
-bool depthwise_can(const struct conv_geom *g);
-size_t depthwise_packed_size(const struct depthwise_kernel *k, const struct conv_geom *g);
-void depthwise_pack(const struct depthwise_kernel *k, const struct conv_geom *g, const float *weights,
-                    const float *bias, void *packed);
-size_t depthwise_scratch_size(const struct conv_geom *g);
-void depthwise_run(const struct depthwise_kernel *k, const struct conv_geom *g, const struct float_conv_call *call);
+#define DEPTHWISE_FUNCTIONS                                                                            \
+    static void tile_slide(int m, const struct depthwise_tile *t)                                      \
+    {                                                                                                  \
+        switch (m) {                                                                                   \
+            DEPTHWISE_TILES(true, true)                                                                \
+        }                                                                                              \
+    }                                                                                                  \
+    static void tile_step(int m, const struct depthwise_tile *t)                                       \
+    {                                                                                                  \
+        switch (m) {                                                                                   \
+            DEPTHWISE_TILES(false, true)                                                               \
+        }                                                                                              \
+    }                                                                                                  \
+    static void tile_part(int m, const struct depthwise_tile *t)                                       \
+    {                                                                                                  \
+        switch (m) {                                                                                   \
+            DEPTHWISE_TILES(false, false)                                                              \
+        }                                                                                              \
+    }                                                                                                  \
+    static void tile_m(int m, const struct depthwise_tile *t)                                          \
+    {                                                                                                  \
+        (t->channels < LANES ? tile_part : t->slide ? tile_slide : tile_step)(m, t);                   \
+    }                                                                                                  \
+    static const struct depthwise_kernel kernel = {LANES, PIXELS, tile_m};                             \
+    static size_t packed_size(const struct conv_geom *g)                                               \
+    {                                                                                                  \
+        return depthwise_packed_size(&kernel, g);                                                      \
+    }                                                                                                  \
+    static void pack(const struct conv_geom *g, const float *weights, const float *bias, void *packed) \
+    {                                                                                                  \
+        depthwise_pack(&kernel, g, weights, bias, packed);                                             \
+    }                                                                                                  \
+    static void run(const struct conv_geom *g, const struct float_conv_call *call)                     \
+    {                                                                                                  \
+        depthwise_run(&kernel, g, call);                                                               \
+    }
 
 #endif
