@@ -37,20 +37,7 @@ static inline __attribute__((always_inline)) void down32(const uint8_t *r0, cons
 
 static void down(const uint8_t *const rows[4], size_t n, uint8_t *out, size_t step)
 {
-    if (n >= 32) {
-        size_t i = 0;
-        for (; i + 32 <= n; i += 32)
-            down32(rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i, out + i, step);
-        if (i < n) /* the last 32 bytes, some of them again */
-            down32(rows[0] + n - 32, rows[1] + n - 32, rows[2] + n - 32, rows[3] + n - 32, out + n - 32, step);
-        return;
-    }
-    uint8_t in[4][32] = {{0}}, x[4][32];
-    for (int i = 0; i < 4; i++)
-        memcpy(in[i], rows[i], n);
-    down32(in[0], in[1], in[2], in[3], x[0], 32);
-    for (int i = 0; i < 4; i++)
-        memcpy(out + (size_t)i * step, x[i], n);
+    wino_down(rows, n, out, step, 32, down32);
 }
 
 /* The horizontal transform of whole vectors of pixels a, b, c, d, and the offset; off1 is position 1's. */

@@ -25,23 +25,9 @@ static inline __attribute__((always_inline)) void down64(const uint8_t *r0, cons
     _mm512_storeu_si512(out + 3 * step, _mm512_sub_epi8(b, d));
 }
 
-/* The vertical transform of n bytes. */
 static void down(const uint8_t *const rows[4], size_t n, uint8_t *out, size_t step)
 {
-    if (n >= 64) {
-        size_t i = 0;
-        for (; i + 64 <= n; i += 64)
-            down64(rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i, out + i, step);
-        if (i < n) /* the last 64 bytes, some of them again */
-            down64(rows[0] + n - 64, rows[1] + n - 64, rows[2] + n - 64, rows[3] + n - 64, out + n - 64, step);
-        return;
-    }
-    uint8_t in[4][64] = {{0}}, x[4][64];
-    for (int i = 0; i < 4; i++)
-        memcpy(in[i], rows[i], n);
-    down64(in[0], in[1], in[2], in[3], x[0], 64);
-    for (int i = 0; i < 4; i++)
-        memcpy(out + (size_t)i * step, x[i], n);
+    wino_down(rows, n, out, step, 64, down64);
 }
 
 /* The horizontal transform of whole vectors of pixels a, b, c, d, and the offset; off1 is position 1's. */

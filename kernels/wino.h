@@ -23,6 +23,8 @@
 #ifndef BITFADER_KERNELS_WINO_H
 #define BITFADER_KERNELS_WINO_H
 
+#include <string.h>
+
 #include "kernels/panel.h"
 
 enum {
@@ -67,6 +69,28 @@ struct wino_pass {
     int top;    /* largest code */
     int window; /* of the packed weights */
 };
+
+/* struct wino_kernel's down, for a file that does `width` (64 at most) bytes at a time with `piece`. */
+static inline __attribute__((always_inline)) void
+wino_down(const uint8_t *const rows[4], size_t n, uint8_t *out, size_t step, size_t width,
+          void (*piece)(const uint8_t *r0, const uint8_t *r1, const uint8_t *r2, const uint8_t *r3, uint8_t *out,
+                        size_t step))
+{
+    if (n >= width) {
+        size_t i = 0, last = n - width;
+        for (; i + width <= n; i += width)
+            piece(rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i, out + i, step);
+        if (i < n) /* the last vector, some of it again */
+            piece(rows[0] + last, rows[1] + last, rows[2] + last, rows[3] + last, out + last, step);
+        return;
+    }
+    uint8_t in[4][64] = {{0}}, x[4][64];
+    for (int i = 0; i < 4; i++)
+        memcpy(in[i], rows[i], n);
+    piece(in[0], in[1], in[2], in[3], x[0], 64);
+    for (int i = 0; i < 4; i++)
+        memcpy(out + (size_t)i * step, x[i], n);
+}
 
 /* What differs between instruction sets. */
 struct wino_kernel {
