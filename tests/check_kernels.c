@@ -6,392 +6,9 @@
 #include <check.h>
 #include <string.h>
 
-#include "base/rng.h"
-#include "kernels/kernels.h"
-#include "tests/guard.h"
+#include "tests/conv_trial.h"
 
 Suite *check_kernels_suite(void);
-
-#if defined(__x86_64__)
-extern const struct conv_kernel conv_planes4_avx512_simde, conv_planes_avx512_simde, conv_stream_avx512_simde,
-    conv_tables_avx512_simde, conv_pixels_avx512_simde, conv_trits_avx512_simde, conv_vnni_avx512_simde,
-    conv_wino_avx512_simde, dwconv_avx512_simde, dwconv_rows_avx512_simde;
-#endif
-
-/* --- rows -----------------------------------------------------------------------------------------------------------
- */
-
-/* The i-th kernel this machine can run, NULL after the last. */
-static const struct conv_kernel *runnable(int i)
-{
-#if defined(__x86_64__)
-    static const struct conv_kernel *const portable[] = {
-        &conv_planes4_avx512_simde, &conv_planes_avx512_simde, &conv_stream_avx512_simde, &conv_tables_avx512_simde,
-        &conv_pixels_avx512_simde,  &conv_trits_avx512_simde,  &conv_vnni_avx512_simde,   &conv_wino_avx512_simde,
-        &dwconv_avx512_simde,       &dwconv_rows_avx512_simde};
-    for (size_t k = 0; k < sizeof portable / sizeof *portable && isa_supported(ISA_AVX2); k++)
-        if (!isa_supported(portable[k]->isa) && i-- == 0) /* they take their time */
-            return portable[k];
-#endif
-    for (int k = 0; k < conv_kernel_count; k++)
-        if (isa_supported(conv_kernels[k]->isa) && i-- == 0)
-            return conv_kernels[k];
-    return NULL;
-}
-
-/* --- cases ----------------------------------------------------------------------------------------------------------
- */
-
-enum output { OUT_U8, OUT_U8_RESIDUAL, OUT_S32, OUT_F32, OUTPUTS };
-
-/* A convolution with everything it needs, and what it must give. */
-struct trial {
-    struct conv_geom g;
-    int a_bits, pad_code;
-    enum output output;
-    struct conv_weights w;
-    int8_t levels[256];
-    uint8_t *codes, *in, *residual;
-    struct requant rq;
-    int32_t *m;
-    int64_t *b;
-    float *scale, *bias, *block_scales;
-    int64_t *acc; /* expected accumulators */
-    float *sums;  /* expected outputs where blocks of weights have scales */
-};
-
-static int between(struct rng *r, int lo, int hi)
-{
-    return lo + (int)rng_below(r, (uint32_t)(hi - lo + 1));
-}
-
-static bool chance(struct rng *r, int percent)
-{
-    return between(r, 1, 100) <= percent;
-}
-
-static int out_size(struct rng *r, int in, int pad, int k, int stride, int dilation)
-{
-    int pad_end = between(r, 0, 2);
-    int n = (in + pad + pad_end - (k - 1) * dilation - 1) / stride + 1;
-    return n < 1 ? 1 : n;
-}
-
-static void random_geom(struct rng *r, struct conv_geom *g)
-{
-    static const int channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 32, 33, 48};
-    int kind = between(r, 0, 9);
-    g->cin = channels[between(r, 0, 12)];
-    g->cout = channels[between(r, 0, 12)];
-    g->groups = 1;
-    if (kind <= 2) { /* depthwise */
-        g->groups = g->cin;
-        g->cout = g->cin * (kind == 2 ? 2 : 1);
-    } else if (kind == 3) {
-        g->groups = between(r, 2, 4);
-        g->cin = g->groups * between(r, 1, 9);
-        g->cout = g->groups * between(r, 1, 20);
-    }
-    bool one = kind == 4 || kind == 5;
-    g->kh = one ? 1 : between(r, 1, 4);
-    g->kw = one ? 1 : between(r, 1, 4);
-    g->h = between(r, 1, 9);
-    g->w = between(r, 1, 9);
-    g->stride_h = chance(r, 60) ? 1 : between(r, 1, 3);
-    g->stride_w = chance(r, 60) ? 1 : between(r, 1, 3);
-    g->dilation_h = chance(r, 80) ? 1 : between(r, 1, 3);
-    g->dilation_w = chance(r, 80) ? 1 : between(r, 1, 3);
-    g->pad_top = one && chance(r, 80) ? 0 : between(r, 0, 2);
-    g->pad_left = one && chance(r, 80) ? 0 : between(r, 0, 2);
-    g->oh = out_size(r, g->h, g->pad_top, g->kh, g->stride_h, g->dilation_h);
-    g->ow = out_size(r, g->w, g->pad_left, g->kw, g->stride_w, g->dilation_w);
-}
-
-/* Levels as the schemes make them, or any at all. */
-static void random_levels(struct rng *r, int bits, int8_t levels[256])
-{
-    int n = 1 << bits, kind = between(r, 0, 4), base = between(r, -60, 60), step = between(r, -4, 4);
-    for (int c = 0; c < n; c++) {
-        if (bits > 4 || kind == 0)
-            levels[c] = (int8_t)(c - n / 2 < -127 ? -127 : c - n / 2);
-        else if (kind == 1)
-            levels[c] = (int8_t)between(r, -127, 127);
-        else if (kind == 2)
-            levels[c] = c % 2 ? 127 : -127;
-        else if (kind == 3)
-            levels[c] = (int8_t)(base + step * c);
-        else
-            levels[c] = (int8_t)(2 * c - n + 1);
-    }
-}
-
-/* n codes below 1 << bits: random, all at one end, or mostly so. */
-static void random_codes(struct rng *r, int bits, int first, size_t n, uint8_t *out)
-{
-    int top = (1 << bits) - 1, kind = between(r, 0, 5);
-    for (size_t i = 0; i < n; i++) {
-        bool random = kind >= 3 || (kind == 2 && chance(r, 20));
-        out[i] = (uint8_t)(random ? between(r, first, top) : kind == 0 ? first : top);
-    }
-}
-
-static void random_requant(struct rng *r, struct trial *t)
-{
-    t->rq.shift = chance(r, 70) ? between(r, 32, 45) : between(r, 1, 61);
-    t->rq.lo = chance(r, 50) ? 0 : between(r, 0, 200);
-    t->rq.hi = chance(r, 50) ? 255 : between(r, t->rq.lo, 255);
-    t->rq.res_m = (int64_t)(rng_next(r) % (UINT64_C(1) << 32)) - INT32_MAX;
-    for (int c = 0; c < t->g.cout; c++) {
-        /* mostly such that codes come out in the middle, sometimes anything */
-        t->m[c] = (int32_t)(rng_next(r) >> between(r, 33, 62)) * (chance(r, 10) ? -1 : 1);
-        t->b[c] = (int64_t)(rng_next(r) >> between(r, 3, 30)) - (INT64_C(1) << 40);
-    }
-    t->rq.left = chance(r, 60) ? 0 : between(r, 1, 20); /* multipliers shrink, so that sums stay below 2^62 */
-    t->rq.res_m /= INT64_C(1) << t->rq.left;
-    for (int c = 0; c < t->g.cout; c++)
-        t->m[c] /= 1 << t->rq.left;
-}
-
-static size_t outputs(const struct conv_geom *g)
-{
-    return (size_t)g->oh * (size_t)g->ow * (size_t)g->cout;
-}
-
-/* Of the first n values of an output channel's weights. */
-static int64_t expected_acc(const struct trial *t, int oy, int ox, int co, int n)
-{
-    const struct conv_geom *g = &t->g;
-    int cg = g->cin / g->groups, first = co / (g->cout / g->groups) * cg;
-    const uint8_t *codes = t->codes + (size_t)co * (size_t)(g->kh * g->kw * cg);
-    int64_t acc = 0;
-    for (int ky = 0; ky < g->kh; ky++)
-        for (int kx = 0; kx < g->kw; kx++)
-            for (int c = 0; c < cg && n > 0; c++, n--) {
-                int y = oy * g->stride_h + ky * g->dilation_h - g->pad_top;
-                int x = ox * g->stride_w + kx * g->dilation_w - g->pad_left;
-                int q = t->pad_code;
-                if (y >= 0 && y < g->h && x >= 0 && x < g->w)
-                    q = t->in[(y * g->w + x) * g->cin + first + c];
-                acc += q * t->levels[*codes++];
-            }
-    return acc;
-}
-
-/* Block by block: each is what the sum up to its end has above the sum up to its beginning. */
-static float expected_sum(struct trial *t, int oy, int ox, int co)
-{
-    const struct conv_geom *g = &t->g;
-    int k = g->kh * g->kw * (g->cin / g->groups), blocks = (k + t->w.block - 1) / t->w.block, before = 0;
-    volatile float x = 0;
-    for (int b = 1; b <= blocks; b++) {
-        int upto = (int)expected_acc(t, oy, ox, co, b * t->w.block < k ? b * t->w.block : k);
-        volatile float product = (float)(upto - before) * t->block_scales[co * blocks + b - 1];
-        x = x + product;
-        before = upto;
-    }
-    return x + t->bias[co];
-}
-
-static void trial_expect(struct trial *t)
-{
-    const struct conv_geom *g = &t->g;
-    size_t i = 0;
-    for (int oy = 0; oy < g->oh; oy++)
-        for (int ox = 0; ox < g->ow; ox++)
-            for (int co = 0; co < g->cout; co++, i++) {
-                t->acc[i] = expected_acc(t, oy, ox, co, 1 << 30);
-                if (t->w.block)
-                    t->sums[i] = expected_sum(t, oy, ox, co);
-            }
-}
-
-static void trial_init(struct trial *t, struct rng *r, int w_bits, int a_bits, const struct conv_geom *g)
-{
-    memset(t, 0, sizeof *t);
-    if (g)
-        t->g = *g;
-    else
-        random_geom(r, &t->g);
-    g = &t->g;
-    t->a_bits = a_bits;
-    t->output = (enum output)between(r, 0, OUTPUTS - 1);
-    t->pad_code = between(r, 0, (1 << a_bits) - 1);
-    random_levels(r, w_bits, t->levels);
-    size_t n_in = (size_t)g->h * (size_t)g->w * (size_t)g->cin, n_out = outputs(g), cout = (size_t)g->cout;
-    size_t n_w = cout * (size_t)(g->kh * g->kw * (g->cin / g->groups));
-    t->in = guard_new(n_in);
-    t->codes = guard_new(n_w);
-    t->residual = guard_new(n_out);
-    t->m = guard_new(cout * sizeof *t->m);
-    t->b = guard_new(cout * sizeof *t->b);
-    t->scale = guard_new(cout * sizeof *t->scale);
-    t->bias = guard_new(cout * sizeof *t->bias);
-    t->acc = guard_new(n_out * sizeof *t->acc);
-    random_codes(r, a_bits, 0, n_in, t->in);
-    random_codes(r, w_bits, w_bits == 8, n_w, t->codes);
-    random_codes(r, 8, 0, n_out, t->residual);
-    random_requant(r, t);
-    for (size_t c = 0; c < cout; c++) {
-        t->scale[c] = (float)(rng_unit(r) - 0.5);
-        t->bias[c] = (float)(rng_unit(r) - 0.5) * 100;
-    }
-    t->w = (struct conv_weights){.codes = t->codes, .bits = w_bits, .levels = t->levels};
-    t->rq.m = t->m;
-    t->rq.b = t->b;
-    trial_expect(t);
-}
-
-/* Gives blocks of weights scales of their own. */
-static void trial_blocks(struct trial *t, struct rng *r, int block)
-{
-    const struct conv_geom *g = &t->g;
-    size_t k = (size_t)(g->kh * g->kw * (g->cin / g->groups));
-    size_t n = (size_t)g->cout * ((k + (size_t)block - 1) / (size_t)block);
-    t->output = OUT_F32;
-    t->w.block = block;
-    t->w.block_scales = t->block_scales = guard_new(n * sizeof(float));
-    t->sums = guard_new(outputs(g) * sizeof(float));
-    for (size_t i = 0; i < n; i++)
-        t->block_scales[i] = (float)(rng_unit(r) - 0.5);
-    trial_expect(t);
-}
-
-static void trial_done(struct trial *t)
-{
-    void *all[] = {t->in, t->codes, t->residual, t->m, t->b, t->scale, t->bias, t->acc};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        guard_free(all[i]);
-    if (t->w.block) {
-        guard_free(t->block_scales);
-        guard_free(t->sums);
-    }
-}
-
-/* --- comparison -----------------------------------------------------------------------------------------------------
- */
-
-static uint8_t expected_code(const struct trial *t, size_t i)
-{
-    size_t c = i % (size_t)t->g.cout;
-    int64_t x = t->acc[i] * t->m[c];
-    if (t->output == OUT_U8_RESIDUAL)
-        x += t->residual[i] * t->rq.res_m;
-    for (int k = 0; k < t->rq.left; k++)
-        x *= 2;
-    x += t->b[c];
-    /* floor division, written out */
-    int64_t unit = INT64_C(1) << t->rq.shift, q = x / unit - (x % unit < 0);
-    return (uint8_t)(q < t->rq.lo ? t->rq.lo : q > t->rq.hi ? t->rq.hi : q);
-}
-
-static bool output_right(const struct trial *t, const void *out, size_t i)
-{
-    size_t c = i % (size_t)t->g.cout;
-    if (t->output == OUT_S32)
-        return ((const int32_t *)out)[i] == t->acc[i];
-    if (t->w.block)
-        return ((const float *)out)[i] == t->sums[i];
-    if (t->output == OUT_F32) {
-        volatile float product = (float)t->acc[i] * t->scale[c];
-        volatile float sum = product + t->bias[c];
-        return ((const float *)out)[i] == sum;
-    }
-    return ((const uint8_t *)out)[i] == expected_code(t, i);
-}
-
-/* The same outputs, the later channels by a call of their own, which leaves the others as they are. */
-static void check_channels(const struct trial *t, const struct conv_kernel *k, struct conv_call call, const void *whole,
-                           size_t unit)
-{
-    const struct conv_geom *g = &t->g;
-    if (!k->channel_unit || g->groups > 1 || g->cout <= k->channel_unit)
-        return;
-    size_t n = outputs(g), cout = (size_t)g->cout;
-    int units = (g->cout + k->channel_unit - 1) / k->channel_unit;
-    char *out = guard_new(n * unit);
-    memset(out, 0x5A, n * unit);
-    call.out_s32 = call.out_s32 ? (int32_t *)out : NULL;
-    call.out_f32 = call.out_f32 ? (float *)out : NULL;
-    call.out_u8 = call.out_u8 ? (uint8_t *)out : NULL;
-    call.channels[0] = units / 2 * k->channel_unit;
-    call.channels[1] = g->cout;
-    k->run(g, t->a_bits, &call);
-    for (size_t i = 0; i < n * unit; i++)
-        if ((int)(i / unit % cout) < call.channels[0])
-            ck_assert_msg(out[i] == 0x5A, "%s writes a channel below %d of %d", k->name, call.channels[0], g->cout);
-    call.channels[1] = call.channels[0];
-    call.channels[0] = 0;
-    k->run(g, t->a_bits, &call);
-    ck_assert_msg(!memcmp(out, whole, n * unit), "%s differs with channels in two parts at %d of %d", k->name,
-                  call.channels[1], g->cout);
-    ck_assert(guard_intact(out));
-    guard_free(out);
-}
-
-static void trial_run(const struct trial *t, const struct conv_kernel *k)
-{
-    const struct conv_geom *g = &t->g;
-    size_t n = outputs(g), unit = t->output == OUT_S32 ? 4 : t->output == OUT_F32 ? 4 : 1;
-    void *packed = guard_new_aligned(k->packed_size(g, t->a_bits, &t->w));
-    void *prepared = guard_new_aligned(k->prepared_size(g));
-    void *scratch = guard_new_aligned(k->scratch_size(g, t->a_bits, &t->w));
-    void *out = guard_new(n * unit);
-    k->pack(g, t->a_bits, &t->w, packed);
-    k->prepare(g, t->output <= OUT_U8_RESIDUAL ? &t->rq : NULL, prepared);
-    guard_protect(packed);
-    guard_protect(prepared);
-    struct conv_call call = {
-        .in = t->in, .packed = packed, .prepared = prepared, .scratch = scratch, .pad_code = (uint8_t)t->pad_code};
-    if (t->output == OUT_S32) {
-        call.out_s32 = out;
-    } else if (t->output == OUT_F32) {
-        call.out_f32 = out;
-        call.scale = t->w.block ? NULL : t->scale;
-        call.bias = t->bias;
-    } else {
-        call.out_u8 = out;
-        call.rq = &t->rq;
-        call.residual = t->output == OUT_U8_RESIDUAL ? t->residual : NULL;
-    }
-    k->run(g, t->a_bits, &call);
-    for (size_t i = 0; i < n; i++)
-        ck_assert_msg(output_right(t, out, i),
-                      "%s a%d w%d output %d at %zu of %zu: cin %d %dx%d cout %d k %dx%d stride %d,%d pad %d,%d "
-                      "dilation %d,%d groups %d out %dx%d",
-                      k->name, t->a_bits, t->w.bits, (int)t->output, i, n, g->cin, g->h, g->w, g->cout, g->kh, g->kw,
-                      g->stride_h, g->stride_w, g->pad_top, g->pad_left, g->dilation_h, g->dilation_w, g->groups, g->oh,
-                      g->ow);
-    check_channels(t, k, call, out, unit);
-    ck_assert_msg(guard_intact(out) && guard_intact(scratch) && guard_intact(packed) && guard_intact(prepared),
-                  "%s wrote before a buffer", k->name);
-    guard_free(packed);
-    guard_free(prepared);
-    guard_free(scratch);
-    guard_free(out);
-}
-
-static void trial_run_all(const struct trial *t)
-{
-    for (int i = 0; runnable(i); i++)
-        if (conv_kernel_can(runnable(i), &t->g, t->a_bits, &t->w)) {
-            const struct conv_kernel *k = runnable(i);
-            ck_assert_msg(t->w.bits >= k->w_bits[0] && t->w.bits <= k->w_bits[1] && t->a_bits >= k->a_bits[0] &&
-                              t->a_bits <= k->a_bits[1],
-                          "%s can more than its row says", k->name);
-            trial_run(t, k);
-        }
-}
-
-static void trial_all(struct rng *r, int w_bits, int a_bits, const struct conv_geom *g)
-{
-    struct trial t;
-    trial_init(&t, r, w_bits, a_bits, g);
-    trial_run_all(&t);
-    trial_done(&t);
-}
-
-/* --- tests ----------------------------------------------------------------------------------------------------------
- */
 
 START_TEST(test_random_shapes)
 {
@@ -425,15 +42,15 @@ static void vector_geom(struct rng *r, struct conv_geom *g)
 {
     static const int ks[] = {1, 3, 4, 7, 8, 9, 16, 31, 32, 33, 64, 95, 96, 97, 100, 128, 191, 500, 784};
     static const int couts[] = {1, 3, 7, 15, 16, 17, 31, 33, 47, 48, 49, 63, 64, 65, 80, 97, 112, 113, 128, 130};
-    int pixels = chance(r, 70) ? 1 : between(r, 1, 5);
-    bool whole = chance(r, 20); /* the kernel covers the image */
+    int pixels = trial_chance(r, 70) ? 1 : trial_between(r, 1, 5);
+    bool whole = trial_chance(r, 20); /* the kernel covers the image */
     memset(g, 0, sizeof *g);
-    g->h = g->kh = whole ? between(r, 1, 3) : 1;
-    g->w = whole ? between(r, 1, 3) : pixels;
+    g->h = g->kh = whole ? trial_between(r, 1, 3) : 1;
+    g->w = whole ? trial_between(r, 1, 3) : pixels;
     g->kw = whole ? g->w : 1;
-    g->cin = ks[between(r, 0, whole ? 13 : 18)];
-    g->cout = couts[between(r, 0, 19)];
-    g->stride_h = g->stride_w = whole && chance(r, 30) ? 2 : 1;
+    g->cin = ks[trial_between(r, 0, whole ? 13 : 18)];
+    g->cout = couts[trial_between(r, 0, 19)];
+    g->stride_h = g->stride_w = whole && trial_chance(r, 30) ? 2 : 1;
     g->dilation_h = g->dilation_w = g->groups = g->oh = 1;
     g->ow = whole ? 1 : pixels;
 }
@@ -448,8 +65,8 @@ START_TEST(test_vectors)
         struct conv_geom g;
         vector_geom(&r, &g);
         trial_init(&t, &r, w_bits, a_bits, &g);
-        if (chance(&r, 40))
-            trial_blocks(&t, &r, 32 * between(&r, 1, chance(&r, 50) ? 1 : 5));
+        if (trial_chance(&r, 40))
+            trial_blocks(&t, &r, 32 * trial_between(&r, 1, trial_chance(&r, 50) ? 1 : 5));
         trial_run_all(&t);
         trial_done(&t);
     }
@@ -467,10 +84,10 @@ START_TEST(test_ternary)
         struct trial t;
         struct conv_geom g;
         vector_geom(&r, &g);
-        trial_init(&t, &r, 2, i % 3 ? 8 : between(&r, 1, 8), &g);
+        trial_init(&t, &r, 2, i % 3 ? 8 : trial_between(&r, 1, 8), &g);
         memcpy(t.levels, levels[_i], 4);
         if (i % 3 == 1)
-            trial_blocks(&t, &r, 32 * between(&r, 1, 5));
+            trial_blocks(&t, &r, 32 * trial_between(&r, 1, 5));
         else
             trial_expect(&t);
         trial_run_all(&t);
@@ -488,19 +105,19 @@ START_TEST(test_depthwise)
     for (int i = 0; i < 6; i++) {
         struct conv_geom g = {.dilation_h = 1, .dilation_w = 1};
         g.cin = g.cout = g.groups = channels[(_i * 6 + i) % 20];
-        g.kh = between(&r, 1, 7);
-        g.kw = chance(&r, 60) ? 3 : between(&r, 1, 7);
-        g.h = between(&r, 1, 9);
-        g.w = chance(&r, 30) ? between(&r, 60, 5000 / g.cin + 60) : between(&r, 1, 20);
-        g.stride_h = chance(&r, 60) ? 1 : 2;
-        g.stride_w = chance(&r, 80) ? g.stride_h : between(&r, 1, 3);
-        if (chance(&r, 20))
+        g.kh = trial_between(&r, 1, 7);
+        g.kw = trial_chance(&r, 60) ? 3 : trial_between(&r, 1, 7);
+        g.h = trial_between(&r, 1, 9);
+        g.w = trial_chance(&r, 30) ? trial_between(&r, 60, 5000 / g.cin + 60) : trial_between(&r, 1, 20);
+        g.stride_h = trial_chance(&r, 60) ? 1 : 2;
+        g.stride_w = trial_chance(&r, 80) ? g.stride_h : trial_between(&r, 1, 3);
+        if (trial_chance(&r, 20))
             g.dilation_h = g.dilation_w = 2;
-        g.pad_top = between(&r, 0, g.kh - 1);
-        g.pad_left = between(&r, 0, g.kw - 1);
-        g.oh = out_size(&r, g.h, g.pad_top, g.kh, g.stride_h, g.dilation_h);
-        g.ow = out_size(&r, g.w, g.pad_left, g.kw, g.stride_w, g.dilation_w);
-        trial_all(&r, between(&r, 1, 8), between(&r, 1, 8), &g);
+        g.pad_top = trial_between(&r, 0, g.kh - 1);
+        g.pad_left = trial_between(&r, 0, g.kw - 1);
+        g.oh = trial_out_size(&r, g.h, g.pad_top, g.kh, g.stride_h, g.dilation_h);
+        g.ow = trial_out_size(&r, g.w, g.pad_left, g.kw, g.stride_w, g.dilation_w);
+        trial_all(&r, trial_between(&r, 1, 8), trial_between(&r, 1, 8), &g);
     }
 }
 END_TEST
@@ -568,15 +185,15 @@ START_TEST(test_few_codes)
         struct trial t;
         trial_init(&t, &r, _i / 2 + 1, _i % 2 + 1, NULL);
         t.output = OUT_U8;
-        t.rq.shift = between(&r, 24, 36);
-        t.rq.left = between(&r, 0, 2);
-        t.rq.lo = chance(&r, 70) ? 0 : between(&r, 0, 252);
-        t.rq.hi = t.rq.lo + between(&r, 0, 3);
-        size_t cout = (size_t)t.g.cout, pixels = outputs(&t.g) / cout;
+        t.rq.shift = trial_between(&r, 24, 36);
+        t.rq.left = trial_between(&r, 0, 2);
+        t.rq.lo = trial_chance(&r, 70) ? 0 : trial_between(&r, 0, 252);
+        t.rq.hi = t.rq.lo + trial_between(&r, 0, 3);
+        size_t cout = (size_t)t.g.cout, pixels = trial_outputs(&t.g) / cout;
         for (size_t c = 0; c < cout; c++) {
-            t.m[c] = (int32_t)(rng_next(&r) >> between(&r, 33, 40)) * between(&r, -1, 1);
+            t.m[c] = (int32_t)(rng_next(&r) >> trial_between(&r, 33, 40)) * trial_between(&r, -1, 1);
             int64_t at = t.acc[rng_below(&r, (uint32_t)pixels) * cout + c] * t.m[c] * (1 << t.rq.left);
-            t.b[c] = (t.rq.lo + INT64_C(1)) * (INT64_C(1) << t.rq.shift) - at + between(&r, -1, 1);
+            t.b[c] = (t.rq.lo + INT64_C(1)) * (INT64_C(1) << t.rq.shift) - at + trial_between(&r, -1, 1);
         }
         trial_run_all(&t);
         trial_done(&t);
@@ -621,12 +238,15 @@ START_TEST(test_winograd_shapes)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int output = 0; output < OUTPUTS; output++) {
             struct trial t;
-            int bits = widths[_i][0], kind = between(&r, 0, 2), top = bits == 4 && kind == 0 ? 14 : (1 << bits) / 2;
+            int bits = widths[_i][0], kind = trial_between(&r, 0, 2),
+                top = bits == 4 && kind == 0 ? 14 : (1 << bits) / 2;
             trial_init(&t, &r, bits, widths[_i][1], &shapes[i]);
             t.output = (enum output)output;
             /* as wide as they may be, uniform or any */
             for (int c = 0; c < 1 << bits; c++)
-                t.levels[c] = (int8_t)(kind == 0 ? (c % 2 ? top : -top) : kind == 1 ? c - top : between(&r, -top, top));
+                t.levels[c] = (int8_t)(kind == 0   ? (c % 2 ? top : -top)
+                                       : kind == 1 ? c - top
+                                                   : trial_between(&r, -top, top));
             trial_expect(&t);
             trial_run_all(&t);
             trial_done(&t);
@@ -654,11 +274,11 @@ START_TEST(test_winograd_extremes)
     for (int co = 0; co < 32; co++)
         for (int tap = 0; tap < 9; tap++) {
             int sign = rows[co / 4 % 4][tap / 3] * rows[co % 4][tap % 3] * (co < 16 ? 1 : -1);
-            int code = sign > 0 ? top : sign < 0 ? 0 : between(&r, 0, top);
+            int code = sign > 0 ? top : sign < 0 ? 0 : trial_between(&r, 0, top);
             memset(t.codes + (co * 9 + tap) * g.cin, code, (size_t)g.cin);
         }
     for (int i = 0; i < g.h * g.w; i++)
-        memset(t.in + i * g.cin, chance(&r, 50) ? (1 << t.a_bits) - 1 : 0, (size_t)g.cin);
+        memset(t.in + i * g.cin, trial_chance(&r, 50) ? (1 << t.a_bits) - 1 : 0, (size_t)g.cin);
     t.output = OUT_S32;
     trial_expect(&t);
     trial_run_all(&t);
@@ -716,10 +336,10 @@ START_TEST(test_tables)
             struct trial t;
             trial_init(&t, &r, widths / 2 + 1, widths % 2 + 1, &shapes[i]);
             memcpy(t.levels, levels[_i], 4);
-            t.rq.lo = chance(&r, 70) ? 0 : between(&r, 1, 200);
-            t.rq.hi = chance(&r, 20) ? 255 : t.rq.lo + between(&r, 0, 4);
-            if (chance(&r, 70))
-                random_codes(&r, 2, 0, outputs(&t.g), t.residual);
+            t.rq.lo = trial_chance(&r, 70) ? 0 : trial_between(&r, 1, 200);
+            t.rq.hi = trial_chance(&r, 20) ? 255 : t.rq.lo + trial_between(&r, 0, 4);
+            if (trial_chance(&r, 70))
+                trial_codes(&r, 2, 0, trial_outputs(&t.g), t.residual);
             trial_expect(&t);
             trial_run_all(&t);
             trial_done(&t);
@@ -763,13 +383,13 @@ START_TEST(test_packed_size)
 {
     struct conv_geom g = {64, 7, 7, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 7, 7};
     int8_t levels[256] = {0};
-    for (int i = 0; runnable(i); i++)
+    for (int i = 0; trial_kernel(i); i++)
         for (int bits = 1; bits <= 8; bits++) {
             struct conv_weights w = {.bits = bits, .levels = levels};
-            bool transformed = runnable(i)->family == FAMILY_WINOGRAD;
+            bool transformed = trial_kernel(i)->family == FAMILY_WINOGRAD;
             size_t exact = transformed ? 64 * 64 * 16 : (size_t)bits * 64 * 64 * 9 / 8;
-            if (runnable(i)->can(&g, 4, &w))
-                ck_assert_uint_le(runnable(i)->packed_size(&g, 4, &w), exact + (transformed ? 64 * 16 + 64 : 512));
+            if (trial_kernel(i)->can(&g, 4, &w))
+                ck_assert_uint_le(trial_kernel(i)->packed_size(&g, 4, &w), exact + (transformed ? 64 * 16 + 64 : 512));
         }
 }
 END_TEST
