@@ -69,7 +69,7 @@ static void tile_m(int m, const struct panel_tile *t)
     }
 }
 
-static const struct panel_kernel kernel = {.unit = 2, .elem = 2, .pixels = 6, .group = 1, .tile = tile_m};
+static const struct panel_kernel kernel = {.unit = 2, .elem = 2, .pixels = {6}, .group = 1, .tile = tile_m};
 
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {

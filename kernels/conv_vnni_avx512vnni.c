@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Convolution with vpdpbusd: four products a channel in a step of four values, straight into 32 bits, at every width.
- * 8 pixels by 32 channels, or by 16 where only one panel is left.
+ * 6 pixels by 64 channels, or 8 by as many as are left.
  */
 #include "kernels/intrin.h"
 #include "kernels/panel.h"
 #include "kernels/rows.h"
+#include "kernels/unroll.h"
 
 #include <string.h>
 
@@ -16,48 +17,64 @@ static inline int load4(const uint8_t *p)
     return x;
 }
 
-/* The accumulators of pixel i: one vector of 16 channels for each panel; or, of a single panel, one for even and one
- * for odd steps, because one for each pixel is too few to keep two units busy. Named, because gcc spills arrays of
- * them. */
+/* The accumulators of pixel i: one vector of 16 channels for each of up to four panels; or, of a single panel, one for
+ * even and one for odd steps, because one for each pixel is too few to keep two units busy. Named, because gcc spills
+ * arrays of them. */
 #define PIXELS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
 #define START(i)                                               \
     const uint8_t *p##i = t->image + t->pixels[i < m ? i : 0]; \
-    __m512i l##i = _mm512_setzero_si512(), h##i = l##i;
+    __m512i c0_##i = _mm512_setzero_si512(), c1_##i = c0_##i;
+#define START_MORE(i) \
+    START(i)          \
+    __m512i c2_##i = _mm512_setzero_si512(), c3_##i = c2_##i;
 #define STEP(i)                                          \
     if (i < m) {                                         \
         __m512i a = _mm512_set1_epi32(load4(p##i + at)); \
-        l##i = _mm512_dpbusd_epi32(l##i, a, w0);         \
-        h##i = _mm512_dpbusd_epi32(h##i, a, w1);         \
+        c0_##i = _mm512_dpbusd_epi32(c0_##i, a, w0);     \
+        c1_##i = _mm512_dpbusd_epi32(c1_##i, a, w1);     \
+        if (nv > 2)                                      \
+            c2_##i = _mm512_dpbusd_epi32(c2_##i, a, w2); \
+        if (nv > 3)                                      \
+            c3_##i = _mm512_dpbusd_epi32(c3_##i, a, w3); \
     }
 #define STEP_EVEN(i) \
     if (i < m)       \
-        l##i = _mm512_dpbusd_epi32(l##i, _mm512_set1_epi32(load4(p##i + at)), w0);
+        c0_##i = _mm512_dpbusd_epi32(c0_##i, _mm512_set1_epi32(load4(p##i + at)), w0);
 #define STEP_ODD(i) \
     if (i < m)      \
-        h##i = _mm512_dpbusd_epi32(h##i, _mm512_set1_epi32(load4(p##i + at)), w0);
-#define STORE(i)                                            \
-    if (i < m) {                                            \
-        _mm512_store_si512(t->acc + PANEL * i, l##i);       \
-        _mm512_store_si512(t->acc + PANEL * (m + i), h##i); \
+        c1_##i = _mm512_dpbusd_epi32(c1_##i, _mm512_set1_epi32(load4(p##i + at)), w0);
+#define STORE(i)                                                      \
+    if (i < m) {                                                      \
+        _mm512_store_si512(t->acc + PANEL * i, c0_##i);               \
+        _mm512_store_si512(t->acc + PANEL * (m + i), c1_##i);         \
+        if (nv > 2)                                                   \
+            _mm512_store_si512(t->acc + PANEL * (2 * m + i), c2_##i); \
+        if (nv > 3)                                                   \
+            _mm512_store_si512(t->acc + PANEL * (3 * m + i), c3_##i); \
     }
 #define STORE_SUM(i) \
     if (i < m)       \
-        _mm512_store_si512(t->acc + PANEL * i, _mm512_add_epi32(l##i, h##i));
+        _mm512_store_si512(t->acc + PANEL * i, _mm512_add_epi32(c0_##i, c1_##i));
 
-static inline __attribute__((always_inline)) void tile_two(int m, const struct panel_tile *t)
+INLINE void tile_many(int m, int nv, const struct panel_tile *t)
 {
-    const int8_t *w = t->weights, *v = t->weights + t->stride;
-    PIXELS(START)
+    const int8_t *w = t->weights, *v = t->weights + 2 * t->stride;
+    const size_t next = t->stride;
+    PIXELS(START_MORE)
     for (const int32_t *offset = t->offsets, *end = offset + t->steps; offset < end; offset++, w += 64, v += 64) {
-        __m512i w0 = _mm512_load_si512(w), w1 = _mm512_load_si512(v);
+        __m512i w0 = _mm512_load_si512(w), w1 = _mm512_load_si512(w + next), w2 = w0, w3 = w0;
+        if (nv > 2)
+            w2 = _mm512_load_si512(v);
+        if (nv > 3)
+            w3 = _mm512_load_si512(v + next);
         ptrdiff_t at = *offset;
         PIXELS(STEP)
     }
     PIXELS(STORE)
 }
 
-static inline __attribute__((always_inline)) void tile_one(int m, const struct panel_tile *t)
+INLINE void tile_one(int m, const struct panel_tile *t)
 {
     const int8_t *w = t->weights;
     const int32_t *offset = t->offsets, *end = offset + t->steps;
@@ -78,15 +95,15 @@ static inline __attribute__((always_inline)) void tile_one(int m, const struct p
     PIXELS(STORE_SUM)
 }
 
-static inline __attribute__((always_inline)) void tile(int m, int nv, const struct panel_tile *t)
+INLINE void tile(int m, int nv, const struct panel_tile *t)
 {
     if (nv > 1)
-        tile_two(m, t);
+        tile_many(m, nv, t);
     else
         tile_one(m, t);
 }
 
-static inline __attribute__((always_inline)) void tile_nv(int m, int nv, const struct panel_tile *t)
+INLINE void tile_nv(int m, int nv, const struct panel_tile *t)
 {
     switch (m) {
     case 1:
@@ -108,23 +125,34 @@ static inline __attribute__((always_inline)) void tile_nv(int m, int nv, const s
         tile(6, nv, t);
         break;
     case 7:
-        tile(7, nv, t);
+        if (nv < 4)
+            tile(7, nv, t);
         break;
     default:
-        tile(8, nv, t);
+        if (nv < 4)
+            tile(8, nv, t);
     }
 }
 
 static void tile_m(int m, const struct panel_tile *t)
 {
-    if (t->nv > 1)
-        tile_nv(m, 2, t);
-    else
+    switch (t->nv) {
+    case 1:
         tile_nv(m, 1, t);
+        break;
+    case 2:
+        tile_nv(m, 2, t);
+        break;
+    case 3:
+        tile_nv(m, 3, t);
+        break;
+    default:
+        tile_nv(m, 4, t);
+    }
 }
 
 static const struct panel_kernel kernel = {
-    .unit = 4, .elem = 1, .pixels = 8, .group = 2, .tile = tile_m, .store = PANEL_STORE_AVX512};
+    .unit = 4, .elem = 1, .pixels = {8, 8, 8, 6}, .group = 4, .skips = true, .tile = tile_m};
 
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
@@ -132,7 +160,7 @@ static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights
     return true;
 }
 
-PANEL_FUNCTIONS(kernel, panel_run_avx2)
+PANEL_FUNCTIONS(kernel, panel_run_avx512)
 
 const struct conv_kernel conv_vnni_avx512 = {
     .name = "conv_vnni_avx512",
@@ -141,7 +169,7 @@ const struct conv_kernel conv_vnni_avx512 = {
     .w_bits = {1, 8},
     .a_bits = {1, 8},
     .schemes = "any",
-    .tile = "8x32",
+    .tile = "6x64",
     .a_effect = A_EFFECT_NONE,
     .can = can,
     .packed_size = packed_size,

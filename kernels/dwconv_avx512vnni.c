@@ -30,7 +30,7 @@ static void tile(int m, const struct panel_tile *t)
 }
 
 static const struct panel_kernel kernel = {
-    .unit = 1, .elem = 1, .pixels = 8, .group = 1, .tile = tile, .store = PANEL_STORE_AVX512};
+    .unit = 1, .elem = 1, .pixels = {8}, .group = 1, .tile = tile};
 
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
@@ -38,7 +38,7 @@ static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights
     return g->groups == g->cin && g->cout == g->cin;
 }
 
-PANEL_FUNCTIONS(kernel, panel_run_avx2)
+PANEL_FUNCTIONS(kernel, panel_run_avx512)
 
 const struct conv_kernel dwconv_avx512 = {
     .name = "dwconv_avx512",

@@ -106,7 +106,7 @@ static void tile(int m, const struct panel_tile *t)
 /* --- row ------------------------------------------------------------------------------------------------------------
  */
 
-static const struct panel_kernel kernel = {.unit = 1, .elem = 1, .pixels = 4, .group = 1, .sums = true, .tile = tile};
+static const struct panel_kernel kernel = {.unit = 1, .elem = 1, .pixels = {4}, .group = 1, .sums = true, .tile = tile};
 
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {

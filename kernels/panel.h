@@ -24,7 +24,7 @@
 
 #include "kernels/kernels.h"
 
-enum { PANEL = 16, CHUNK = 256, PANEL_MAX_PIXELS = 8, PANEL_MAX_GROUP = 2 };
+enum { PANEL = 16, CHUNK = 256, PANEL_MAX_PIXELS = 8, PANEL_MAX_GROUP = 4 };
 
 struct panel_plan {
     int unit, elem;             /* values a step, bytes an image element */
@@ -88,12 +88,20 @@ struct panel_tile {
 
 struct panel_kernel {
     int unit, elem;
-    int pixels, group; /* largest m and nv */
-    bool sums;         /* whether the sums of weights are packed */
+    int group;                   /* largest nv */
+    int pixels[PANEL_MAX_GROUP]; /* largest m with 1, 2, ... panels */
+    bool sums;                   /* whether the sums of weights are packed */
+    bool skips;                  /* whether steps at both ends can be left out: any window is as good */
     void (*tile)(int m, const struct panel_tile *t);
-    /* m pixels of a panel of n channels to codes; NULL: as AVX2 does it */
+    /* Of callers of panel_store: m pixels of a panel of n channels to codes; NULL: as AVX2 does it */
     void (*store)(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m, size_t at,
                   size_t cout, int n);
+};
+
+/* Where a panel's outputs go. */
+struct panel_out {
+    const struct requant_lanes *requant; /* NULL where lanes cannot do it */
+    int co, n;                           /* first channel, channels */
 };
 
 void panel_plan_init(struct panel_plan *p, const struct panel_kernel *k, const struct conv_geom *g);
@@ -111,10 +119,10 @@ struct panel_simd {
     void (*widen)(uint8_t *out, const uint8_t *in, int n); /* n codes to 16 bits; NULL if no kernel has elem 2 */
     /* A panel as integers, in `out` or, if they are stored so, where they are. */
     const int8_t *(*unpack)(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out);
-    /* m pixels of one panel to the call's output, of which n channels from co on count; `at` is the first pixel's
-     * element. r: NULL where lanes cannot do it. acc: [m][16], 64-byte aligned. */
-    void (*store)(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
-                  const int32_t *acc, int m, size_t at, size_t cout, int co, int n);
+    /* m pixels of nv panels to the call's output of cout channels, from pixel `at` on. acc: [nv][m][16], 64-byte
+     * aligned. */
+    void (*store)(const struct conv_call *call, const struct panel_out *out, int nv, const int32_t *acc, int m,
+                  size_t at, size_t cout);
 };
 /* Runs a micro-kernel over all panels and pixels of a call. */
 void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, const struct conv_geom *g,
@@ -160,16 +168,22 @@ static inline bool requant_in_lanes(const struct requant *rq)
 }
 
 #if defined(__x86_64__)
-/* struct panel_simd's store with AVX2. */
+/* What AVX2 does. */
+void panel_widen_avx2(uint8_t *out, const uint8_t *in, int n);
+const int8_t *panel_unpack_avx2(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out);
+/* m pixels of one panel to the call's output, of which n channels from co on count; `at` is the first pixel's element.
+ * r: NULL where lanes cannot do it. acc: [m][16], 64-byte aligned. */
 void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
                  const int32_t *acc, int m, size_t at, size_t cout, int co, int n);
-/* panel_run with AVX2. */
+/* panel_run with AVX2, and with AVX-512. */
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call);
+void panel_run_avx512(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call);
 /* A panel_kernel.store, for kernels with AVX-512. */
 void panel_store_avx512(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
                         size_t at, size_t cout, int n);
 #if defined(BITFADER_SIMDE)
-#define PANEL_STORE_AVX512 NULL /* such kernels run anywhere, this does not */
+#define PANEL_STORE_AVX512 NULL /* such kernels run anywhere, these do not */
+#define panel_run_avx512   panel_run_avx2
 #else
 #define PANEL_STORE_AVX512 panel_store_avx512
 #endif

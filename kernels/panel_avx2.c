@@ -13,7 +13,7 @@
  */
 
 /* n codes to 16 bits. */
-static void widen(uint8_t *out, const uint8_t *in, int n)
+void panel_widen_avx2(uint8_t *out, const uint8_t *in, int n)
 {
     int i = 0;
     for (; i + 16 <= n; i += 16) {
@@ -79,7 +79,7 @@ static inline __attribute__((always_inline)) void unpack(const uint8_t *in, int 
 }
 
 /* A panel as integers; 8-bit panels need no work. */
-static const int8_t *panel_unpack(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out)
+const int8_t *panel_unpack_avx2(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out)
 {
     __m256i key = head->bits <= 4 ? _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)head->levels))
                                   : _mm256_set1_epi8((char)(1 << (head->bits - 1)));
@@ -217,7 +217,15 @@ void panel_store(const struct panel_kernel *k, const struct conv_call *call, con
     }
 }
 
-static const struct panel_simd avx2 = {.widen = widen, .unpack = panel_unpack, .store = panel_store};
+static void store_panels(const struct conv_call *call, const struct panel_out *out, int nv, const int32_t *acc, int m,
+                         size_t at, size_t cout)
+{
+    static const struct panel_kernel none = {.store = NULL};
+    for (int v = 0; v < nv; v++, out++, acc += m * PANEL)
+        panel_store(&none, call, out->requant, acc, m, at * cout + (size_t)out->co, cout, out->co, out->n);
+}
+
+static const struct panel_simd avx2 = {.widen = panel_widen_avx2, .unpack = panel_unpack_avx2, .store = store_panels};
 
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call)
 {

@@ -1,47 +1,155 @@
 /* SPDX-License-Identifier: MIT
  *
- * The way from accumulators to codes in 512-bit vectors: four pixels of 16 channels at a time, what belongs to the
- * channels loaded once for all pixels of a tile. The same numbers as panel_avx2.c. Layers of few channels spend half of
- * their time here, so instructions count: about 9 of them a pixel where one or two a cycle run.
+ * What AVX-512 does around the micro-kernels: the unpacking of a panel and the way from accumulators to codes in
+ * 512-bit vectors: four pixels of 16 channels, or one of 64, at a time, what belongs to the channels loaded once for
+ * all pixels of a tile. The same numbers as panel_avx2.c. Layers of few channels spend half of their time here, so
+ * instructions count: about 9 of them for 16 outputs where one or two a cycle run.
  */
 #include "kernels/intrin.h"
 #include "kernels/panel.h"
+#include "kernels/unroll.h"
 
-/* What the pixels of a tile share. */
-struct lanes {
-    __m512i even_m, odd_m, even_b, odd_b, res_m, shift;
+/* --- weights --------------------------------------------------------------------------------------------------------
+ */
+
+/* 32 bytes twice, rotated such that the i-th field of `width` bits comes to bit `low` of each byte, and in the upper 32
+ * bytes the field after it. */
+INLINE __m512i fields(const uint8_t *in, int width, int i, int low)
+{
+    __m512i x = _mm512_broadcast_i64x4(_mm256_load_si256((const __m256i *)in));
+    int near = i * width - low, far = near + width;
+    return _mm512_rorv_epi64(x, _mm512_setr_epi64(near, near, near, near, far, far, far, far));
+}
+
+/* 64 neighbouring codes of a chunk: the j-th of four vectors. */
+INLINE __m512i chunk_codes(const uint8_t *in, int bits, int j)
+{
+    __m512i v = _mm512_setzero_si512();
+    if (bits & 4) {
+        v = _mm512_and_si512(fields(in + 32 * j, 4, 0, 0), _mm512_set1_epi8(15));
+        in += 128;
+    }
+    if (bits & 2) {
+        int low = bits & 4;
+        __m512i x = fields(in + j / 2 * 32, 2, j % 2 * 2, low), mask = _mm512_set1_epi8((char)(3 << low));
+        v = _mm512_ternarylogic_epi64(v, x, mask, 0xf8); /* v | x & mask */
+        in += 64;
+    }
+    if (bits & 1) {
+        int low = bits & 6;
+        __m512i x = fields(in, 1, 2 * j, low), mask = _mm512_set1_epi8((char)(1 << low));
+        v = _mm512_ternarylogic_epi64(v, x, mask, 0xf8);
+    }
+    return v;
+}
+
+INLINE void unpack(const struct panel_header *head, const uint8_t *in, int chunks, int bits, int8_t *out)
+{
+    __m512i levels = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)head->levels));
+    __m512i bias = _mm512_set1_epi8((char)(1 << (bits - 1)));
+    for (int c = 0; c < chunks; c++, in += 32 * bits, out += CHUNK) {
+        UNROLL
+        for (int j = 0; j < CHUNK / 64; j++) {
+            __m512i v = chunk_codes(in, bits, j);
+            _mm512_store_si512(out + 64 * j, bits <= 4 ? _mm512_shuffle_epi8(levels, v) : _mm512_sub_epi8(v, bias));
+        }
+    }
+}
+
+static const int8_t *panel_unpack(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out)
+{
+    switch (head->bits) {
+    case 1:
+        unpack(head, in, chunks, 1, out);
+        break;
+    case 2:
+        unpack(head, in, chunks, 2, out);
+        break;
+    case 3:
+        unpack(head, in, chunks, 3, out);
+        break;
+    case 4:
+        unpack(head, in, chunks, 4, out);
+        break;
+    case 5:
+        unpack(head, in, chunks, 5, out);
+        break;
+    case 6:
+        unpack(head, in, chunks, 6, out);
+        break;
+    case 7:
+        unpack(head, in, chunks, 7, out);
+        break;
+    default:
+        return (const int8_t *)in;
+    }
+    return out;
+}
+
+/* --- outputs --------------------------------------------------------------------------------------------------------
+ */
+
+/* What all pixels of a tile and all channels share, and what belongs to a panel's channels. */
+struct common {
+    __m512i res_m, shift, lo, hi;
     __m128i left;
-    __mmask16 channels;
 };
+
+struct lanes {
+    __m512i even_m, odd_m, even_b, odd_b;
+};
+
+INLINE struct common common_of(const struct requant *rq)
+{
+    return (struct common){_mm512_set1_epi64(rq->res_m), _mm512_set1_epi32(rq->shift - 32),
+                           _mm512_set1_epi8((char)rq->lo), _mm512_set1_epi8((char)rq->hi), _mm_cvtsi32_si128(rq->left)};
+}
+
+INLINE struct lanes lanes_of(const struct requant_lanes *r)
+{
+    __m512i m = _mm512_load_si512(r->m);
+    return (struct lanes){m, _mm512_srli_epi64(m, 32), _mm512_load_si512(r->even), _mm512_load_si512(r->odd)};
+}
 
 /* The upper dwords of 64-bit lanes, moved to the lower ones. */
 #define UPPER(x) _mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5)
 
-/* 16 channels of a pixel before the clamp. residual: 16 codes, or NULL. */
-static inline __attribute__((always_inline)) __m512i requant16(const struct lanes *l, const int32_t *acc,
-                                                               const uint8_t *residual, bool left, bool full)
+/* 16 channels of a pixel before the clamp. codes: the residual's 16, if there is one. */
+INLINE __m512i requant16(const struct common *c, const struct lanes *l, const int32_t *acc, __m128i codes,
+                         bool residual, bool left)
 {
     __m512i x = _mm512_load_si512(acc);
     __m512i even = _mm512_mul_epi32(x, l->even_m), odd = _mm512_mul_epi32(UPPER(x), l->odd_m);
     if (residual) {
-        __m512i r = _mm512_cvtepu8_epi32(full ? _mm_loadu_si128((const __m128i *)residual)
-                                              : _mm_maskz_loadu_epi8(l->channels, residual));
-        even = _mm512_add_epi64(even, _mm512_mul_epi32(r, l->res_m));
-        odd = _mm512_add_epi64(odd, _mm512_mul_epi32(UPPER(r), l->res_m));
+        __m512i r = _mm512_cvtepu8_epi32(codes);
+        even = _mm512_add_epi64(even, _mm512_mul_epi32(r, c->res_m));
+        odd = _mm512_add_epi64(odd, _mm512_mul_epi32(UPPER(r), c->res_m));
     }
     if (left) {
-        even = _mm512_sll_epi64(even, l->left);
-        odd = _mm512_sll_epi64(odd, l->left);
+        even = _mm512_sll_epi64(even, c->left);
+        odd = _mm512_sll_epi64(odd, c->left);
     }
     even = _mm512_add_epi64(even, l->even_b);
     odd = _mm512_add_epi64(odd, l->odd_b);
     /* the upper halves, shifted by the rest: the 64-bit shift, since its result fits 32 bits or saturates below */
-    return _mm512_srav_epi32(_mm512_mask_shuffle_epi32(odd, 0x5555, even, (_MM_PERM_ENUM)0xf5), l->shift);
+    return _mm512_srav_epi32(_mm512_mask_shuffle_epi32(odd, 0x5555, even, (_MM_PERM_ENUM)0xf5), c->shift);
+}
+
+/* Four times 16 to codes, in order: saturation to 16, then to 8 bits gives the clamp to 0..255. */
+INLINE __m512i to_codes(const struct common *c, __m512i x0, __m512i x1, __m512i x2, __m512i x3)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i y = _mm512_packus_epi16(_mm512_packs_epi32(x0, x1), _mm512_packs_epi32(x2, x3));
+    return _mm512_min_epu8(_mm512_max_epu8(_mm512_permutexvar_epi32(order, y), c->lo), c->hi);
+}
+
+static inline __m128i residual16(const uint8_t *codes, __mmask16 channels, bool full)
+{
+    return full ? _mm_loadu_si128((const __m128i *)codes) : _mm_maskz_loadu_epi8(channels, codes);
 }
 
 /* Whole panels pass by the mask: a masked store takes longer. */
-static inline __attribute__((always_inline)) void store_codes(uint8_t *out, __m128i codes, __mmask16 channels,
-                                                              bool full)
+INLINE void store_codes(uint8_t *out, __m128i codes, __mmask16 channels, bool full)
 {
     if (full)
         _mm_storeu_si128((__m128i *)out, codes);
@@ -49,43 +157,35 @@ static inline __attribute__((always_inline)) void store_codes(uint8_t *out, __m1
         _mm_mask_storeu_epi8(out, channels, codes);
 }
 
-static inline __attribute__((always_inline)) void store_pixels(const struct conv_call *call,
-                                                               const struct requant_lanes *r, const int32_t *acc, int m,
-                                                               size_t at, size_t cout, int channels, bool has_residual,
-                                                               bool left, bool full)
+/* m pixels of 16 channels or less, four at a time; `at` is the first one's element. */
+INLINE void store_pixels(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
+                         size_t at, size_t cout, int n, bool residual, bool left, bool full)
 {
-    const struct requant *rq = call->rq;
-    const __m512i lo = _mm512_set1_epi8((char)rq->lo), hi = _mm512_set1_epi8((char)rq->hi);
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i even_m = _mm512_load_si512(r->m);
-    const struct lanes l = {even_m,
-                            _mm512_srli_epi64(even_m, 32),
-                            _mm512_load_si512(r->even),
-                            _mm512_load_si512(r->odd),
-                            _mm512_set1_epi64(rq->res_m),
-                            _mm512_set1_epi32(rq->shift - 32),
-                            _mm_cvtsi32_si128(rq->left),
-                            (__mmask16)((1u << channels) - 1)};
+    const struct common c = common_of(call->rq);
+    const struct lanes l = lanes_of(r);
+    const __mmask16 channels = (__mmask16)((1u << n) - 1);
+    const __m128i none = _mm_setzero_si128();
     for (int i = 0; i < m; i += 4, acc += 4 * PANEL, at += 4 * cout) {
-        int n = m - i; /* where fewer than four are left, the last goes through again */
-        size_t p1 = n > 1, p2 = n > 2 ? 2 : p1, p3 = n > 3 ? 3 : p2;
-        const uint8_t *res = has_residual ? call->residual + at : NULL;
-        __m512i x0 = requant16(&l, acc, res, left, full);
-        __m512i x1 = requant16(&l, acc + PANEL * p1, has_residual ? res + cout * p1 : NULL, left, full);
-        __m512i x2 = requant16(&l, acc + PANEL * p2, has_residual ? res + cout * p2 : NULL, left, full);
-        __m512i x3 = requant16(&l, acc + PANEL * p3, has_residual ? res + cout * p3 : NULL, left, full);
-        /* saturation to 16, then to 8 bits gives the clamp to 0..255 */
-        __m512i y = _mm512_packus_epi16(_mm512_packs_epi32(x0, x1), _mm512_packs_epi32(x2, x3));
-        y = _mm512_min_epu8(_mm512_max_epu8(_mm512_permutexvar_epi32(order, y), lo), hi);
+        int rest = m - i; /* where fewer than four are left, the last goes through again */
+        size_t p1 = rest > 1, p2 = rest > 2 ? 2 : p1, p3 = rest > 3 ? 3 : p2;
+        const uint8_t *res = residual ? call->residual + at : NULL;
+        __m128i r0 = residual ? residual16(res, channels, full) : none;
+        __m128i r1 = residual ? residual16(res + cout * p1, channels, full) : none;
+        __m128i r2 = residual ? residual16(res + cout * p2, channels, full) : none;
+        __m128i r3 = residual ? residual16(res + cout * p3, channels, full) : none;
+        __m512i y = to_codes(&c, requant16(&c, &l, acc, r0, residual, left),
+                             requant16(&c, &l, acc + PANEL * p1, r1, residual, left),
+                             requant16(&c, &l, acc + PANEL * p2, r2, residual, left),
+                             requant16(&c, &l, acc + PANEL * p3, r3, residual, left));
         uint8_t *out = call->out_u8 + at;
-        if (full && cout == PANEL && n > 3) {
+        if (full && cout == PANEL && rest > 3) {
             _mm512_storeu_si512(out, y);
             continue;
         }
-        store_codes(out + cout * p3, _mm512_extracti32x4_epi32(y, 3), l.channels, full);
-        store_codes(out + cout * p2, _mm512_extracti32x4_epi32(y, 2), l.channels, full);
-        store_codes(out + cout * p1, _mm512_extracti32x4_epi32(y, 1), l.channels, full);
-        store_codes(out, _mm512_castsi512_si128(y), l.channels, full);
+        store_codes(out + cout * p3, _mm512_extracti32x4_epi32(y, 3), channels, full);
+        store_codes(out + cout * p2, _mm512_extracti32x4_epi32(y, 2), channels, full);
+        store_codes(out + cout * p1, _mm512_extracti32x4_epi32(y, 1), channels, full);
+        store_codes(out, _mm512_castsi512_si128(y), channels, full);
     }
 }
 
@@ -103,4 +203,60 @@ void panel_store_avx512(const struct conv_call *call, const struct requant_lanes
         store_pixels(call, r, acc, m, at, cout, PANEL, false, true, true);
     else
         store_pixels(call, r, acc, m, at, cout, PANEL, false, false, true);
+}
+
+/* m pixels of four full panels, all 64 channels of one at a time. */
+INLINE void store_four(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
+                       size_t at, size_t cout, bool residual, bool left)
+{
+    const struct common c = common_of(call->rq);
+    const struct lanes l0 = lanes_of(r), l1 = lanes_of(r + 1), l2 = lanes_of(r + 2), l3 = lanes_of(r + 3);
+    const size_t next = (size_t)m * PANEL;
+    for (int i = 0; i < m; i++, acc += PANEL, at += cout) {
+        __m512i codes = residual ? _mm512_loadu_si512(call->residual + at) : _mm512_setzero_si512();
+        __m512i x0 = requant16(&c, &l0, acc, _mm512_castsi512_si128(codes), residual, left);
+        __m512i x1 = requant16(&c, &l1, acc + next, _mm512_extracti32x4_epi32(codes, 1), residual, left);
+        __m512i x2 = requant16(&c, &l2, acc + 2 * next, _mm512_extracti32x4_epi32(codes, 2), residual, left);
+        __m512i x3 = requant16(&c, &l3, acc + 3 * next, _mm512_extracti32x4_epi32(codes, 3), residual, left);
+        _mm512_storeu_si512(call->out_u8 + at, to_codes(&c, x0, x1, x2, x3));
+    }
+}
+
+/* m pixels of nv full panels as they are. */
+static void store_sums(const struct conv_call *call, int nv, const int32_t *acc, int m, size_t at, size_t cout)
+{
+    for (int v = 0; v < nv; v++) {
+        int32_t *out = call->out_s32 + at + v * PANEL;
+        for (int i = 0; i < m; i++, acc += PANEL, out += cout)
+            _mm512_storeu_si512(out, _mm512_load_si512(acc));
+    }
+}
+
+static void store_panels(const struct conv_call *call, const struct panel_out *out, int nv, const int32_t *acc, int m,
+                         size_t at, size_t cout)
+{
+    static const struct panel_kernel through = {.store = panel_store_avx512};
+    const struct requant_lanes *r = out->requant;
+    size_t first = at * cout + (size_t)out->co;
+    bool full = out[nv - 1].n == PANEL, left = r && call->rq->left > 0;
+    if (full && nv == 4 && r && call->residual && left)
+        store_four(call, r, acc, m, first, cout, true, true);
+    else if (full && nv == 4 && r && call->residual)
+        store_four(call, r, acc, m, first, cout, true, false);
+    else if (full && nv == 4 && r && left)
+        store_four(call, r, acc, m, first, cout, false, true);
+    else if (full && nv == 4 && r)
+        store_four(call, r, acc, m, first, cout, false, false);
+    else if (full && call->out_s32)
+        store_sums(call, nv, acc, m, first, cout);
+    else
+        for (int v = 0; v < nv; v++, out++, acc += m * PANEL)
+            panel_store(&through, call, out->requant, acc, m, at * cout + (size_t)out->co, cout, out->co, out->n);
+}
+
+static const struct panel_simd avx512 = {.widen = panel_widen_avx2, .unpack = panel_unpack, .store = store_panels};
+
+void panel_run_avx512(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call)
+{
+    panel_run(&avx512, k, g, call);
 }

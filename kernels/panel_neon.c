@@ -137,10 +137,10 @@ static void store_f32(const struct conv_call *call, int co, const int32_t *acc, 
     }
 }
 
-static void panel_store_neon(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
-                             const int32_t *acc, int m, size_t at, size_t cout, int co, int n)
+/* m pixels of one panel; `at` is the first one's element. */
+static void store_panel(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
+                        size_t at, size_t cout, int co, int n)
 {
-    (void)k;
     for (int i = 0; i < m; i++, acc += PANEL, at += cout) {
         if (r && n == PANEL) {
             uint8x16_t residual = call->residual ? vld1q_u8(call->residual + at) : vdupq_n_u8(0);
@@ -158,7 +158,14 @@ static void panel_store_neon(const struct panel_kernel *k, const struct conv_cal
     }
 }
 
-static const struct panel_simd neon = {.unpack = panel_unpack, .store = panel_store_neon};
+static void store_panels(const struct conv_call *call, const struct panel_out *out, int nv, const int32_t *acc, int m,
+                         size_t at, size_t cout)
+{
+    for (int v = 0; v < nv; v++, out++, acc += m * PANEL)
+        store_panel(call, out->requant, acc, m, at * cout + (size_t)out->co, cout, out->co, out->n);
+}
+
+static const struct panel_simd neon = {.unpack = panel_unpack, .store = store_panels};
 
 void panel_run_neon(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call)
 {

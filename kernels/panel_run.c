@@ -83,12 +83,6 @@ struct panel_pass {
     const struct requant_lanes *requant; /* NULL if not used */
 };
 
-/* A panel's outputs. */
-struct panel_out {
-    const struct requant_lanes *requant; /* NULL if not used */
-    int co, n;                           /* first channel, channels */
-};
-
 static struct panel_out panel_out(const struct panel_pass *s, int panel)
 {
     const struct panel_plan *p = s->p;
@@ -98,24 +92,42 @@ static struct panel_out panel_out(const struct panel_pass *s, int panel)
                               .n = p->og - first < PANEL ? p->og - first : PANEL};
 }
 
-/* All pixels of nv panels from `panel` on. */
-static void panel_pixels(const struct panel_pass *s, struct panel_tile *t, int panel)
+/* Leaves out what all of m pixels from `at` on would read from padding rows of zeros. */
+static void skip_padding(const struct panel_pass *s, const struct panel_tile *whole, int at, int m,
+                         struct panel_tile *t)
 {
-    int total = s->g->oh * s->g->ow, tiles = (total + s->k->pixels - 1) / s->k->pixels;
+    const struct conv_geom *g = s->g;
+    int top = at / g->ow * g->stride_h - g->pad_top, bottom = (at + m - 1) / g->ow * g->stride_h - g->pad_top;
+    int first = bottom < 0 ? (g->dilation_h - 1 - bottom) / g->dilation_h : 0;
+    int end = (g->h - top + g->dilation_h - 1) / g->dilation_h;
+    end = end < 0 ? 0 : end < g->kh ? end : g->kh;
+    first = first < end ? first : end;
+    int row = s->p->steps / g->kh; /* steps of a kernel row */
+    t->offsets = whole->offsets + first * row;
+    t->weights = whole->weights + (ptrdiff_t)first * row * PANEL * s->p->unit;
+    t->steps = (end - first) * row;
+}
+
+/* All pixels of t->nv panels from `panel` on. */
+static void panel_pixels(const struct panel_pass *s, const struct panel_tile *whole, int panel)
+{
+    const struct conv_geom *g = s->g;
+    struct panel_tile t = *whole;
+    int total = g->oh * g->ow, most = s->k->pixels[t.nv - 1], tiles = (total + most - 1) / most;
     int least = total / tiles, larger = total % tiles;
-    size_t cout = (size_t)s->g->cout;
+    bool skips = s->k->skips && s->call->pad_code == 0 && g->kh > 1 && s->p->copy;
     struct panel_out out[PANEL_MAX_GROUP];
-    for (int v = 0; v < t->nv; v++)
+    for (int v = 0; v < t.nv; v++)
         out[v] = panel_out(s, panel + v);
-    t->pixels = (const int32_t *)((const char *)s->call->prepared + s->p->pixels_at);
+    t.pixels = (const int32_t *)((const char *)s->call->prepared + s->p->pixels_at);
     for (int i = 0, at = 0; i < tiles; i++) {
         /* tiles of even size: 49 pixels are 6 + 6 + 6 + 6 + 5 + 5 + 5 + 5 + 5, not 8 x 6 + 1 */
         int m = least + (i < larger);
-        s->k->tile(m, t);
-        for (int v = 0; v < t->nv; v++)
-            s->simd->store(s->k, s->call, out[v].requant, t->acc + v * m * PANEL, m,
-                           (size_t)at * cout + (size_t)out[v].co, cout, out[v].co, out[v].n);
-        t->pixels += m;
+        if (skips)
+            skip_padding(s, whole, at, m, &t);
+        s->k->tile(m, &t);
+        s->simd->store(s->call, out, t.nv, t.acc, m, (size_t)at, (size_t)g->cout);
+        t.pixels += m;
         at += m;
     }
 }
