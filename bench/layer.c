@@ -134,7 +134,7 @@ static void make_requant(struct bench_layer *l)
     }
     int32_t *m = mem_new((size_t)g->cout, sizeof *m);
     int64_t *b = mem_new((size_t)g->cout, sizeof *b);
-    int32_t multiplier = (int32_t)fmin(ldexp(top_code(l), SHIFT) / (double)most, INT32_MAX);
+    int32_t multiplier = requant_multiplier(ldexp(top_code(l), SHIFT) / (double)most);
     for (int c = 0; c < g->cout; c++) {
         m[c] = multiplier;
         b[c] = INT64_C(1) << (SHIFT - 1);

@@ -92,6 +92,22 @@ int requant_shift(double largest, int *left)
     return shift + *left;
 }
 
+/* Rounds the residual's multiplier and the offsets b such that all their sums have 24 bits; unless that could move a
+ * code by more than 1/128 of a step, because some channel's offset is that large. */
+static void round_residual(struct requant *rq, int64_t *b, int channels)
+{
+    double res = ldexp((double)rq->res_m, rq->left), most = 0;
+    for (int o = 0; o < channels; o++)
+        most = fmax(most, fabs((double)b[o]));
+    double unit = exp2(ceil(log2((255 * res + most) * 0x1p-24)));
+    if (unit * 255 > ldexp(1, rq->shift - 6))
+        return;
+    unit = fmax(unit, ldexp(1, rq->left));
+    rq->res_m = (int64_t)ldexp(rint(res / unit) * unit, -rq->left);
+    for (int o = 0; o < channels; o++)
+        b[o] = (int64_t)(rint((double)b[o] / unit) * unit);
+}
+
 /* The numbers behind struct requant: out = clamp((((acc * m + r * res_m) << left) + b) >> shift). The real value of an
  * output is s_a * s_w[c] * (acc - z_a * sum of levels) + bias[c] + s_r * (r - z_r), divided by s_out and moved by
  * z_out. Multipliers get 30 bits for the largest channel. */
@@ -113,14 +129,14 @@ static void make_requant(struct compiler *c, struct step *s, const struct quant_
         double offset = ((bias ? bias[o] : 0) - product * in->zero * (double)levels) / out->scale + out->zero;
         if (res)
             offset -= res_real * res->zero;
-        m[o] = (int32_t)fmin(rint(product / out->scale * multiplier_unit), 2147483647.0);
-        b[o] = (int64_t)rint(fmin(fmax(offset * unit, -most), most)) + (int64_t)(unit / 2);
+        m[o] = requant_multiplier(product / out->scale * multiplier_unit);
+        b[o] = requant_offset(fmin(fmax(offset * unit, -most), most) + unit / 2);
     }
-    s->rq = (struct requant){.m = m,
-                             .b = b,
-                             .res_m = (int64_t)fmin(rint(res_real * multiplier_unit), 2147483647.0),
-                             .shift = shift,
-                             .left = left};
+    s->rq = (struct requant){.m = m, .b = b, .res_m = requant_multiplier(res_real * multiplier_unit)};
+    s->rq.shift = shift;
+    s->rq.left = left;
+    if (res)
+        round_residual(&s->rq, b, w->cout);
     compile_code_limits(out, s->lo, s->hi, &s->rq.lo, &s->rq.hi);
 }
 

@@ -4,6 +4,7 @@
  * and the way back to outputs with requantization in the same pass. See wino.h for the arithmetic.
  */
 #include "kernels/intrin.h"
+#include "kernels/requant_avx512.h"
 #include "kernels/rows.h"
 #include "kernels/unroll.h"
 #include "kernels/wino.h"
@@ -255,68 +256,29 @@ static inline __attribute__((always_inline)) void back(const struct sums *s, __m
     UNROLL for (int o = 0; o < 4; o++) out[o] = _mm512_srai_epi32(out[o], 2);
 }
 
-/* A panel's requantization in registers. */
-struct lanes {
-    __m512i even_m, odd_m, even_b, odd_b, res_m, left, shift;
-};
-
-static inline __attribute__((always_inline)) struct lanes lanes_load(const struct requant *rq,
-                                                                     const struct requant_lanes *r)
-{
-    struct lanes x;
-    x.even_m = _mm512_load_si512(r->m);
-    x.odd_m = _mm512_srli_epi64(x.even_m, 32);
-    x.even_b = _mm512_load_si512(r->even);
-    x.odd_b = _mm512_load_si512(r->odd);
-    x.res_m = _mm512_set1_epi64(rq->res_m);
-    x.left = _mm512_set1_epi64(rq->left);
-    x.shift = _mm512_set1_epi32(rq->shift - 32);
-    return x;
-}
-
-/* 16 channels before the clamp: the 64-bit shift is that of the upper halves by the rest, since its result fits 32 bits
- * or saturates later. residual: 16 codes, or NULL. */
-static inline __attribute__((always_inline)) __m512i requant16(const struct lanes *r, __m512i x, bool left,
-                                                               const uint8_t *residual)
-{
-    __m512i even = _mm512_mul_epi32(x, r->even_m), odd = _mm512_mul_epi32(_mm512_srli_epi64(x, 32), r->odd_m);
-    if (residual) {
-        __m512i res = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)residual));
-        even = _mm512_add_epi64(even, _mm512_mul_epi32(res, r->res_m));
-        odd = _mm512_add_epi64(odd, _mm512_mul_epi32(_mm512_srli_epi64(res, 32), r->res_m));
-    }
-    if (left) {
-        even = _mm512_sllv_epi64(even, r->left);
-        odd = _mm512_sllv_epi64(odd, r->left);
-    }
-    even = _mm512_add_epi64(even, r->even_b);
-    odd = _mm512_add_epi64(odd, r->odd_b);
-    return _mm512_srav_epi32(_mm512_mask_shuffle_epi32(odd, 0x5555, even, 0xb1), r->shift);
-}
-
 /* The nx by ny outputs of a tile that there are. */
 struct outputs {
     size_t at, row, cout; /* element of the first, to the next row, to the next column */
     int nx, ny;
 };
 
-/* Codes of a tile, 16 channels from o->at on. Saturation to 16, then to 8 bits gives the clamp to 0..255. */
-static inline __attribute__((always_inline)) void tile_codes(const struct conv_call *call, const struct lanes *r,
-                                                             const struct outputs *o, const struct sums *y, bool left,
-                                                             bool residual)
+/* Codes of a tile, 16 channels from o->at on. */
+INLINE void tile_codes(const struct conv_call *call, const struct requant_common *c, const struct requant_panel *p,
+                       const struct outputs *o, const struct sums *y, enum requant_way way)
 {
     __m512i x[4];
+    __m128i r[4] = {_mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128()};
     size_t right = o->nx > 1 ? o->cout : 0, low = o->ny > 1 ? o->row : 0;
-    const uint8_t *res = residual ? call->residual + o->at : NULL;
+    if (way >= WAY_RESIDUAL_FLOATS) {
+        const uint8_t *res = call->residual + o->at;
+        r[0] = _mm_loadu_si128((const __m128i *)res);
+        r[1] = _mm_loadu_si128((const __m128i *)(res + right));
+        r[2] = _mm_loadu_si128((const __m128i *)(res + low));
+        r[3] = _mm_loadu_si128((const __m128i *)(res + low + right));
+    }
     back(y, x);
-    x[0] = requant16(r, x[0], left, res);
-    x[1] = requant16(r, x[1], left, residual ? res + right : NULL);
-    x[2] = requant16(r, x[2], left, residual ? res + low : NULL);
-    x[3] = requant16(r, x[3], left, residual ? res + low + right : NULL);
-    __m512i codes = _mm512_packus_epi16(_mm512_packs_epi32(x[0], x[1]), _mm512_packs_epi32(x[2], x[3]));
-    codes = _mm512_max_epu8(codes, _mm512_set1_epi8((char)call->rq->lo));
-    codes = _mm512_min_epu8(codes, _mm512_set1_epi8((char)call->rq->hi));
-    codes = _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), codes);
+    __m512i codes = requant_codes(c, requant16(c, p, x[0], r[0], way), requant16(c, p, x[1], r[1], way),
+                                  requant16(c, p, x[2], r[2], way), requant16(c, p, x[3], r[3], way));
     /* in this order, what is not there is overwritten with what is */
     uint8_t *out = call->out_u8 + o->at;
     _mm_storeu_si128((__m128i *)(out + low + right), _mm512_extracti32x4_epi32(codes, 3));
@@ -338,10 +300,9 @@ static void tile_store(const struct wino_pass *s, const struct requant_lanes *r,
         panel_store(&through, s->call, r, acc + 2 * i * PANEL, o->nx, o->at + (size_t)i * o->row, o->cout, co, n);
 }
 
-/* All tiles of one panel, the v-th of a group of nv. */
-static inline __attribute__((always_inline)) void panel_outputs(const struct wino_pass *s, const struct wino_block *b,
-                                                                int panel, int v, int nv, bool fast, bool left,
-                                                                bool residual)
+/* All tiles of one panel, the v-th of a group of nv; fast: to codes of 16 channels. */
+INLINE void panel_outputs(const struct wino_pass *s, const struct wino_block *b, int panel, int v, int nv, bool fast,
+                          enum requant_way way)
 {
     const struct conv_geom *g = s->g;
     const struct requant_lanes *r = s->requant ? s->requant + panel : NULL;
@@ -350,16 +311,19 @@ static inline __attribute__((always_inline)) void panel_outputs(const struct win
     struct sums y = {.step = s->p->y_step};
     y.y = (const int32_t *)(s->scratch + s->p->y_at) + v * PANEL;
     y.y3 = y.y + 3 * y.step;
-    struct lanes lanes;
-    if (fast)
-        lanes = lanes_load(s->call->rq, r);
+    struct requant_common common;
+    struct requant_panel lanes;
+    if (fast) {
+        common = requant_common(s->call->rq);
+        lanes = requant_panel(r);
+    }
     for (int ty = b->y; ty < b->y + b->ny; ty++) {
         o.at = (size_t)(2 * ty) * o.row + (size_t)(2 * b->x) * o.cout + (size_t)co;
         o.ny = g->oh - 2 * ty > 1 ? 2 : 1;
         for (int tx = b->x; tx < b->x + b->nx; tx++, o.at += 2 * o.cout) {
             o.nx = g->ow - 2 * tx > 1 ? 2 : 1;
             if (fast)
-                tile_codes(s->call, &lanes, &o, &y, left, residual);
+                tile_codes(s->call, &common, &lanes, &o, &y, way);
             else
                 tile_store(s, r, &o, &y, co, n);
             y.y += nv * PANEL;
@@ -374,13 +338,10 @@ static void block_outputs(const struct wino_pass *s, const struct wino_block *b,
     for (int v = 0; v < nv; v++) {
         bool whole = s->g->cout - (panel + v) * PANEL >= PANEL;
         if (!s->requant || !whole)
-            panel_outputs(s, b, panel + v, v, nv, false, false, false);
-        else if (s->call->residual)
-            panel_outputs(s, b, panel + v, v, nv, true, true, true);
-        else if (s->call->rq->left)
-            panel_outputs(s, b, panel + v, v, nv, true, true, false);
+            panel_outputs(s, b, panel + v, v, nv, false, WAY_INTEGERS);
         else
-            panel_outputs(s, b, panel + v, v, nv, true, false, false);
+            REQUANT_BY_WAY(requant_way(s->call->rq, s->call->residual, s->requant + panel + v, 1), panel_outputs, s, b,
+                           panel + v, v, nv, true)
     }
 }
 

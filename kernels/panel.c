@@ -214,15 +214,6 @@ static void fill_offsets(const struct panel_plan *p, const struct conv_geom *g, 
     }
 }
 
-void requant_lanes_init(struct requant_lanes *r, const struct requant *rq, int co, int n)
-{
-    memset(r, 0, sizeof *r);
-    for (int i = 0; i < n; i++) {
-        r->m[i] = rq->m[co + i];
-        *(i % 2 ? &r->odd[i / 2] : &r->even[i / 2]) = rq->b[co + i];
-    }
-}
-
 size_t panel_packed_size(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_weights *w)
 {
     struct panel_plan p;

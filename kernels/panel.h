@@ -23,8 +23,9 @@
 #define BITFADER_KERNELS_PANEL_H
 
 #include "kernels/kernels.h"
+#include "kernels/requant_lanes.h"
 
-enum { PANEL = 16, CHUNK = 256, PANEL_MAX_PIXELS = 8, PANEL_MAX_GROUP = 4 };
+enum { CHUNK = 256, PANEL_MAX_PIXELS = 8, PANEL_MAX_GROUP = 4 };
 
 struct panel_plan {
     int unit, elem;             /* values a step, bytes an image element */
@@ -50,12 +51,6 @@ struct panel_header {
     int32_t window;    /* how many steps a 16-bit lane holds without overflow, up to all of them */
     int8_t levels[16]; /* with bits <= 4 */
     uint8_t fill[40];
-};
-
-/* A panel's requantization, arranged for 64-bit lanes: b of even and of odd channels apart. */
-struct requant_lanes {
-    int32_t m[PANEL];
-    int64_t even[PANEL / 2], odd[PANEL / 2];
 };
 
 /* Steps that a 16-bit lane holds whatever the weights are; 0 if even one can overflow. */
@@ -157,15 +152,6 @@ void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, cons
         (void)a_bits;                                                                                   \
         run_panels(&(kernel), g, call);                                                                 \
     }
-
-/* The requantization of a panel's n channels from co on; n == 0 gives zeros. */
-void requant_lanes_init(struct requant_lanes *r, const struct requant *rq, int co, int n);
-/* Whether struct requant_lanes can stand for it: the sums stay below 2^62, so that the upper half of a 64-bit lane is
- * the sum shifted by 32, and shifting that half by the rest gives the 64-bit arithmetic shift that AVX2 lacks. */
-static inline bool requant_in_lanes(const struct requant *rq)
-{
-    return rq && rq->shift >= 32;
-}
 
 #if defined(__x86_64__)
 /* What AVX2 does. */

@@ -7,6 +7,7 @@
  */
 #include "kernels/intrin.h"
 #include "kernels/panel.h"
+#include "kernels/requant_avx512.h"
 #include "kernels/unroll.h"
 
 /* --- weights --------------------------------------------------------------------------------------------------------
@@ -89,61 +90,7 @@ static const int8_t *panel_unpack(const struct panel_header *head, const uint8_t
 /* --- outputs --------------------------------------------------------------------------------------------------------
  */
 
-/* What all pixels of a tile and all channels share, and what belongs to a panel's channels. */
-struct common {
-    __m512i res_m, shift, lo, hi;
-    __m128i left;
-};
-
-struct lanes {
-    __m512i even_m, odd_m, even_b, odd_b;
-};
-
-INLINE struct common common_of(const struct requant *rq)
-{
-    return (struct common){_mm512_set1_epi64(rq->res_m), _mm512_set1_epi32(rq->shift - 32),
-                           _mm512_set1_epi8((char)rq->lo), _mm512_set1_epi8((char)rq->hi), _mm_cvtsi32_si128(rq->left)};
-}
-
-INLINE struct lanes lanes_of(const struct requant_lanes *r)
-{
-    __m512i m = _mm512_load_si512(r->m);
-    return (struct lanes){m, _mm512_srli_epi64(m, 32), _mm512_load_si512(r->even), _mm512_load_si512(r->odd)};
-}
-
-/* The upper dwords of 64-bit lanes, moved to the lower ones. */
-#define UPPER(x) _mm512_shuffle_epi32(x, (_MM_PERM_ENUM)0xf5)
-
-/* 16 channels of a pixel before the clamp. codes: the residual's 16, if there is one. */
-INLINE __m512i requant16(const struct common *c, const struct lanes *l, const int32_t *acc, __m128i codes,
-                         bool residual, bool left)
-{
-    __m512i x = _mm512_load_si512(acc);
-    __m512i even = _mm512_mul_epi32(x, l->even_m), odd = _mm512_mul_epi32(UPPER(x), l->odd_m);
-    if (residual) {
-        __m512i r = _mm512_cvtepu8_epi32(codes);
-        even = _mm512_add_epi64(even, _mm512_mul_epi32(r, c->res_m));
-        odd = _mm512_add_epi64(odd, _mm512_mul_epi32(UPPER(r), c->res_m));
-    }
-    if (left) {
-        even = _mm512_sll_epi64(even, c->left);
-        odd = _mm512_sll_epi64(odd, c->left);
-    }
-    even = _mm512_add_epi64(even, l->even_b);
-    odd = _mm512_add_epi64(odd, l->odd_b);
-    /* the upper halves, shifted by the rest: the 64-bit shift, since its result fits 32 bits or saturates below */
-    return _mm512_srav_epi32(_mm512_mask_shuffle_epi32(odd, 0x5555, even, (_MM_PERM_ENUM)0xf5), c->shift);
-}
-
-/* Four times 16 to codes, in order: saturation to 16, then to 8 bits gives the clamp to 0..255. */
-INLINE __m512i to_codes(const struct common *c, __m512i x0, __m512i x1, __m512i x2, __m512i x3)
-{
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    __m512i y = _mm512_packus_epi16(_mm512_packs_epi32(x0, x1), _mm512_packs_epi32(x2, x3));
-    return _mm512_min_epu8(_mm512_max_epu8(_mm512_permutexvar_epi32(order, y), c->lo), c->hi);
-}
-
-static inline __m128i residual16(const uint8_t *codes, __mmask16 channels, bool full)
+INLINE __m128i residual16(const uint8_t *codes, __mmask16 channels, bool full)
 {
     return full ? _mm_loadu_si128((const __m128i *)codes) : _mm_maskz_loadu_epi8(channels, codes);
 }
@@ -159,10 +106,11 @@ INLINE void store_codes(uint8_t *out, __m128i codes, __mmask16 channels, bool fu
 
 /* m pixels of 16 channels or less, four at a time; `at` is the first one's element. */
 INLINE void store_pixels(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
-                         size_t at, size_t cout, int n, bool residual, bool left, bool full)
+                         size_t at, size_t cout, int n, bool full, enum requant_way way)
 {
-    const struct common c = common_of(call->rq);
-    const struct lanes l = lanes_of(r);
+    const bool residual = way >= WAY_RESIDUAL_FLOATS;
+    const struct requant_common c = requant_common(call->rq);
+    const struct requant_panel p = requant_panel(r);
     const __mmask16 channels = (__mmask16)((1u << n) - 1);
     const __m128i none = _mm_setzero_si128();
     for (int i = 0; i < m; i += 4, acc += 4 * PANEL, at += 4 * cout) {
@@ -173,10 +121,10 @@ INLINE void store_pixels(const struct conv_call *call, const struct requant_lane
         __m128i r1 = residual ? residual16(res + cout * p1, channels, full) : none;
         __m128i r2 = residual ? residual16(res + cout * p2, channels, full) : none;
         __m128i r3 = residual ? residual16(res + cout * p3, channels, full) : none;
-        __m512i y = to_codes(&c, requant16(&c, &l, acc, r0, residual, left),
-                             requant16(&c, &l, acc + PANEL * p1, r1, residual, left),
-                             requant16(&c, &l, acc + PANEL * p2, r2, residual, left),
-                             requant16(&c, &l, acc + PANEL * p3, r3, residual, left));
+        __m512i y = requant_codes(&c, requant16(&c, &p, _mm512_load_si512(acc), r0, way),
+                                  requant16(&c, &p, _mm512_load_si512(acc + PANEL * p1), r1, way),
+                                  requant16(&c, &p, _mm512_load_si512(acc + PANEL * p2), r2, way),
+                                  requant16(&c, &p, _mm512_load_si512(acc + PANEL * p3), r3, way));
         uint8_t *out = call->out_u8 + at;
         if (full && cout == PANEL && rest > 3) {
             _mm512_storeu_si512(out, y);
@@ -192,33 +140,28 @@ INLINE void store_pixels(const struct conv_call *call, const struct requant_lane
 void panel_store_avx512(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
                         size_t at, size_t cout, int n)
 {
-    bool residual = call->residual != NULL, left = call->rq->left > 0;
+    enum requant_way way = requant_way(call->rq, call->residual, r, 1);
     if (n < PANEL)
-        store_pixels(call, r, acc, m, at, cout, n, residual, left, false);
-    else if (residual && left)
-        store_pixels(call, r, acc, m, at, cout, PANEL, true, true, true);
-    else if (residual)
-        store_pixels(call, r, acc, m, at, cout, PANEL, true, false, true);
-    else if (left)
-        store_pixels(call, r, acc, m, at, cout, PANEL, false, true, true);
+        REQUANT_BY_WAY(way, store_pixels, call, r, acc, m, at, cout, n, false)
     else
-        store_pixels(call, r, acc, m, at, cout, PANEL, false, false, true);
+        REQUANT_BY_WAY(way, store_pixels, call, r, acc, m, at, cout, PANEL, true)
 }
 
 /* m pixels of four full panels, all 64 channels of one at a time. */
 INLINE void store_four(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
-                       size_t at, size_t cout, bool residual, bool left)
+                       size_t at, size_t cout, enum requant_way way)
 {
-    const struct common c = common_of(call->rq);
-    const struct lanes l0 = lanes_of(r), l1 = lanes_of(r + 1), l2 = lanes_of(r + 2), l3 = lanes_of(r + 3);
+    const struct requant_common c = requant_common(call->rq);
+    const struct requant_panel p0 = requant_panel(r), p1 = requant_panel(r + 1), p2 = requant_panel(r + 2),
+                               p3 = requant_panel(r + 3);
     const size_t next = (size_t)m * PANEL;
     for (int i = 0; i < m; i++, acc += PANEL, at += cout) {
-        __m512i codes = residual ? _mm512_loadu_si512(call->residual + at) : _mm512_setzero_si512();
-        __m512i x0 = requant16(&c, &l0, acc, _mm512_castsi512_si128(codes), residual, left);
-        __m512i x1 = requant16(&c, &l1, acc + next, _mm512_extracti32x4_epi32(codes, 1), residual, left);
-        __m512i x2 = requant16(&c, &l2, acc + 2 * next, _mm512_extracti32x4_epi32(codes, 2), residual, left);
-        __m512i x3 = requant16(&c, &l3, acc + 3 * next, _mm512_extracti32x4_epi32(codes, 3), residual, left);
-        _mm512_storeu_si512(call->out_u8 + at, to_codes(&c, x0, x1, x2, x3));
+        __m512i codes = way >= WAY_RESIDUAL_FLOATS ? _mm512_loadu_si512(call->residual + at) : _mm512_setzero_si512();
+        __m512i x0 = requant16(&c, &p0, _mm512_load_si512(acc), _mm512_castsi512_si128(codes), way);
+        __m512i x1 = requant16(&c, &p1, _mm512_load_si512(acc + next), _mm512_extracti32x4_epi32(codes, 1), way);
+        __m512i x2 = requant16(&c, &p2, _mm512_load_si512(acc + 2 * next), _mm512_extracti32x4_epi32(codes, 2), way);
+        __m512i x3 = requant16(&c, &p3, _mm512_load_si512(acc + 3 * next), _mm512_extracti32x4_epi32(codes, 3), way);
+        _mm512_storeu_si512(call->out_u8 + at, requant_codes(&c, x0, x1, x2, x3));
     }
 }
 
@@ -238,15 +181,9 @@ static void store_panels(const struct conv_call *call, const struct panel_out *o
     static const struct panel_kernel through = {.store = panel_store_avx512};
     const struct requant_lanes *r = out->requant;
     size_t first = at * cout + (size_t)out->co;
-    bool full = out[nv - 1].n == PANEL, left = r && call->rq->left > 0;
-    if (full && nv == 4 && r && call->residual && left)
-        store_four(call, r, acc, m, first, cout, true, true);
-    else if (full && nv == 4 && r && call->residual)
-        store_four(call, r, acc, m, first, cout, true, false);
-    else if (full && nv == 4 && r && left)
-        store_four(call, r, acc, m, first, cout, false, true);
-    else if (full && nv == 4 && r)
-        store_four(call, r, acc, m, first, cout, false, false);
+    bool full = out[nv - 1].n == PANEL;
+    if (full && nv == 4 && r)
+        REQUANT_BY_WAY(requant_way(call->rq, call->residual, r, nv), store_four, call, r, acc, m, first, cout)
     else if (full && call->out_s32)
         store_sums(call, nv, acc, m, first, cout);
     else

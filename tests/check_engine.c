@@ -298,8 +298,9 @@ static void check_step(const struct plan *plan, const struct run_state *r, const
             double code = real / out->q.scale + out->q.zero, top = (1 << out->q.bits) - 1;
             code = fmin(fmax(code, 0), top);
             int got = ((const uint8_t *)value_at(r, s->out))[at];
-            ck_assert_msg(fabs(got - code) <= 0.5 + 1e-3, "%s (%s): code %d, not %.4f (pixel %d, channel %d)", s->name,
-                          s->kernel, got, code, p, o);
+            /* a residual's multiplier may be rounded as emit_layer.c says */
+            ck_assert_msg(fabs(got - code) <= 0.5 + (res ? 1.0 / 128 : 1e-3),
+                          "%s (%s): code %d, not %.4f (pixel %d, channel %d)", s->name, s->kernel, got, code, p, o);
         }
     mem_free(w);
 }

@@ -4,8 +4,11 @@
  * arithmetic: all widths, random shapes, extreme values. Every buffer ends where an unreadable page begins.
  */
 #include <check.h>
+#include <fenv.h>
+#include <math.h>
 #include <string.h>
 
+#include "kernels/requant_lanes.h"
 #include "tests/conv_trial.h"
 
 Suite *check_kernels_suite(void);
@@ -394,6 +397,72 @@ START_TEST(test_packed_size)
 }
 END_TEST
 
+/* Codes of `bits` spread over about `range` accumulators, in numbers that floats hold. */
+static void layer_requant(struct rng *r, int bits, double range, struct requant *rq, int32_t m[PANEL], int64_t b[PANEL])
+{
+    int shift = trial_between(r, 33, 45), left = trial_chance(r, 30) ? trial_between(r, 1, 3) : 0;
+    int top = (1 << bits) - 1;
+    *rq = (struct requant){.m = m, .b = b, .shift = shift, .left = left};
+    rq->lo = trial_chance(r, 30) ? trial_between(r, 0, top) : 0;
+    rq->hi = trial_between(r, rq->lo, top);
+    for (int i = 0; i < PANEL; i++) {
+        double scale = top / range * (0.5 + rng_unit(r));
+        m[i] = requant_multiplier(ldexp(scale, shift - left));
+        b[i] = requant_offset(ldexp(0.5 + top * (rng_unit(r) - 0.3), shift));
+    }
+}
+
+static int64_t clamped(const struct requant *rq, int64_t x)
+{
+    return x < rq->lo ? rq->lo : x > rq->hi ? rq->hi : x;
+}
+
+/* With floats rounded down. */
+static void check_floats(const struct requant *rq, const struct requant_lanes *r, int c, int32_t acc)
+{
+    if (fabs(ldexp((double)acc * rq->m[c], rq->left) + (double)rq->b[c]) >= 0x1p62)
+        return; /* kernels.h: no such sums */
+    int64_t sum = (int64_t)acc * rq->m[c] * (INT64_C(1) << rq->left) + rq->b[c];
+    int64_t code = clamped(rq, sum >> rq->shift);
+    int64_t got = clamped(rq, lrintf(fmaf((float)acc, r->scale[c], r->bias[c])));
+    if (code != got)
+        ck_abort_msg("accumulator %d gives %d, in floats %d (m %d, b %lld, shift %d, left %d, codes %d to %d)", acc,
+                     (int)code, (int)got, rq->m[c], (long long)rq->b[c], rq->shift, rq->left, rq->lo, rq->hi);
+}
+
+/* Where floats stand for 64-bit integers, they give every accumulator's code; and they do for all numbers that layers
+ * have. */
+START_TEST(test_requant_floats)
+{
+    struct rng r;
+    int panels = 40, floats = 0;
+    rng_init(&r, 7000 + (uint64_t)_i);
+    for (int i = 0; i < panels; i++) {
+        struct requant rq;
+        struct requant_lanes lanes;
+        int32_t m[PANEL];
+        int64_t b[PANEL];
+        layer_requant(&r, _i + 1, ldexp(1, trial_between(&r, _i + 3, 20)), &rq, m, b);
+        requant_lanes_init(&lanes, &rq, 0, PANEL);
+        floats += lanes.floats;
+        ck_assert_int_eq(fesetround(FE_DOWNWARD), 0);
+        for (int k = 0; k < 20000 && lanes.floats; k++) {
+            int c = trial_between(&r, 0, PANEL - 1);
+            check_floats(&rq, &lanes, c, (int32_t)(rng_next(&r) >> trial_between(&r, 32, 60)));
+            /* around a code's first accumulator */
+            double code = trial_between(&r, rq.lo, rq.hi + 1);
+            double first = ceil((ldexp(code, rq.shift) - (double)b[c]) / ldexp(m[c], rq.left));
+            for (int d = -2; d <= 1 && fabs(first) < INT32_MAX - 2; d++)
+                check_floats(&rq, &lanes, c, (int32_t)first + d);
+        }
+        check_floats(&rq, &lanes, i % PANEL, lanes.floats ? INT32_MIN : 0);
+        check_floats(&rq, &lanes, i % PANEL, lanes.floats ? INT32_MAX : 0);
+        fesetround(FE_TONEAREST);
+    }
+    ck_assert_int_eq(floats, panels);
+}
+END_TEST
+
 Suite *check_kernels_suite(void)
 {
     Suite *s = suite_create("kernels");
@@ -412,6 +481,7 @@ Suite *check_kernels_suite(void)
     tcase_add_loop_test(c, test_winograd_extremes, 0, 11);
     tcase_add_loop_test(c, test_winograd_sum_edges, 126, 135);
     tcase_add_loop_test(c, test_tables, 0, 8);
+    tcase_add_loop_test(c, test_requant_floats, 0, 8);
     tcase_add_test(c, test_find);
     tcase_add_test(c, test_packed_size);
     suite_add_tcase(s, c);

@@ -109,7 +109,7 @@ void trial_codes(struct rng *r, int bits, int first, size_t n, uint8_t *out)
     }
 }
 
-static void random_requant(struct rng *r, struct trial *t)
+static void any_requant(struct rng *r, struct trial *t)
 {
     t->rq.shift = trial_chance(r, 70) ? trial_between(r, 32, 45) : trial_between(r, 1, 61);
     t->rq.lo = trial_chance(r, 50) ? 0 : trial_between(r, 0, 200);
@@ -125,6 +125,26 @@ static void random_requant(struct rng *r, struct trial *t)
     t->rq.res_m /= INT64_C(1) << t->rq.left;
     for (int c = 0; c < t->g.cout; c++)
         t->m[c] /= 1 << t->rq.left;
+}
+
+/* As plans make them: numbers that floats hold, codes spread over the sums of some range. */
+static void float_requant(struct rng *r, struct trial *t)
+{
+    double range = ldexp(1, trial_between(r, 3, 22)), res = trial_chance(r, 30) ? 0 : 2 * rng_unit(r);
+    int shift = res != 0 ? trial_between(r, 32, 34) : trial_between(r, 33, 45);
+    int left = res != 0 ? shift - 29 : trial_chance(r, 70) ? 0 : trial_between(r, 1, 8);
+    t->rq.shift = shift;
+    t->rq.left = left;
+    t->rq.hi = (1 << trial_between(r, 1, 8)) - 1;
+    t->rq.lo = trial_chance(r, 70) ? 0 : trial_between(r, 0, t->rq.hi);
+    int64_t unit = INT64_C(1) << (shift - 14); /* the residual's, of sums that have 24 bits mostly */
+    t->rq.res_m = (int64_t)ldexp(res, 14) * (unit >> left);
+    for (int c = 0; c < t->g.cout; c++) {
+        double scale = t->rq.hi / range * (0.5 + rng_unit(r)) * (trial_chance(r, 10) ? -1 : 1);
+        t->m[c] = trial_chance(r, 2) ? 0 : requant_multiplier(fmax(ldexp(scale, shift - left), INT32_MIN + 128));
+        t->b[c] = requant_offset(ldexp(0.5 + t->rq.hi * (rng_unit(r) - 0.3), shift));
+        t->b[c] = res != 0 || trial_chance(r, 20) ? t->b[c] / unit * unit : t->b[c];
+    }
 }
 
 size_t trial_outputs(const struct conv_geom *g)
@@ -205,7 +225,7 @@ void trial_init(struct trial *t, struct rng *r, int w_bits, int a_bits, const st
     trial_codes(r, a_bits, 0, n_in, t->in);
     trial_codes(r, w_bits, w_bits == 8, n_w, t->codes);
     trial_codes(r, 8, 0, n_out, t->residual);
-    random_requant(r, t);
+    (trial_chance(r, 50) ? float_requant : any_requant)(r, t);
     for (size_t c = 0; c < cout; c++) {
         t->scale[c] = (float)(rng_unit(r) - 0.5);
         t->bias[c] = (float)(rng_unit(r) - 0.5) * 100;
