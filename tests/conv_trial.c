@@ -109,8 +109,28 @@ void trial_codes(struct rng *r, int bits, int first, size_t n, uint8_t *out)
     }
 }
 
+/* As quantization makes it: what a step of codes is of sums differs by channel, and zero is a code. */
+static void usual_requant(struct rng *r, struct trial *t)
+{
+    int shift = trial_between(r, 34, 46);
+    t->rq.shift = shift;
+    t->rq.lo = trial_chance(r, 70) ? 0 : trial_between(r, 0, 128);
+    t->rq.hi = trial_chance(r, 70) ? 255 : trial_between(r, t->rq.lo, 255);
+    t->rq.left = trial_chance(r, 80) ? 0 : trial_between(r, 1, 4);
+    t->rq.res_m = (int64_t)(rng_next(r) % (UINT64_C(1) << 27));
+    for (int c = 0; c < t->g.cout; c++) {
+        int32_t m = (int32_t)(rng_next(r) >> trial_between(r, 33, 38)) * (trial_chance(r, 2) ? -1 : 1);
+        t->m[c] = trial_chance(r, 2) ? 0 : m / (1 << t->rq.left);
+        t->b[c] = (INT64_C(1) << (shift - 1)) + trial_between(r, 0, 255) * (INT64_C(1) << shift);
+    }
+}
+
 static void random_requant(struct rng *r, struct trial *t)
 {
+    if (trial_chance(r, 40)) {
+        usual_requant(r, t);
+        return;
+    }
     t->rq.shift = trial_chance(r, 70) ? trial_between(r, 32, 45) : trial_between(r, 1, 61);
     t->rq.lo = trial_chance(r, 50) ? 0 : trial_between(r, 0, 200);
     t->rq.hi = trial_chance(r, 50) ? 255 : trial_between(r, t->rq.lo, 255);
