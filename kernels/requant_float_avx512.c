@@ -66,12 +66,18 @@ bool requant_floats_init(struct requant_floats *f, int lane, const struct requan
         set(f, lane, 0, 0, 0, (double)clamp_i64(b >> rq->shift, rq->lo, rq->hi));
         return true;
     }
+    double high = ldexp((double)m, -rq->shift), all = ldexp((double)b, -rq->shift);
     set(f, lane, 0, 0, 0, 0);
-    int64_t start = b / m;
-    if (rq->shift > SHIFT_MAX || start < most - EXACT || start > EXACT - most)
+    if (rq->shift > SHIFT_MAX || fabs(high) > 32 || fabs(high) < 1e-30 || fabs(all) > 1 << 30)
         return false;
-    double high = ldexp((double)m, -rq->shift), inner = ldexp((double)(b - start * m), -rq->shift);
-    set(f, lane, start, high, high - (double)(float)high, inner);
-    /* No sum leaves 32 bits, and what the inner sum is rounded by is no more than a small part of a step. */
-    return fabs(high) < 64 && fabs(high) > 1e-20 && steps_agree(f, lane, rq, m, b, most);
+    int64_t start = b / m;
+    if (start >= most - EXACT && start <= EXACT - most) {
+        /* The inner sum is less than two steps, and rounded by a small part of one: both terms' sum is monotonous. */
+        set(f, lane, start, high, high - (double)(float)high, ldexp((double)(b - start * m), -rq->shift));
+        if (steps_agree(f, lane, rq, m, b, most))
+            return true;
+    }
+    /* A channel whose sums hardly move the code: its offset as it is. */
+    set(f, lane, 0, high, 0, all);
+    return steps_agree(f, lane, rq, m, b, most);
 }
