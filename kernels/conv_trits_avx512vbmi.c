@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+enum { AHEAD = 8192 }; /* bytes from what is read to what is prefetched */
+
 static inline __m512i quad(const uint8_t *act, int quad)
 {
     int x;
@@ -41,7 +43,7 @@ static inline __attribute__((always_inline)) void dot_width(const struct gemv_he
     SUMS(CLEAR)
     for (; steps > 0; steps--, w += 320, act += 96 / width) {
         for (int i = 0; i < 5; i++)
-            _mm_prefetch((const char *)w + GEMV_AHEAD + 64 * i, _MM_HINT_T1);
+            _mm_prefetch((const char *)w + AHEAD + 64 * i, _MM_HINT_T1);
         __m512i top = _mm512_load_si512(w + 256), x = _mm512_load_si512(w);
         CODES(0, 0, x, _mm512_slli_epi16(top, 4))
         CODES(1, 1, _mm512_srli_epi16(x, 4), _mm512_slli_epi16(top, 3))

@@ -29,8 +29,7 @@ static void tile(int m, const struct panel_tile *t)
     PIXELS(STORE)
 }
 
-static const struct panel_kernel kernel = {
-    .unit = 1, .elem = 1, .pixels = {8}, .group = 1, .tile = tile};
+static const struct panel_kernel kernel = {.unit = 1, .elem = 1, .pixels = {8}, .group = 1, .tile = tile};
 
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {

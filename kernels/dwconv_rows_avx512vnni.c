@@ -18,8 +18,10 @@
  */
 #include "kernels/intrin.h"
 #include "kernels/panel.h"
+#include "kernels/requant_avx512.h"
 #include "kernels/rows.h"
 #include "kernels/scalar.h"
+#include "kernels/unroll.h"
 
 #include <string.h>
 
@@ -42,7 +44,9 @@ struct rows_plan {
     int strip;         /* output columns of a strip */
     int blocks;        /* of a strip */
     size_t window_bytes;
-    size_t offsets_at, taps_at, prepared_bytes; /* prepared: lanes of every vector, offsets of groups of 16, of taps */
+    /* prepared: struct requant_lanes of every vector, offsets of groups of 16, of taps, and an int32_t: 1 if all lanes
+     * have floats */
+    size_t offsets_at, taps_at, floats_at, prepared_bytes;
     size_t pad_at, scratch_bytes;
 };
 
@@ -96,7 +100,8 @@ static void plan_init(struct rows_plan *p, const struct conv_geom *g)
     p->window_bytes = align64(4 * ((size_t)columns_under(g, p->strip) * (size_t)p->width + BLOCK));
     p->offsets_at = (size_t)p->vectors * sizeof(struct requant_lanes);
     p->taps_at = p->offsets_at + (size_t)(4 * p->blocks) * sizeof(int32_t);
-    p->prepared_bytes = p->taps_at + (size_t)p->taps * sizeof(int32_t);
+    p->floats_at = p->taps_at + (size_t)p->taps * sizeof(int32_t);
+    p->prepared_bytes = p->floats_at + sizeof(int32_t);
     p->pad_at = (size_t)p->windows * p->window_bytes;
     p->scratch_bytes = p->pad_at + (size_t)g->w * (size_t)p->c;
 }
@@ -312,8 +317,9 @@ static void sums(const struct few *f, const uint8_t *packed, int first, int rows
     __m512i eb##k = _mm512_load_si512(r##k->even), ob##k = _mm512_load_si512(r##k->odd);
 
 /* 16 elements before the clamp, each four of them in the order 0, 2, 1, 3. */
-static inline __attribute__((always_inline)) __m512i requant16(const int32_t *acc, __m512i em, __m512i om, __m512i eb,
-                                                               __m512i ob, bool has_left, __m128i left, __m128i shift)
+static inline __attribute__((always_inline)) __m512i requant16_mixed(const int32_t *acc, __m512i em, __m512i om,
+                                                                     __m512i eb, __m512i ob, bool has_left,
+                                                                     __m128i left, __m128i shift)
 {
     __m512i x = _mm512_load_si512(acc);
     __m512i even = _mm512_mul_epi32(x, em), odd = _mm512_mul_epi32(_mm512_srli_epi64(x, 32), om);
@@ -346,10 +352,10 @@ static inline __attribute__((always_inline)) void codes(const struct few *f, con
     const int32_t *acc = f->acc;
     for (int i = 0; i < f->count; i++, out += distance, room -= in_order ? distance : 0)
         for (int r = 0; r < rows; r++, acc += BLOCK) {
-            __m512i x0 = requant16(acc, em0, om0, eb0, ob0, has_left, left, shift);
-            __m512i x1 = requant16(acc + 16, em1, om1, eb1, ob1, has_left, left, shift);
-            __m512i x2 = requant16(acc + 32, em2, om2, eb2, ob2, has_left, left, shift);
-            __m512i x3 = requant16(acc + 48, em3, om3, eb3, ob3, has_left, left, shift);
+            __m512i x0 = requant16_mixed(acc, em0, om0, eb0, ob0, has_left, left, shift);
+            __m512i x1 = requant16_mixed(acc + 16, em1, om1, eb1, ob1, has_left, left, shift);
+            __m512i x2 = requant16_mixed(acc + 32, em2, om2, eb2, ob2, has_left, left, shift);
+            __m512i x3 = requant16_mixed(acc + 48, em3, om3, eb3, ob3, has_left, left, shift);
             __m512i x = _mm512_packus_epi16(_mm512_packs_epi32(x0, x1), _mm512_packs_epi32(x2, x3));
             if (in_order)
                 x = _mm512_permutexvar_epi32(gather, x);
@@ -383,6 +389,139 @@ static void store(const struct rows_plan *p, const struct conv_call *call, size_
     }
 }
 
+/* --- sums to codes in registers -------------------------------------------------------------------------------------
+ */
+
+#if !defined(BITFADER_SIMDE)
+/* Two blocks of one pattern, three columns of taps, `rows` output rows, requantized in float: from the windows to codes
+ * with nothing in between. The names end in the block and the output row. */
+struct pair {
+    const struct few *f;
+    const uint8_t *packed;
+    const struct requant_lanes *lanes;
+    int first, plan_rows;
+    const uint8_t *image[3];
+};
+
+#define OUTPUTS(DO) DO(0, 0) DO(0, 1) DO(1, 0) DO(1, 1)
+
+/* Sums of group k. The second output row's weights are w3, w4, w5. */
+#define WINDOW(j)                                                                                               \
+    {                                                                                                           \
+        ptrdiff_t at = offset[j][k];                                                                            \
+        __m512i a = _mm512_loadu_si512(p->image[0] + at), b = _mm512_loadu_si512(p->image[1] + at),             \
+                c = _mm512_loadu_si512(p->image[2] + at);                                                       \
+        x##j##0 = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(_mm512_dpbusd_epi32(zero, a, w0), b, w1), c, w2);     \
+        if (rows == 2)                                                                                          \
+            x##j##1 = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(_mm512_dpbusd_epi32(zero, a, w3), b, w4), c, w5); \
+    }
+#define REQUANT(j, r) \
+    if ((r) < rows)   \
+        x##j##r = requant16_floats(&panel, x##j##r, panel.bias);
+
+/* Codes of group k of both blocks and all rows, before the clamp, to x00 .. x11. */
+#define GROUP(k_, keep)                                                                                          \
+    {                                                                                                            \
+        const int k = k_;                                                                                        \
+        int v = (p->first + k) % p->f->p->vectors;                                                               \
+        const uint8_t *w = p->packed + (size_t)v * (size_t)(192 * p->plan_rows);                                 \
+        const struct requant_panel panel = requant_panel(p->lanes + v);                                          \
+        ptrdiff_t tap = 64 * p->plan_rows;                                                                       \
+        __m512i w0 = _mm512_load_si512(w), w1 = _mm512_load_si512(w + tap), w2 = _mm512_load_si512(w + 2 * tap); \
+        __m512i w3 = w0, w4 = w1, w5 = w2, zero = _mm512_setzero_si512();                                        \
+        if (rows == 2) {                                                                                         \
+            w3 = _mm512_load_si512(w + 64);                                                                      \
+            w4 = _mm512_load_si512(w + 64 + tap);                                                                \
+            w5 = _mm512_load_si512(w + 64 + 2 * tap);                                                            \
+        }                                                                                                        \
+        WINDOW(0)                                                                                                \
+        WINDOW(1)                                                                                                \
+        OUTPUTS(REQUANT)                                                                                         \
+        OUTPUTS(keep)                                                                                            \
+    }
+#define KEEP_EVEN(j, r)    y##j##r = x##j##r;
+#define PACK_LOW(j, r)     lo##j##r = _mm512_packs_epi32(y##j##r, x##j##r);
+#define PACK_HIGH(j, r)    lo##j##r = _mm512_packus_epi16(lo##j##r, _mm512_packs_epi32(y##j##r, x##j##r));
+#define CLEAR_OUTPUT(j, r) __m512i x##j##r = _mm512_setzero_si512(), y##j##r = x##j##r, lo##j##r = x##j##r;
+
+static inline __attribute__((always_inline)) void pair_codes(const struct pair *p, const int32_t *const offset[2],
+                                                             int rows, __m512i out[2][2])
+{
+    OUTPUTS(CLEAR_OUTPUT)
+    GROUP(0, KEEP_EVEN)
+    GROUP(1, PACK_LOW)
+    GROUP(2, KEEP_EVEN)
+    GROUP(3, PACK_HIGH)
+    out[0][0] = lo00;
+    out[0][1] = lo01;
+    out[1][0] = lo10;
+    out[1][1] = lo11;
+}
+
+/* As sums() and codes(). */
+static inline __attribute__((always_inline)) void fused(const struct pair *p, const struct requant *rq, int rows,
+                                                        bool in_order, uint8_t *out, size_t row, size_t distance,
+                                                        size_t room)
+{
+    const struct few *f = p->f;
+    const __m512i gather = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i lo = _mm512_set1_epi8((char)rq->lo), hi = _mm512_set1_epi8((char)rq->hi);
+    ptrdiff_t step = 4 * f->p->patterns;
+    for (int i = 0; i < f->count; i += 2) {
+        const int32_t *offset[2] = {f->offsets + i * step, f->offsets + (i + 1 < f->count ? i + 1 : i) * step};
+        __m512i x[2][2];
+        pair_codes(p, offset, rows, x);
+        UNROLL
+        for (int j = 0; j < 2; j++, out += distance, room -= in_order ? distance : 0) {
+            if (i + j == f->count)
+                break;
+            UNROLL
+            for (int r = 0; r < rows; r++) {
+                __m512i y = in_order ? _mm512_permutexvar_epi32(gather, x[j][r]) : x[j][r];
+                y = _mm512_min_epu8(_mm512_max_epu8(y, lo), hi);
+                if (room >= BLOCK)
+                    _mm512_storeu_si512(out + (size_t)r * row, y);
+                else
+                    _mm512_mask_storeu_epi8(out + (size_t)r * row, first_of(room), y);
+            }
+        }
+    }
+}
+
+static void fused_outputs(const struct few *f, const struct conv_call *call, int first, int rows, uint8_t *out,
+                          size_t row, size_t distance, size_t room)
+{
+    const struct rows_plan *p = f->p;
+    const struct pair pair = {.f = f,
+                              .packed = call->packed,
+                              .lanes = call->prepared,
+                              .first = first,
+                              .plan_rows = p->rows,
+                              .image = {f->image + f->taps[0], f->image + f->taps[1], f->image + f->taps[2]}};
+    if (p->flat && rows == 2)
+        fused(&pair, call->rq, 2, true, out, row, distance, room);
+    else if (p->flat)
+        fused(&pair, call->rq, 1, true, out, row, distance, room);
+    else if (rows == 2)
+        fused(&pair, call->rq, 2, false, out, row, distance, room);
+    else
+        fused(&pair, call->rq, 1, false, out, row, distance, room);
+}
+#endif
+
+/* Whether sums need not leave the registers. */
+static bool is_fused(const struct rows_plan *p, const struct conv_call *call)
+{
+#if defined(BITFADER_SIMDE)
+    (void)p, (void)call;
+    return false;
+#else
+    int32_t floats;
+    memcpy(&floats, (const char *)call->prepared + p->floats_at, sizeof floats);
+    return call->out_u8 && !call->residual && floats && p->taps == 3;
+#endif
+}
+
 /* Blocks from the b-th of a strip on, their first vector's number `first`. */
 static void outputs(const struct few *f, const struct conv_geom *g, const struct conv_call *call, const struct strip *s,
                     int b, int first)
@@ -394,6 +533,13 @@ static void outputs(const struct few *f, const struct conv_geom *g, const struct
     size_t room = in_order ? (size_t)s->n * c - (size_t)b * BLOCK : slice_channels(p, s->slice);
     size_t at = (size_t)s->oy * row + (size_t)s->ox * c;
     at += in_order ? (size_t)b * BLOCK : (size_t)b * c + (size_t)s->slice * BLOCK;
+#if !defined(BITFADER_SIMDE)
+    if (is_fused(p, call)) {
+        fused_outputs(f, call, first, s->rows, call->out_u8 + at, row, distance, room);
+        return;
+    }
+#endif
+    sums(f, call->packed, first, s->rows);
     if (call->out_u8 && !call->residual && requant_in_lanes(call->rq)) {
         const struct requant_lanes *lanes = call->prepared;
         uint8_t *out = call->out_u8 + at;
@@ -461,12 +607,15 @@ static void prepare(const struct conv_geom *g, const struct requant *rq, void *p
     struct rows_plan p;
     plan_init(&p, g);
     struct requant_lanes *lanes = prepared;
-    for (int v = 0; requant_in_lanes(rq) && v < p.vectors; v++)
-        for (int i = 0; i < LANES; i++) {
-            int c = channel_of(&p, v, i);
-            lanes[v].m[i] = c < p.c ? rq->m[c] : 0;
-            *(i % 2 ? &lanes[v].odd[i / 2] : &lanes[v].even[i / 2]) = c < p.c ? rq->b[c] : 0;
-        }
+    int32_t floats = requant_in_lanes(rq);
+    for (int v = 0; requant_in_lanes(rq) && v < p.vectors; v++) {
+        requant_lanes_clear(&lanes[v], rq);
+        for (int i = 0; i < LANES; i++)
+            if (channel_of(&p, v, i) < p.c)
+                requant_lanes_set(&lanes[v], i, g, rq, channel_of(&p, v, i));
+        floats = floats && lanes[v].floats;
+    }
+    memcpy((char *)prepared + p.floats_at, &floats, sizeof floats);
     int32_t *offsets = (int32_t *)((char *)prepared + p.offsets_at);
     for (int i = 0; i < 4 * p.blocks; i++) {
         /* what is past the end of a strip is computed, not stored */
@@ -497,9 +646,8 @@ static void run_strip(const struct rows_plan *p, const struct conv_geom *g, cons
     for (int pattern = 0; pattern < p->patterns && pattern < blocks; pattern++)
         for (int b = pattern; b < blocks; b += f.count * p->patterns) {
             int left = (blocks - b + p->patterns - 1) / p->patterns, first = 4 * (s->slice + pattern);
-            f.count = left < FEW ? left : FEW;
+            f.count = left < FEW || is_fused(p, call) ? left : FEW;
             f.offsets = (const int32_t *)(prepared + p->offsets_at) + 4 * b;
-            sums(&f, call->packed, first, s->rows);
             outputs(&f, g, call, s, b, first);
         }
 }

@@ -228,7 +228,7 @@ void gemv_prepare(const struct conv_geom *g, const struct requant *rq, void *pre
 {
     struct requant_lanes *r = prepared;
     for (int co = 0; requant_in_lanes(rq) && co < g->cout; co += PANEL)
-        requant_lanes_init(r++, rq, co, g->cout - co < PANEL ? g->cout - co : PANEL);
+        requant_lanes_init(r++, g, rq, co, g->cout - co < PANEL ? g->cout - co : PANEL);
 }
 
 size_t gemv_scratch_size(const struct conv_geom *g, const struct conv_weights *w, bool trits)

@@ -25,13 +25,7 @@
 
 #include "kernels/kernels.h"
 
-enum {
-    GEMV_LANES = 16,
-    GEMV_PANEL = 64,
-    GEMV_PIXELS = 4,
-    GEMV_K_MAX = 65536,
-    GEMV_AHEAD = 8192 /* bytes from what is read to what is prefetched */
-};
+enum { GEMV_LANES = 16, GEMV_PANEL = 64, GEMV_PIXELS = 4, GEMV_K_MAX = 65536 };
 
 /* First bytes of the packed weights. */
 struct gemv_header {

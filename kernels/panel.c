@@ -244,7 +244,7 @@ void panel_prepare(const struct panel_kernel *k, const struct conv_geom *g, cons
     struct requant_lanes *r = (struct requant_lanes *)((char *)prepared + p.requant_at);
     for (int i = 0; requant_in_lanes(rq) && i < p.groups * p.panels; i++) {
         int first = i % p.panels * PANEL, n = p.og - first < PANEL ? p.og - first : PANEL;
-        requant_lanes_init(r + i, rq, i / p.panels * p.og + first, n);
+        requant_lanes_init(r + i, g, rq, i / p.panels * p.og + first, n);
     }
 }
 

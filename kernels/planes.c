@@ -211,7 +211,7 @@ void planes_prepare(const struct planes_kernel *k, const struct conv_geom *g, co
         int first = i % p.panels * PANEL, n = p.og - first < PANEL ? p.og - first : PANEL;
         int co = i / p.panels * p.og + first;
         if (requant_in_lanes(rq))
-            requant_lanes_init(r + i, rq, co, n);
+            requant_lanes_init(r + i, g, rq, co, n);
         if (steps_up(rq) <= PLANES_MAX_STEPS_UP)
             steps_init(s + i, rq, co, n);
     }

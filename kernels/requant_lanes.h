@@ -22,7 +22,10 @@ struct requant_lanes {
 };
 
 /* The requantization of n channels from co on; those up to 16 are zeros. */
-void requant_lanes_init(struct requant_lanes *r, const struct requant *rq, int co, int n);
+void requant_lanes_init(struct requant_lanes *r, const struct conv_geom *g, const struct requant *rq, int co, int n);
+/* The same step by step, for channels in any order: all zeros, then one channel in one lane. */
+void requant_lanes_clear(struct requant_lanes *r, const struct requant *rq);
+void requant_lanes_set(struct requant_lanes *r, int lane, const struct conv_geom *g, const struct requant *rq, int c);
 
 /* Whether 64-bit lanes can do it: the sums stay below 2^62, so that the upper half of such a lane is the sum shifted by
  * 32, and shifting that half by the rest gives the 64-bit arithmetic shift that AVX2 lacks. */

@@ -25,6 +25,7 @@ extern const struct conv_kernel dwconv_avx512;
 extern const struct conv_kernel conv_stream_avx512;
 extern const struct conv_kernel conv_trits_avx512;
 extern const struct conv_kernel dwconv_rows_avx512;
+extern const struct conv_kernel dwconv_3x3_avx512;
 extern const struct conv_kernel conv_tables_avx512;
 extern const struct conv_kernel conv_pixels_avx512;
 extern const struct matmul_kernel matmul_avx512;

@@ -37,6 +37,7 @@ const struct conv_kernel *const conv_kernels[] = {
     &conv_wino_avx512,    /* 3x3 */
     &dwconv_avx512,       /* depthwise */
     &dwconv_rows_avx512,  /* depthwise of small kernels */
+    &dwconv_3x3_avx512,   /* its commonest shapes */
     &conv_stream_avx512,  /* matrix times vector */
     &conv_trits_avx512,   /* the same, ternary */
     &conv_tables_avx512,  /* 2 bits */

@@ -297,7 +297,7 @@ void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *p
         return;
     struct requant_lanes *lanes = (struct requant_lanes *)((char *)prepared + tables_requant_at(g));
     for (int co = 0; co < g->cout && requant_in_lanes(rq); co += PANEL)
-        requant_lanes_init(lanes + co / PANEL, rq, co, min_int(PANEL, g->cout - co));
+        requant_lanes_init(lanes + co / PANEL, g, rq, co, min_int(PANEL, g->cout - co));
     struct tables_thresholds *t = (struct tables_thresholds *)((char *)prepared + tables_thresholds_at(g));
     memset(t, 0, tables_prepared_size(g) - tables_thresholds_at(g));
     for (int co = 0; co < g->cout && rq->hi - rq->lo <= TABLES_CODES; co++)

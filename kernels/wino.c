@@ -246,7 +246,7 @@ void wino_prepare(const struct conv_geom *g, const struct requant *rq, void *pre
 {
     struct requant_lanes *r = prepared;
     for (int co = 0; requant_in_lanes(rq) && co < g->cout; co += PANEL)
-        requant_lanes_init(r++, rq, co, g->cout - co < PANEL ? g->cout - co : PANEL);
+        requant_lanes_init(r++, g, rq, co, g->cout - co < PANEL ? g->cout - co : PANEL);
 }
 
 size_t wino_scratch_size(const struct wino_kernel *k, const struct conv_geom *g)

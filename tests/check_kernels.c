@@ -125,6 +125,28 @@ START_TEST(test_depthwise)
 }
 END_TEST
 
+/* 3x3 with as many channels as make whole vectors, the last of them from parts of a row; rows wider than a strip,
+ * images higher than a band, padding on any side. */
+START_TEST(test_depthwise_3x3)
+{
+    static const int channels[] = {16, 32, 48, 64, 80, 112, 144};
+    struct rng r;
+    rng_init(&r, 8000 + (uint64_t)_i);
+    for (int i = 0; i < 7; i++) {
+        struct conv_geom g = {.kh = 3, .kw = 3, .dilation_h = 1, .dilation_w = 1};
+        g.cin = g.cout = g.groups = channels[i];
+        g.stride_h = g.stride_w = trial_between(&r, 1, 2);
+        g.h = trial_between(&r, 1, trial_chance(&r, 10) ? 40 : 7);
+        g.w = trial_chance(&r, 20) ? trial_between(&r, 50, 260) : trial_between(&r, 1, 20);
+        g.pad_top = trial_between(&r, 0, 2);
+        g.pad_left = trial_between(&r, 0, 2);
+        g.oh = trial_out_size(&r, g.h, g.pad_top, g.kh, g.stride_h, g.dilation_h);
+        g.ow = trial_out_size(&r, g.w, g.pad_left, g.kw, g.stride_w, g.dilation_w);
+        trial_all(&r, trial_between(&r, 1, 8), trial_between(&r, 1, 8), &g);
+    }
+}
+END_TEST
+
 /* Sums just below and just above what 16 bits hold, for every neighbourhood of values that a lane may add up: all
  * activations are 255, and the weights of each such neighbourhood add up to _i. */
 START_TEST(test_sum_edges)
@@ -436,6 +458,7 @@ START_TEST(test_requant_floats)
 {
     struct rng r;
     int panels = 40, floats = 0;
+    const struct conv_geom g = {.cin = 10000, .kh = 1, .kw = 1, .groups = 1};
     rng_init(&r, 7000 + (uint64_t)_i);
     for (int i = 0; i < panels; i++) {
         struct requant rq;
@@ -443,7 +466,7 @@ START_TEST(test_requant_floats)
         int32_t m[PANEL];
         int64_t b[PANEL];
         layer_requant(&r, _i + 1, ldexp(1, trial_between(&r, _i + 3, 20)), &rq, m, b);
-        requant_lanes_init(&lanes, &rq, 0, PANEL);
+        requant_lanes_init(&lanes, &g, &rq, 0, PANEL);
         floats += lanes.floats;
         ck_assert_int_eq(fesetround(FE_DOWNWARD), 0);
         for (int k = 0; k < 20000 && lanes.floats; k++) {
@@ -472,6 +495,7 @@ Suite *check_kernels_suite(void)
     tcase_add_loop_test(c, test_long_sums, 0, 64);
     tcase_add_loop_test(c, test_vectors, 0, 32);
     tcase_add_loop_test(c, test_depthwise, 0, 30);
+    tcase_add_loop_test(c, test_depthwise_3x3, 0, 20);
     tcase_add_loop_test(c, test_ternary, 0, 5);
     tcase_add_loop_test(c, test_sum_edges, 120, 137);
     tcase_add_loop_test(c, test_few_bits, 0, 8);
