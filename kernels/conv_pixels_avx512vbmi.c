@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Convolution by product tables (tables.h) with 64 pixels in lanes: activations are indices, the weights of a channel
- * select tables. 128 pixels by 8 channels, or 64 where only one vector of pixels is left. For layers with fewer
+ * select tables. 128 pixels by 4 channels, or 64 where only one vector of pixels is left. For layers with fewer
  * channels than a vector has bytes.
  *
  * Planes. The index of step i of a run, for all pixels of a row of the image and all such rows, is a plane [rows][ow];
@@ -332,13 +332,12 @@ static void panel_pixels(const struct pass *s, const struct tables_tile *t, int 
 {
     uint16_t sums[TABLES_VECTORS][PANEL * TABLES_LANES] __attribute__((aligned(64)));
     int32_t acc[TABLES_VECTORS][PANEL * TABLES_LANES] __attribute__((aligned(64)));
-    int steps = s->p->steps, era = t->window * TABLES_WINDOWS;
     int n = s->g->cout - panel * PANEL < PANEL ? s->g->cout - panel * PANEL : PANEL;
     struct tables_tile part = *t;
     if (n < PANEL)
         memset(sums, 0, sizeof sums);
-    for (int done = 0; done < steps; done += era, part.steps += era) {
-        part.count = steps - done < era ? steps - done : era;
+    for (int done = 0; done < t->count; done += part.count, part.segments += part.count) {
+        part.count = tables_era(part.segments, t->count - done);
         tile_panel(&part, n, nv, sums[0]);
         for (int v = 0; v < nv && !s->threshold; v++)
             widen(s, sums[v], panel, done == 0, acc[v]);
@@ -366,7 +365,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
     uint8_t *scratch = call->scratch, *cells = scratch + p.cells_at;
     const char *prepared = call->prepared;
     struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);
-    struct tables_step *steps = (struct tables_step *)(scratch + p.steps_at);
+    struct tables_segment *segments = (struct tables_segment *)(scratch + p.segments_at);
     struct pass pass = {.p = &p, .g = g, .call = call, .fix = fix};
     if (call->out_u8 && requant_in_lanes(call->rq))
         pass.requant = (const struct requant_lanes *)(prepared + tables_requant_at(g));
@@ -375,14 +374,17 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
     tables_make_image(&p, g, call);
     make_planes(&p, g, call);
     tables_make_tables(&p, head, scratch + p.tables_at);
-    tables_make_steps(&p, g, scratch + p.tables_at, steps);
     for (int i = 0; i < (g->cout + TABLES_LANES - 1) / TABLES_LANES; i++)
         tables_make_fix(&p, g, call, i, fix + i);
     size_t bytes = (size_t)p.chunks * TABLES_LANES;
     for (int i = 0; i < p.panels; i++)
         tables_unpack(&p, call->packed, i, cells + (size_t)i * bytes);
 
-    struct tables_tile t = {.steps = steps, .window = head->window, .index_next = TABLES_LANES};
+    struct tables_tile t = {.segments = segments,
+                            .count = tables_make_segments(&p, g, head, scratch + p.tables_at, segments),
+                            .index_next = TABLES_LANES,
+                            .index_step = p.plane_bytes,
+                            .select_step = PANEL};
     for (int first = 0, nv; first < g->oh * g->ow; first += nv * TABLES_LANES) {
         nv = g->oh * g->ow - first > TABLES_LANES ? 2 : 1;
         t.index = scratch + p.planes_at + first;
@@ -401,7 +403,7 @@ const struct conv_kernel conv_pixels_avx512 = {
     .w_bits = {1, 2},
     .a_bits = {1, 2},
     .schemes = "byte sums",
-    .tile = "128x8",
+    .tile = "128x4",
     .can = can,
     .packed_size = packed_size,
     .pack = pack,

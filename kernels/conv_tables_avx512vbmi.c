@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Convolution by product tables (tables.h) with 64 channels in lanes: weights are indices, the activations of a pixel
- * select tables. 8 pixels by 128 channels, or by 64 where only one panel is left.
+ * select tables. 4 pixels by 128 channels, or by 64 where only one panel is left.
  */
 #include "kernels/intrin.h"
 #include "kernels/rows.h"
@@ -123,11 +123,10 @@ static void store_acc(const struct pass *s, int32_t *acc, int m, size_t at, int 
 static void tile_pixels(const struct pass *s, const struct tables_tile *t, int m, size_t at, int panel, int nv)
 {
     int32_t acc[TABLES_VECTORS][TABLES_SELECT * TABLES_LANES] __attribute__((aligned(64)));
-    int steps = s->p->steps, era = t->window * TABLES_WINDOWS;
     struct tables_tile part = *t;
     part.sums_next = (size_t)m * TABLES_LANES;
-    for (int done = 0; done < steps; done += era, part.steps += era) {
-        part.count = steps - done < era ? steps - done : era;
+    for (int done = 0; done < t->count; done += part.count, part.segments += part.count) {
+        part.count = tables_era(part.segments, t->count - done);
         tables_tile_channels(m, nv, &part);
         for (int v = 0; v < nv && !s->threshold; v++)
             widen(s->fix + panel + v, t->sums + v * m * TABLES_LANES, m, done == 0, acc[v]);
@@ -162,7 +161,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
     uint8_t *scratch = call->scratch, *cells = scratch + p.cells_at;
     const char *prepared = call->prepared;
     struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);
-    struct tables_step *steps = (struct tables_step *)(scratch + p.steps_at);
+    struct tables_segment *segments = (struct tables_segment *)(scratch + p.segments_at);
     uint8_t order[TABLES_LANES] __attribute__((aligned(64)));
     for (int i = 0; i < TABLES_LANES; i++)
         order[i] = (uint8_t)tables_lane(&p, i);
@@ -173,13 +172,18 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
         pass.threshold = (const struct tables_thresholds *)(prepared + tables_thresholds_at(g));
     tables_make_image(&p, g, call);
     tables_make_tables(&p, head, scratch + p.tables_at);
-    tables_make_steps(&p, g, scratch + p.tables_at, steps);
     for (int i = 0; i < (g->cout + TABLES_LANES - 1) / TABLES_LANES; i++)
         tables_make_fix(&p, g, call, i, fix + i);
 
     uint16_t sums[TABLES_VECTORS * TABLES_SELECT * TABLES_LANES] __attribute__((aligned(64)));
     size_t bytes = (size_t)p.chunks * TABLES_LANES;
-    struct tables_tile t = {.steps = steps, .window = head->window, .index = cells, .index_next = bytes, .sums = sums};
+    struct tables_tile t = {.segments = segments,
+                            .count = tables_make_segments(&p, g, head, scratch + p.tables_at, segments),
+                            .index = cells,
+                            .index_next = bytes,
+                            .index_step = TABLES_LANES,
+                            .select_step = p.step,
+                            .sums = sums};
     for (int i = 0, nv; i < p.panels; i += nv) {
         nv = p.panels - i < TABLES_VECTORS ? p.panels - i : TABLES_VECTORS;
         for (int v = 0; v < nv; v++)
@@ -206,7 +210,7 @@ const struct conv_kernel conv_tables_avx512 = {
     .w_bits = {1, 2},
     .a_bits = {1, 2},
     .schemes = "byte sums",
-    .tile = "8x128",
+    .tile = "4x128",
     .can = can,
     .packed_size = packed_size,
     .pack = pack,

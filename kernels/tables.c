@@ -37,8 +37,8 @@ static void plan_places(struct tables_plan *p, const struct conv_geom *g)
     p->image_at = 0;
     p->row_at = align64(row * (size_t)p->ih + 256); /* vectors may reach past the last value */
     p->tables_at = p->row_at + align64((size_t)p->iw * (size_t)g->cin + 192);
-    p->steps_at = p->tables_at + ((size_t)2 << p->select_bits) * TABLES_LANES;
-    p->cells_at = p->steps_at + align64((size_t)p->steps * sizeof(struct tables_step));
+    p->segments_at = p->tables_at + ((size_t)2 << p->select_bits) * TABLES_LANES;
+    p->cells_at = p->segments_at + align64((size_t)p->steps * sizeof(struct tables_segment));
     p->fix_at = p->cells_at + cells * (size_t)(p->row->pixels ? p->panels : min_int(p->panels, TABLES_VECTORS));
     p->planes_at = p->fix_at + blocks * sizeof(struct tables_fix);
     p->scratch_bytes = p->planes_at;
@@ -302,4 +302,44 @@ void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *p
     memset(t, 0, tables_prepared_size(g) - tables_thresholds_at(g));
     for (int co = 0; co < g->cout && rq->hi - rq->lo <= TABLES_CODES; co++)
         channel_thresholds(rq, co, t + co / TABLES_LANES);
+}
+
+/* --- a call's steps -------------------------------------------------------------------------------------------------
+ */
+
+/* Index and select in bytes: channels in lanes take indices from cells and selectors from the image, pixels in lanes
+ * indices from planes and selectors from cells. */
+int tables_make_segments(const struct tables_plan *p, const struct conv_geom *g, const struct tables_header *head,
+                         const uint8_t *tables, struct tables_segment *segments)
+{
+    const uint8_t *last = tables_last_differs(p) ? tables + (TABLES_LANES << p->select_bits) : tables;
+    int lanes = p->row->lanes, n = 0;
+    for (int r = 0, s = 0; r < p->runs; r++) {
+        int ky = p->runs == g->kh ? r : r / g->kw, kx = p->runs == g->kh ? 0 : r % g->kw;
+        int at = (ky * g->dilation_h * p->iw + kx * g->dilation_w) * p->pixel;
+        int plane =
+            p->plane_sets > 1 ? r * ((p->run_steps + 15) / 16 * 16) * (int)p->plane_bytes : ky * g->dilation_h * g->ow;
+        for (int i = 0, count; i < p->run_steps; i += count, s += count, n++) {
+            bool own = last != tables && i + 1 == p->run_steps;
+            int left = p->run_steps - i - (last != tables && !own);
+            count = head->window - s % head->window;
+            count = count < left ? count : left;
+            segments[n] = (struct tables_segment){.tables = own ? last : tables,
+                                                  .index = p->row->pixels ? plane + i * (int)p->plane_bytes : s * lanes,
+                                                  .select = p->row->pixels ? s * lanes : at + i * p->step,
+                                                  .steps = count,
+                                                  .starts = s % head->window == 0,
+                                                  .ends = (s + count) % head->window == 0 || s + count == p->steps};
+        }
+    }
+    return n;
+}
+
+/* Segments that fill 16-bit sums. */
+int tables_era(const struct tables_segment *segments, int n)
+{
+    int windows = 0, i = 0;
+    while (i < n && windows < TABLES_WINDOWS)
+        windows += segments[i++].ends;
+    return i;
 }

@@ -32,7 +32,7 @@ enum {
     TABLES_LANES = 64,    /* entries of a table, and bytes of a vector */
     TABLES_WINDOWS = 256, /* * 255 < 65535, which stands for a threshold that no sum reaches */
     TABLES_VECTORS = 2,   /* index vectors of a tile */
-    TABLES_SELECT = 8,    /* selectors of a tile */
+    TABLES_SELECT = 4,    /* selectors of a tile */
     TABLES_RESIDUALS = 4, /* and residuals of at most 2 bits */
     TABLES_CODES = 3      /* thresholds: outputs of at most 2 bits */
 };
@@ -58,7 +58,7 @@ struct tables_plan {
     int plane_rows;
     size_t plane_bytes;
     /* scratch */
-    size_t image_at, row_at, tables_at, steps_at, cells_at, fix_at, planes_at;
+    size_t image_at, row_at, tables_at, segments_at, cells_at, fix_at, planes_at;
     size_t scratch_bytes;
 };
 
@@ -70,11 +70,13 @@ struct tables_header {
     uint8_t fill[44];
 };
 
-/* Where a step finds what it needs. */
-struct tables_step {
+/* Steps at even distances within a window and a run. */
+struct tables_segment {
     const uint8_t *tables; /* a run's last step may have its own */
     int32_t index;         /* bytes from the tile's index vectors */
     int32_t select;        /* bytes from each selector's start */
+    int32_t steps;         /* at least 1 */
+    bool starts, ends;     /* a window */
 };
 
 /* Prepared, of 64 channels: for each code of a residual (0 if there is none) the smallest sums that give lo + 1, lo +
@@ -108,6 +110,19 @@ void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *p
 /* The lane of a panel's channel. */
 int tables_lane(const struct tables_plan *p, int channel);
 
+/* The steps of a call, of tables as tables_make_tables() makes them. Returns how many segments there are. */
+int tables_make_segments(const struct tables_plan *p, const struct conv_geom *g, const struct tables_header *head,
+                         const uint8_t *tables, struct tables_segment *segments);
+/* How many of them fill 16-bit sums. */
+int tables_era(const struct tables_segment *segments, int n);
+
+/* Whether tables of their own leave out what is past a run's end. Where the image has only the bytes that steps start
+ * at, it has zeros there. */
+static inline bool tables_last_differs(const struct tables_plan *p)
+{
+    return p->run % p->unit != 0;
+}
+
 /* Whether thresholds can stand for the requantization, if residuals are within TABLES_RESIDUALS. */
 static inline bool tables_by_threshold(const struct conv_call *call)
 {
@@ -122,10 +137,11 @@ static inline const uint8_t *tables_bias(const void *packed)
 #if defined(__x86_64__)
 /* What a micro-kernel works on: nv index vectors times m selectors. */
 struct tables_tile {
-    const struct tables_step *steps;
-    int count, window; /* steps, steps of a window */
+    const struct tables_segment *segments;
+    int count; /* of them */
     const uint8_t *index;
-    size_t index_next; /* from one index vector to the next */
+    size_t index_next, index_step; /* from one index vector to the next, from one step to the next */
+    int select_step;
     const uint8_t *select[TABLES_SELECT];
     const uint8_t *bias; /* lanes are channels: a vector for each index vector; pixels: a byte for each selector */
     uint16_t *sums;      /* [nv][m][64], as tables_even() and tables_odd() read them; 64-byte aligned, overwritten */
@@ -138,8 +154,6 @@ void tables_tile_pixels(int m, int nv, const struct tables_tile *t);
 void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call);
 void tables_make_tables(const struct tables_plan *p, const struct tables_header *head, uint8_t *tables);
 void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells);
-void tables_make_steps(const struct tables_plan *p, const struct conv_geom *g, const uint8_t *tables,
-                       struct tables_step *steps);
 void tables_make_fix(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call, int block,
                      struct tables_fix *fix);
 #endif

@@ -141,7 +141,7 @@ static void make_tables(const struct tables_plan *p, const struct tables_header 
 void tables_make_tables(const struct tables_plan *p, const struct tables_header *head, uint8_t *tables)
 {
     make_tables(p, head, p->unit, tables);
-    if (p->run % p->unit)
+    if (tables_last_differs(p))
         make_tables(p, head, p->run % p->unit, tables + (TABLES_LANES << p->select_bits));
 }
 
@@ -170,26 +170,6 @@ void tables_unpack(const struct tables_plan *p, const void *packed, int panel, u
 /* --- what a call prepares
  * ---------------------------------------------------------------------------------------------
  */
-
-/* Index and select in bytes: channels in lanes take indices from cells and selectors from the image, pixels in lanes
- * indices from planes and selectors from cells. */
-void tables_make_steps(const struct tables_plan *p, const struct conv_geom *g, const uint8_t *tables,
-                       struct tables_step *steps)
-{
-    const uint8_t *last = p->run % p->unit ? tables + (TABLES_LANES << p->select_bits) : tables;
-    int lanes = p->row->lanes;
-    for (int r = 0, s = 0; r < p->runs; r++) {
-        int ky = p->runs == g->kh ? r : r / g->kw, kx = p->runs == g->kh ? 0 : r % g->kw;
-        int at = (ky * g->dilation_h * p->iw + kx * g->dilation_w) * p->pixel;
-        int plane =
-            p->plane_sets > 1 ? r * ((p->run_steps + 15) / 16 * 16) * (int)p->plane_bytes : ky * g->dilation_h * g->ow;
-        for (int i = 0; i < p->run_steps; i++, s++) {
-            steps[s].tables = i + 1 < p->run_steps ? tables : last;
-            steps[s].index = p->row->pixels ? plane + i * (int)p->plane_bytes : s * lanes;
-            steps[s].select = p->row->pixels ? s * lanes : at + i * p->step;
-        }
-    }
-}
 
 /* sums >= t where sums * factor - bias >= at */
 static void fix_thresholds(const struct tables_header *head, const int32_t *at, const int32_t *bias, uint16_t *t)
@@ -244,64 +224,88 @@ INLINE size_t table_offset(uint8_t code)
 #endif
 }
 
-/* The byte sums of selector i: l with the first index vector, h with the second. Named, because gcc spills arrays. */
-#define SELECTORS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+/* Adds what the table has for x0 to l and for x1 to h, whose order is what it is about: two permutes and then two
+ * additions reach one permute a cycle, by turns they take 1.2 cycles each, since additions go to the permutes' pipes.
+ */
+INLINE void look_up(__m512i *l, __m512i *h, __m512i x0, __m512i x1, __m512i t0, __m512i t1)
+{
+#if defined(BITFADER_SIMDE)
+    *l = _mm512_add_epi8(*l, _mm512_permutexvar_epi8(x0, t0));
+    *h = _mm512_add_epi8(*h, _mm512_permutexvar_epi8(x1, t1));
+#else
+    __m512i a, b;
+    __asm__("vpermb %[t0], %[x0], %[a]\n\t"
+            "vpermb %[t1], %[x1], %[b]\n\t"
+            "vpaddb %[a], %[l], %[l]\n\t"
+            "vpaddb %[b], %[h], %[h]"
+            : [l] "+v"(*l), [h] "+v"(*h), [a] "=&v"(a), [b] "=&v"(b)
+            : [t0] "v"(t0), [t1] "v"(t1), [x0] "v"(x0), [x1] "v"(x1));
+#endif
+}
+
+/* Selector i has byte sums with the first index vector and with the second, l and h, and 16-bit sums of these: the
+ * pairs of bytes as they are, which tables_even() corrects, and the odd bytes. Named, because gcc spills arrays. */
+#define SELECTORS(DO) DO(0) DO(1) DO(2) DO(3)
 
 #define START(i)                                                                \
     const uint8_t *s##i = pixels ? t->select[0] + i : t->select[i < m ? i : 0]; \
-    __m512i l##i = _mm512_setzero_si512(), h##i = l##i;
+    __m512i l##i = _mm512_setzero_si512(), h##i = l##i;                         \
+    __m512i l_pairs##i = l##i, l_odd##i = l##i, h_pairs##i = l##i, h_odd##i = l##i;
 #define WINDOW(i)                                                                         \
     if (i < m) {                                                                          \
         l##i = pixels ? _mm512_set1_epi8((char)t->bias[i]) : _mm512_load_si512(t->bias);  \
         h##i = pixels ? l##i : nv > 1 ? _mm512_load_si512(t->bias + TABLES_LANES) : l##i; \
     }
-#define STEP(i)                                                                 \
-    if (i < m) {                                                                \
-        __m512i table = _mm512_load_si512(tables + table_offset(s##i[select])); \
-        l##i = _mm512_add_epi8(l##i, _mm512_permutexvar_epi8(x0, table));       \
-        if (nv > 1)                                                             \
-            h##i = _mm512_add_epi8(h##i, _mm512_permutexvar_epi8(x1, table));   \
+#define STEP(i)                                                               \
+    if (i < m) {                                                              \
+        __m512i table = _mm512_load_si512(tables + table_offset(s##i[at]));   \
+        if (nv > 1)                                                           \
+            look_up(&l##i, &h##i, x0, x1, table, table);                      \
+        else                                                                  \
+            l##i = _mm512_add_epi8(l##i, _mm512_permutexvar_epi8(x0, table)); \
     }
-#define FOLD_INTO(i, first)                                                       \
-    if (i < m) {                                                                  \
-        fold(t->sums + (size_t)i * TABLES_LANES, l##i, first);                    \
-        if (nv > 1)                                                               \
-            fold(t->sums + t->sums_next + (size_t)i * TABLES_LANES, h##i, first); \
+#define FOLD(i)                                                                \
+    if (i < m) {                                                               \
+        l_pairs##i = _mm512_add_epi16(l_pairs##i, l##i);                       \
+        l_odd##i = _mm512_add_epi16(l_odd##i, _mm512_srli_epi16(l##i, 8));     \
+        if (nv > 1) {                                                          \
+            h_pairs##i = _mm512_add_epi16(h_pairs##i, h##i);                   \
+            h_odd##i = _mm512_add_epi16(h_odd##i, _mm512_srli_epi16(h##i, 8)); \
+        }                                                                      \
     }
-#define FOLD_FIRST(i) FOLD_INTO(i, true)
-#define FOLD(i)       FOLD_INTO(i, false)
-
-/* Bytes to 16-bit sums: the pairs of bytes as they are, which tables_even() corrects, and the odd bytes. */
-INLINE void fold(uint16_t *sums, __m512i bytes, bool first)
-{
-    __m512i pairs = bytes, odd = _mm512_srli_epi16(bytes, 8);
-    if (!first) {
-        pairs = _mm512_add_epi16(pairs, _mm512_load_si512(sums));
-        odd = _mm512_add_epi16(odd, _mm512_load_si512(sums + 32));
+#define LEAVE(i)                                                                          \
+    if (i < m) {                                                                          \
+        uint16_t *sums = t->sums + (size_t)i * TABLES_LANES, *next = sums + t->sums_next; \
+        _mm512_store_si512(sums, l_pairs##i);                                             \
+        _mm512_store_si512(sums + 32, l_odd##i);                                          \
+        if (nv > 1) {                                                                     \
+            _mm512_store_si512(next, h_pairs##i);                                         \
+            _mm512_store_si512(next + 32, h_odd##i);                                      \
+        }                                                                                 \
     }
-    _mm512_store_si512(sums, pairs);
-    _mm512_store_si512(sums + 32, odd);
-}
 
 INLINE void tile(int m, int nv, bool pixels, const struct tables_tile *t)
 {
     SELECTORS(START)
-    const uint8_t *next = t->index + t->index_next;
-    for (const struct tables_step *s = t->steps, *end = s + t->count; s < end;) {
-        const struct tables_step *stop = end - s < t->window ? end : s + t->window;
-        SELECTORS(WINDOW)
-        for (; s < stop; s++) {
-            const uint8_t *tables = s->tables;
-            ptrdiff_t index = s->index, select = s->select;
-            __m512i x0 = _mm512_loadu_si512(t->index + index), x1 = nv > 1 ? _mm512_loadu_si512(next + index) : x0;
-            SELECTORS(STEP)
+    const size_t index_next = t->index_next, index_step = t->index_step;
+    const ptrdiff_t select_step = t->select_step;
+    for (const struct tables_segment *s = t->segments, *end = s + t->count; s < end; s++) {
+        const uint8_t *tables = s->tables, *index = t->index + s->index;
+        ptrdiff_t at = s->select, stop = at + s->steps * select_step;
+        if (s->starts) {
+            SELECTORS(WINDOW)
         }
-        if (stop - t->steps <= t->window) {
-            SELECTORS(FOLD_FIRST)
-        } else {
+        do {
+            __m512i x0 = _mm512_loadu_si512(index), x1 = nv > 1 ? _mm512_loadu_si512(index + index_next) : x0;
+            SELECTORS(STEP)
+            index += index_step;
+            at += select_step;
+        } while (at != stop);
+        if (s->ends) {
             SELECTORS(FOLD)
         }
     }
+    SELECTORS(LEAVE)
 }
 
 INLINE void tile_m(int m, int nv, bool pixels, const struct tables_tile *t)
@@ -316,20 +320,8 @@ INLINE void tile_m(int m, int nv, bool pixels, const struct tables_tile *t)
     case 3:
         tile(3, nv, pixels, t);
         break;
-    case 4:
-        tile(4, nv, pixels, t);
-        break;
-    case 5:
-        tile(5, nv, pixels, t);
-        break;
-    case 6:
-        tile(6, nv, pixels, t);
-        break;
-    case 7:
-        tile(7, nv, pixels, t);
-        break;
     default:
-        tile(8, nv, pixels, t);
+        tile(4, nv, pixels, t);
     }
 }
 
