@@ -378,7 +378,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
         tables_make_fix(&p, g, call, i, fix + i);
     size_t bytes = (size_t)p.chunks * TABLES_LANES;
     for (int i = 0; i < p.panels; i++)
-        tables_unpack(&p, call->packed, i, cells + (size_t)i * bytes);
+        tables_unpack(&p, call->packed, i, cells + (size_t)i * bytes, TABLES_LANES);
 
     struct tables_tile t = {.segments = segments,
                             .count = tables_make_segments(&p, g, head, scratch + p.tables_at, segments),

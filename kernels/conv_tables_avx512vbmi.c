@@ -82,6 +82,29 @@ static void store_by_threshold(const struct pass *s, const uint16_t *sums, int m
     }
 }
 
+/* m pixels of a panel as they are. */
+static void store_sums(const struct pass *s, const uint16_t *sums, int m, size_t at, int panel)
+{
+    const int32_t *bias = s->fix[panel].bias;
+    const int cout = s->g->cout, n = cout - panel * TABLES_LANES;
+    const __m512i factor = _mm512_set1_epi32(((const struct tables_header *)s->call->packed)->factor);
+    const __mmask64 mask = n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
+    int32_t *out = s->call->out_s32 + at * (size_t)cout + (size_t)(panel * TABLES_LANES);
+    for (int i = 0; i < m; i++, sums += TABLES_LANES, out += cout) {
+        __m512i even = tables_even(sums), odd = tables_odd(sums);
+        __m512i x[4] = {_mm512_cvtepu16_epi32(_mm512_castsi512_si256(even)),
+                        _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(even, 1)),
+                        _mm512_cvtepu16_epi32(_mm512_castsi512_si256(odd)),
+                        _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(odd, 1))};
+        UNROLL for (int q = 0; q < 4; q++)
+        {
+            x[q] = _mm512_sub_epi32(x[q], _mm512_load_si512(bias + q * PANEL));
+            _mm512_mask_storeu_epi32(out + q * PANEL, (__mmask16)(mask >> (q * PANEL)),
+                                     _mm512_mullo_epi32(x[q], factor));
+        }
+    }
+}
+
 /* Adds 16 sums to acc; from zero less the biases if they are the first. */
 INLINE void widen16(__m256i sums, const int32_t *bias, bool first, int32_t *acc)
 {
@@ -123,16 +146,19 @@ static void store_acc(const struct pass *s, int32_t *acc, int m, size_t at, int 
 static void tile_pixels(const struct pass *s, const struct tables_tile *t, int m, size_t at, int panel, int nv)
 {
     int32_t acc[TABLES_VECTORS][TABLES_SELECT * TABLES_LANES] __attribute__((aligned(64)));
+    bool sums = s->call->out_s32 && tables_era(t->segments, t->count) == t->count;
     struct tables_tile part = *t;
     part.sums_next = (size_t)m * TABLES_LANES;
     for (int done = 0; done < t->count; done += part.count, part.segments += part.count) {
         part.count = tables_era(part.segments, t->count - done);
         tables_tile_channels(m, nv, &part);
-        for (int v = 0; v < nv && !s->threshold; v++)
+        for (int v = 0; v < nv && !s->threshold && !sums; v++)
             widen(s->fix + panel + v, t->sums + v * m * TABLES_LANES, m, done == 0, acc[v]);
     }
     for (int v = 0; v < nv; v++)
-        if (s->threshold)
+        if (sums)
+            store_sums(s, t->sums + v * m * TABLES_LANES, m, at, panel + v);
+        else if (s->threshold)
             store_by_threshold(s, t->sums + v * m * TABLES_LANES, m, at, panel + v);
         else
             store_acc(s, acc[v], m, at, panel + v);
@@ -176,18 +202,18 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
         tables_make_fix(&p, g, call, i, fix + i);
 
     uint16_t sums[TABLES_VECTORS * TABLES_SELECT * TABLES_LANES] __attribute__((aligned(64)));
-    size_t bytes = (size_t)p.chunks * TABLES_LANES;
+    const size_t cells_step = TABLES_VECTORS * TABLES_LANES; /* side by side, which is one stream to read */
     struct tables_tile t = {.segments = segments,
                             .count = tables_make_segments(&p, g, head, scratch + p.tables_at, segments),
                             .index = cells,
-                            .index_next = bytes,
-                            .index_step = TABLES_LANES,
+                            .index_next = TABLES_LANES,
+                            .index_step = cells_step,
                             .select_step = p.step,
                             .sums = sums};
     for (int i = 0, nv; i < p.panels; i += nv) {
         nv = p.panels - i < TABLES_VECTORS ? p.panels - i : TABLES_VECTORS;
         for (int v = 0; v < nv; v++)
-            tables_unpack(&p, call->packed, i + v, cells + (size_t)v * bytes);
+            tables_unpack(&p, call->packed, i + v, cells + v * TABLES_LANES, cells_step);
         t.bias = tables_bias(call->packed) + i * TABLES_LANES;
         panel_pixels(&pass, &t, i, nv);
     }

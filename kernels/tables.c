@@ -39,7 +39,7 @@ static void plan_places(struct tables_plan *p, const struct conv_geom *g)
     p->tables_at = p->row_at + align64((size_t)p->iw * (size_t)g->cin + 192);
     p->segments_at = p->tables_at + ((size_t)2 << p->select_bits) * TABLES_LANES;
     p->cells_at = p->segments_at + align64((size_t)p->steps * sizeof(struct tables_segment));
-    p->fix_at = p->cells_at + cells * (size_t)(p->row->pixels ? p->panels : min_int(p->panels, TABLES_VECTORS));
+    p->fix_at = p->cells_at + cells * (size_t)(p->row->pixels ? p->panels : TABLES_VECTORS);
     p->planes_at = p->fix_at + blocks * sizeof(struct tables_fix);
     p->scratch_bytes = p->planes_at;
     if (p->row->pixels)
@@ -119,6 +119,14 @@ int tables_lane(const struct tables_plan *p, int channel)
     return p->row->pixels ? channel : channel % half * 2 + channel / half;
 }
 
+/* Where value t of a step is in its channel's weights, -1: it has no such value. */
+static int value_at(const struct tables_plan *p, int step, int t)
+{
+    int run = step / p->run_steps, i = step % p->run_steps;
+    int value = tables_compact(p) ? t * p->run_steps + i : i * p->unit + t;
+    return value < p->run ? run * p->run + value : -1;
+}
+
 /* How far below and above its start a channel's byte lane can come in any window. */
 static void channel_reach(const struct tables_plan *p, const struct tables_header *head, const uint8_t *codes,
                           int a_bits, int window, int *below, int *above)
@@ -126,12 +134,10 @@ static void channel_reach(const struct tables_plan *p, const struct tables_heade
     int minus = 0, plus = 0;
     *below = *above = 0;
     for (int s = 0; s < p->steps; s++) {
-        int first = s % p->run_steps * p->unit, n = min_int(p->unit, p->run - first);
-        const uint8_t *at = codes + s / p->run_steps * p->run + first;
         if (s % window == 0)
             minus = plus = 0;
-        for (int i = 0; i < n; i++) {
-            int level = head->levels[at[i]] * ((1 << a_bits) - 1);
+        for (int t = 0, at; t < p->unit && (at = value_at(p, s, t)) >= 0; t++) {
+            int level = head->levels[codes[at]] * ((1 << a_bits) - 1);
             minus -= min_int(level, 0);
             plus += max_int(level, 0);
         }
@@ -200,14 +206,12 @@ static void pack_panel(const struct tables_plan *p, const struct conv_geom *g, c
                        uint8_t *out)
 {
     for (int s = 0; s < p->steps; s++) {
-        int first = s % p->run_steps * p->unit, n = min_int(p->unit, p->run - first);
-        size_t within = (size_t)(s / p->run_steps * p->run + first);
         for (int c = 0; c < p->row->lanes && panel * p->row->lanes + c < g->cout; c++) {
             size_t co = (size_t)(panel * p->row->lanes + c), at = (size_t)(s * p->row->lanes + tables_lane(p, c));
-            const uint8_t *codes = w->codes + co * (size_t)(p->run * p->runs) + within;
+            const uint8_t *codes = w->codes + co * (size_t)(p->run * p->runs);
             unsigned cell = 0;
-            for (int i = 0; i < n; i++)
-                cell |= (unsigned)codes[i] << (i * w->bits);
+            for (int t = 0, i; t < p->unit && (i = value_at(p, s, t)) >= 0; t++)
+                cell |= (unsigned)codes[i] << (t * w->bits);
             put_bits(out, at * (size_t)p->cell_bits, cell);
         }
     }
@@ -325,7 +329,8 @@ int tables_make_segments(const struct tables_plan *p, const struct conv_geom *g,
             count = head->window - s % head->window;
             count = count < left ? count : left;
             segments[n] = (struct tables_segment){.tables = own ? last : tables,
-                                                  .index = p->row->pixels ? plane + i * (int)p->plane_bytes : s * lanes,
+                                                  .index = p->row->pixels ? plane + i * (int)p->plane_bytes
+                                                                          : s * TABLES_VECTORS * lanes,
                                                   .select = p->row->pixels ? s * lanes : at + i * p->step,
                                                   .steps = count,
                                                   .starts = s % head->window == 0,

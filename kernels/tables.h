@@ -2,7 +2,7 @@
  *
  * Product tables: what the two rows of FAMILY_TABLES share. Private to kernels/.
  *
- * A step is `unit` neighbouring values of a run. The codes of a step's weights make one byte, those of its activations
+ * A step is `unit` values of a run. The codes of a step's weights make one byte, those of its activations
  * another; one of the two is an index of at most 6 bits into a table of 64 sums of products, the other selects the
  * table, of at most 256. Indices lie 64 to a vector, so that one byte permute and one addition make 64 * unit products.
  * Which is which is the row's: channels in lanes (indices are weights) or pixels in lanes (indices are activations).
@@ -17,7 +17,9 @@
  *
  * Image. One byte for each value of the padded image: the codes of this value and of the unit - 1 next to it. So a step
  * may start at any value, and runs need not be multiples of units: the last step of a run uses tables that leave out
- * the values past its end. Where a run is one pixel, only the bytes that steps start at are kept.
+ * the values past its end. Where a run is one pixel, the image is compact: one byte for each step. Step i of n has
+ * values i, i + n, i + 2n, .., which vectors combine as they are loaded, and 0 for those past the end, which adds
+ * nothing whatever the weight.
  *
  * Packed weights: struct tables_header, a bias for each channel, then panels of cells [steps][lanes], each cell the
  * codes of a step in w_bits * unit bits. A call unpacks them to a byte each in its scratch.
@@ -116,11 +118,16 @@ int tables_make_segments(const struct tables_plan *p, const struct conv_geom *g,
 /* How many of them fill 16-bit sums. */
 int tables_era(const struct tables_segment *segments, int n);
 
-/* Whether tables of their own leave out what is past a run's end. Where the image has only the bytes that steps start
- * at, it has zeros there. */
+/* Whether the image has only the bytes that steps start at. */
+static inline bool tables_compact(const struct tables_plan *p)
+{
+    return p->step == 1;
+}
+
+/* Whether runs end with steps of fewer values that have their own tables. */
 static inline bool tables_last_differs(const struct tables_plan *p)
 {
-    return p->run % p->unit != 0;
+    return !tables_compact(p) && p->run % p->unit != 0;
 }
 
 /* Whether thresholds can stand for the requantization, if residuals are within TABLES_RESIDUALS. */
@@ -153,7 +160,8 @@ void tables_tile_pixels(int m, int nv, const struct tables_tile *t);
 /* Parts of scratch, made anew in each call. */
 void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call);
 void tables_make_tables(const struct tables_plan *p, const struct tables_header *head, uint8_t *tables);
-void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells);
+/* A panel's cells, `step` bytes from one vector of them to the next. */
+void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells, size_t step);
 void tables_make_fix(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call, int block,
                      struct tables_fix *fix);
 #endif

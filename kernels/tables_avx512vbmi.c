@@ -44,38 +44,50 @@ INLINE __m512i combine(const uint8_t *codes, int bits, int unit)
     return x;
 }
 
-/* A row of pixels: all values, or the first ones of steps. */
-INLINE void combine_pixels(const struct tables_plan *p, const uint8_t *codes, int cin, int bits, int unit, uint8_t *out)
+/* A row of values. */
+INLINE void combine_values(const uint8_t *codes, int n, int bits, int unit, uint8_t *out)
 {
-    int n = p->iw * cin, steps = 64 / unit; /* of a vector */
-    if (p->step != 1) {
-        for (int i = 0; i < n; i += 64)
-            _mm512_storeu_si512(out + i, combine(codes + i, bits, unit));
-        return;
-    }
-    uint8_t first[64];
-    for (int i = 0; i < 64; i++)
-        first[i] = (uint8_t)(i * unit);
-    __m512i from = _mm512_loadu_si512(first);
-    for (int x = 0; x < p->iw; x++, codes += cin, out += p->pixel)
-        for (int s = 0; s < p->run_steps; s += steps) {
-            __m512i y = combine(codes + s * unit, bits, unit);
-            _mm512_storeu_si512(out + s, _mm512_permutexvar_epi8(from, y)); /* what is too much is overwritten */
+    for (int i = 0; i < n; i += 64)
+        _mm512_storeu_si512(out + i, combine(codes + i, bits, unit));
+}
+
+/* The first n of 64 bytes. */
+INLINE __mmask64 first_bytes(int n)
+{
+    return n >= 64 ? ~(__mmask64)0 : n <= 0 ? 0 : ((__mmask64)1 << n) - 1;
+}
+
+/* Pixels of a compact image. */
+INLINE void combine_pixels(const struct tables_plan *p, const uint8_t *codes, int pixels, int bits, int unit,
+                           uint8_t *out)
+{
+    const int n = p->run_steps;
+    for (int x = 0; x < pixels; x++, codes += p->run, out += n)
+        for (int i = 0; i < n; i += 64) {
+            __m512i y = _mm512_maskz_loadu_epi8(first_bytes(n - i), codes + i);
+            for (int t = 1; t < unit; t++) {
+                int at = t * n + i, left = p->run - at < n - i ? p->run - at : n - i;
+                __m512i z = _mm512_maskz_loadu_epi8(first_bytes(left), codes + at);
+                y = _mm512_or_si512(y, _mm512_slli_epi16(z, (unsigned)(t * bits)));
+            }
+            _mm512_mask_storeu_epi8(out + i, first_bytes(n - i), y);
         }
 }
 
 static void combine_row(const struct tables_plan *p, const uint8_t *codes, int cin, uint8_t *out)
 {
+    int n = p->iw * cin;
+    bool compact = tables_compact(p);
     if (p->a_bits == 2 && p->unit == 3)
-        combine_pixels(p, codes, cin, 2, 3, out);
+        compact ? combine_pixels(p, codes, p->iw, 2, 3, out) : combine_values(codes, n, 2, 3, out);
     else if (p->a_bits == 2)
-        combine_pixels(p, codes, cin, 2, 4, out);
+        compact ? combine_pixels(p, codes, p->iw, 2, 4, out) : combine_values(codes, n, 2, 4, out);
     else if (p->unit == 3)
-        combine_pixels(p, codes, cin, 1, 3, out);
+        compact ? combine_pixels(p, codes, p->iw, 1, 3, out) : combine_values(codes, n, 1, 3, out);
     else if (p->unit == 4)
-        combine_pixels(p, codes, cin, 1, 4, out);
+        compact ? combine_pixels(p, codes, p->iw, 1, 4, out) : combine_values(codes, n, 1, 4, out);
     else
-        combine_pixels(p, codes, cin, 1, 6, out);
+        compact ? combine_pixels(p, codes, p->iw, 1, 6, out) : combine_values(codes, n, 1, 6, out);
 }
 
 void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call)
@@ -83,24 +95,21 @@ void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, c
     uint8_t *image = (uint8_t *)call->scratch + p->image_at, *codes = (uint8_t *)call->scratch + p->row_at;
     size_t row = (size_t)p->iw * (size_t)g->cin, line = (size_t)g->w * (size_t)g->cin;
     size_t bytes = (size_t)p->iw * (size_t)p->pixel;
-    bool whole = g->pad_left == 0 && p->step_x == 1 && p->iw <= g->w; /* rows need no copy, but for the last ones */
-    int pad = 0;
-    for (int t = 0; t < p->unit; t++)
-        pad |= call->pad_code << (t * p->a_bits);
+    /* rows need no copy, but for those before which vectors would read past the last */
+    bool whole = g->pad_left == 0 && p->step_x == 1 && p->iw <= g->w;
+    size_t beyond = tables_compact(p) ? 0 : 128;
     memset(codes + row, 0, 128); /* codes past a row's end select something, and it does not matter what */
     for (int i = 0; i < p->ih; i++, image += bytes) {
         int y = i * p->step_y - g->pad_top;
-        if (y < 0 || y >= g->h) {
-            memset(image, pad, bytes);
+        if (y >= 0 && y < g->h && whole && (size_t)(g->h - y) * line >= row + beyond) {
+            combine_row(p, call->in + (size_t)y * line, g->cin, image);
             continue;
         }
-        const uint8_t *in = call->in + (size_t)y * line;
-        if (whole && (size_t)(g->h - y) * line >= row + 128) {
-            combine_row(p, in, g->cin, image);
-        } else {
+        if (y < 0 || y >= g->h)
+            memset(codes, call->pad_code, row);
+        else
             row_codes(p, g, call, y, codes);
-            combine_row(p, codes, g->cin, image);
-        }
+        combine_row(p, codes, g->cin, image);
     }
     memset(image, 0, 192);
 }
@@ -149,7 +158,7 @@ void tables_make_tables(const struct tables_plan *p, const struct tables_header 
  */
 
 /* Cells of `bits` bits to bytes, 64 at a time. */
-void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells)
+void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells, size_t step)
 {
     int bits = p->cell_bits;
     uint8_t gather[64], shifts[64]; /* for eight cells each: their bytes, and where in these a cell starts */
@@ -161,7 +170,7 @@ void tables_unpack(const struct tables_plan *p, const void *packed, int panel, u
     __m512i mask = _mm512_set1_epi8((char)((1 << bits) - 1));
     size_t bias = ((size_t)(p->panels * p->row->lanes) + 63) / 64 * 64, bytes = (size_t)bits * 8;
     const uint8_t *in = tables_bias(packed) + bias + (size_t)panel * (size_t)p->chunks * bytes;
-    for (int c = 0; c < p->chunks; c++, in += bytes, cells += 64) {
+    for (int c = 0; c < p->chunks; c++, in += bytes, cells += step) {
         __m512i x = _mm512_permutexvar_epi8(from, _mm512_loadu_si512(in));
         _mm512_store_si512(cells, _mm512_and_si512(_mm512_multishift_epi64_epi8(by, x), mask));
     }
