@@ -30,14 +30,14 @@ static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights
 static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     return tables_packed_size(&p);
 }
 
 static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     tables_pack(&p, g, w, packed);
 }
 
@@ -54,7 +54,7 @@ static void prepare(const struct conv_geom *g, const struct requant *rq, void *p
 static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     return p.scratch_bytes;
 }
 
@@ -361,7 +361,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
 {
     const struct tables_header *head = call->packed;
     struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, head->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, head->bits, a_bits, head->wide);
     uint8_t *scratch = call->scratch, *cells = scratch + p.cells_at;
     const char *prepared = call->prepared;
     struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);
@@ -380,13 +380,14 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
     for (int i = 0; i < p.panels; i++)
         tables_unpack(&p, call->packed, i, cells + (size_t)i * bytes, TABLES_LANES);
 
-    struct tables_tile t = {.segments = segments,
+    struct tables_tile t = {.wide = p.wide,
+                            .segments = segments,
                             .count = tables_make_segments(&p, g, head, scratch + p.tables_at, segments),
                             .index_next = TABLES_LANES,
                             .index_step = p.plane_bytes,
                             .select_step = PANEL};
     for (int first = 0, nv; first < g->oh * g->ow; first += nv * TABLES_LANES) {
-        nv = g->oh * g->ow - first > TABLES_LANES ? 2 : 1;
+        nv = tables_vectors(&p, (g->oh * g->ow - first + TABLES_LANES - 1) / TABLES_LANES);
         t.index = scratch + p.planes_at + first;
         for (int i = 0; i < p.panels; i++) {
             t.select[0] = cells + (size_t)i * bytes;

@@ -24,21 +24,21 @@ static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights
 static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     return tables_packed_size(&p);
 }
 
 static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     tables_pack(&p, g, w, packed);
 }
 
 static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     return p.scratch_bytes;
 }
 
@@ -88,10 +88,10 @@ static void store_sums(const struct pass *s, const uint16_t *sums, int m, size_t
     const int32_t *bias = s->fix[panel].bias;
     const int cout = s->g->cout, n = cout - panel * TABLES_LANES;
     const __m512i factor = _mm512_set1_epi32(((const struct tables_header *)s->call->packed)->factor);
-    const __mmask64 mask = n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
-    int32_t *out = s->call->out_s32 + at * (size_t)cout + (size_t)(panel * TABLES_LANES);
+    int32_t part[TABLES_LANES], *out = s->call->out_s32 + at * (size_t)cout + (size_t)(panel * TABLES_LANES);
     for (int i = 0; i < m; i++, sums += TABLES_LANES, out += cout) {
         __m512i even = tables_even(sums), odd = tables_odd(sums);
+        int32_t *to = n < TABLES_LANES ? part : out;
         __m512i x[4] = {_mm512_cvtepu16_epi32(_mm512_castsi512_si256(even)),
                         _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(even, 1)),
                         _mm512_cvtepu16_epi32(_mm512_castsi512_si256(odd)),
@@ -99,9 +99,10 @@ static void store_sums(const struct pass *s, const uint16_t *sums, int m, size_t
         UNROLL for (int q = 0; q < 4; q++)
         {
             x[q] = _mm512_sub_epi32(x[q], _mm512_load_si512(bias + q * PANEL));
-            _mm512_mask_storeu_epi32(out + q * PANEL, (__mmask16)(mask >> (q * PANEL)),
-                                     _mm512_mullo_epi32(x[q], factor));
+            _mm512_storeu_si512(to + q * PANEL, _mm512_mullo_epi32(x[q], factor));
         }
+        if (n < TABLES_LANES)
+            memcpy(out, part, (size_t)n * sizeof *out);
     }
 }
 
@@ -183,7 +184,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
 {
     const struct tables_header *head = call->packed;
     struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, head->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, head->bits, a_bits, head->wide);
     uint8_t *scratch = call->scratch, *cells = scratch + p.cells_at;
     const char *prepared = call->prepared;
     struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);
@@ -202,8 +203,9 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
         tables_make_fix(&p, g, call, i, fix + i);
 
     uint16_t sums[TABLES_VECTORS * TABLES_SELECT * TABLES_LANES] __attribute__((aligned(64)));
-    const size_t cells_step = TABLES_VECTORS * TABLES_LANES; /* side by side, which is one stream to read */
-    struct tables_tile t = {.segments = segments,
+    const size_t cells_step = (size_t)(p.vectors * TABLES_LANES); /* side by side, which is one stream to read */
+    struct tables_tile t = {.wide = p.wide,
+                            .segments = segments,
                             .count = tables_make_segments(&p, g, head, scratch + p.tables_at, segments),
                             .index = cells,
                             .index_next = TABLES_LANES,
@@ -211,7 +213,7 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
                             .select_step = p.step,
                             .sums = sums};
     for (int i = 0, nv; i < p.panels; i += nv) {
-        nv = p.panels - i < TABLES_VECTORS ? p.panels - i : TABLES_VECTORS;
+        nv = tables_vectors(&p, p.panels - i);
         for (int v = 0; v < nv; v++)
             tables_unpack(&p, call->packed, i + v, cells + v * TABLES_LANES, cells_step);
         t.bias = tables_bias(call->packed) + i * TABLES_LANES;

@@ -11,6 +11,9 @@
  * weights at hand it stays within 0..255 whatever the activations are, which is what chooses window and bias. Then it
  * is added to a 16-bit lane, and 16-bit lanes hold TABLES_WINDOWS windows before they are added to 32 bits.
  *
+ * Wide tables. Where weights have at most three levels and activations at most three codes, four digits of base 3 are
+ * an index of 7 bits into a table of 128 sums, and four others select one of 81 such tables.
+ *
  * Levels are divided by what all of them share, so that -127, 0, 127 is -1, 0, 1. Where one step of all activations at
  * the top could still leave a byte (codebooks with large levels), the rows refuse: two tables for two bytes would need
  * two permutes, which is no faster than an int8 dot product.
@@ -33,7 +36,7 @@
 enum {
     TABLES_LANES = 64,    /* entries of a table, and bytes of a vector */
     TABLES_WINDOWS = 256, /* * 255 < 65535, which stands for a threshold that no sum reaches */
-    TABLES_VECTORS = 2,   /* index vectors of a tile */
+    TABLES_VECTORS = 4,   /* most index vectors of a tile: 4 with wide tables, else 2 */
     TABLES_SELECT = 4,    /* selectors of a tile */
     TABLES_RESIDUALS = 4, /* and residuals of at most 2 bits */
     TABLES_CODES = 3      /* thresholds: outputs of at most 2 bits */
@@ -46,10 +49,14 @@ struct tables_row {
 
 struct tables_plan {
     const struct tables_row *row;
-    int unit, w_bits, a_bits;
-    int cell_bits;            /* of a step's weights */
-    int select_bits;          /* there are 1 << select_bits tables */
-    int run, runs, run_steps; /* values of a run, runs, steps of a run */
+    bool wide;                       /* tables of 128 entries */
+    int unit, w_bits, a_bits, a_top; /* a_top: the largest code of an activation */
+    int index_radix, select_radix;   /* of digits, `unit` of which make an index or select a table */
+    int cell_bits;                   /* of a step's weights */
+    int tables;                      /* how many there are of them */
+    int vectors;                     /* most index vectors of a tile */
+    size_t table;                    /* bytes of a table */
+    int run, runs, run_steps;        /* values of a run, runs, steps of a run */
     int steps;
     int panels, chunks;     /* panels; 64 cells each of a panel */
     int ih, iw;             /* padded image in pixels */
@@ -68,8 +75,9 @@ struct tables_header {
     int32_t bits;            /* of the weights */
     int32_t window, windows; /* steps of a window; windows of all steps */
     int32_t factor;          /* what levels were divided by */
-    int8_t levels[4];        /* divided */
-    uint8_t fill[44];
+    int32_t wide;
+    int8_t levels[4]; /* of digits, divided */
+    uint8_t fill[40];
 };
 
 /* Steps at even distances within a window and a run. */
@@ -98,8 +106,10 @@ struct tables_fix {
 };
 
 bool tables_can(const struct tables_row *row, const struct conv_geom *g, int a_bits, const struct conv_weights *w);
+/* wide: as tables_wide() or the header says. */
 void tables_plan_init(struct tables_plan *p, const struct tables_row *row, const struct conv_geom *g, int w_bits,
-                      int a_bits);
+                      int a_bits, bool wide);
+bool tables_wide(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
 size_t tables_packed_size(const struct tables_plan *p);
 void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w, void *packed);
 /* Prepared: int32_t place in the image, in pixels, of every pixel of a plane, of which output pixels are the first, and
@@ -117,6 +127,12 @@ int tables_make_segments(const struct tables_plan *p, const struct conv_geom *g,
                          const uint8_t *tables, struct tables_segment *segments);
 /* How many of them fill 16-bit sums. */
 int tables_era(const struct tables_segment *segments, int n);
+
+/* Index vectors of the next tile where so many are left: one, two or four. */
+static inline int tables_vectors(const struct tables_plan *p, int left)
+{
+    return left >= p->vectors ? p->vectors : left < 2 ? 1 : 2;
+}
 
 /* Whether the image has only the bytes that steps start at. */
 static inline bool tables_compact(const struct tables_plan *p)
@@ -144,6 +160,7 @@ static inline const uint8_t *tables_bias(const void *packed)
 #if defined(__x86_64__)
 /* What a micro-kernel works on: nv index vectors times m selectors. */
 struct tables_tile {
+    bool wide;
     const struct tables_segment *segments;
     int count; /* of them */
     const uint8_t *index;

@@ -35,20 +35,23 @@ static void row_codes(const struct tables_plan *p, const struct conv_geom *g, co
     }
 }
 
-/* Each of 64 codes with the unit - 1 after it, in one byte. */
-INLINE __m512i combine(const uint8_t *codes, int bits, int unit)
+/* A digit before those in x. */
+INLINE __m512i put_before(__m512i digit, __m512i x, int radix)
 {
-    __m512i x = _mm512_loadu_si512(codes);
-    for (int t = 1; t < unit; t++)
-        x = _mm512_or_si512(x, _mm512_slli_epi16(_mm512_loadu_si512(codes + t), (unsigned)(t * bits)));
-    return x;
+    if (radix == 3)
+        return _mm512_add_epi8(_mm512_add_epi8(digit, x), _mm512_add_epi8(x, x));
+    return _mm512_or_si512(digit, _mm512_slli_epi16(x, radix == 4 ? 2 : 1));
 }
 
-/* A row of values. */
-INLINE void combine_values(const uint8_t *codes, int n, int bits, int unit, uint8_t *out)
+/* A row of values: each of 64 codes with the unit - 1 after it. */
+INLINE void combine_values(const uint8_t *codes, int n, int radix, int unit, uint8_t *out)
 {
-    for (int i = 0; i < n; i += 64)
-        _mm512_storeu_si512(out + i, combine(codes + i, bits, unit));
+    for (int i = 0; i < n; i += 64) {
+        __m512i x = _mm512_loadu_si512(codes + i + unit - 1);
+        for (int t = unit - 2; t >= 0; t--)
+            x = put_before(_mm512_loadu_si512(codes + i + t), x, radix);
+        _mm512_storeu_si512(out + i, x);
+    }
 }
 
 /* The first n of 64 bytes. */
@@ -58,36 +61,43 @@ INLINE __mmask64 first_bytes(int n)
 }
 
 /* Pixels of a compact image. */
-INLINE void combine_pixels(const struct tables_plan *p, const uint8_t *codes, int pixels, int bits, int unit,
+INLINE void combine_pixels(const struct tables_plan *p, const uint8_t *codes, int pixels, int radix, int unit,
                            uint8_t *out)
 {
     const int n = p->run_steps;
     for (int x = 0; x < pixels; x++, codes += p->run, out += n)
         for (int i = 0; i < n; i += 64) {
-            __m512i y = _mm512_maskz_loadu_epi8(first_bytes(n - i), codes + i);
-            for (int t = 1; t < unit; t++) {
+            __m512i y = _mm512_setzero_si512();
+            for (int t = unit - 1; t >= 0; t--) {
                 int at = t * n + i, left = p->run - at < n - i ? p->run - at : n - i;
-                __m512i z = _mm512_maskz_loadu_epi8(first_bytes(left), codes + at);
-                y = _mm512_or_si512(y, _mm512_slli_epi16(z, (unsigned)(t * bits)));
+                y = put_before(_mm512_maskz_loadu_epi8(first_bytes(left), codes + at), y, radix);
             }
             _mm512_mask_storeu_epi8(out + i, first_bytes(n - i), y);
         }
 }
 
-static void combine_row(const struct tables_plan *p, const uint8_t *codes, int cin, uint8_t *out)
+INLINE void combine(const struct tables_plan *p, const uint8_t *codes, int radix, int unit, uint8_t *out)
 {
-    int n = p->iw * cin;
-    bool compact = tables_compact(p);
-    if (p->a_bits == 2 && p->unit == 3)
-        compact ? combine_pixels(p, codes, p->iw, 2, 3, out) : combine_values(codes, n, 2, 3, out);
-    else if (p->a_bits == 2)
-        compact ? combine_pixels(p, codes, p->iw, 2, 4, out) : combine_values(codes, n, 2, 4, out);
-    else if (p->unit == 3)
-        compact ? combine_pixels(p, codes, p->iw, 1, 3, out) : combine_values(codes, n, 1, 3, out);
-    else if (p->unit == 4)
-        compact ? combine_pixels(p, codes, p->iw, 1, 4, out) : combine_values(codes, n, 1, 4, out);
+    if (tables_compact(p))
+        combine_pixels(p, codes, p->iw, radix, unit, out);
     else
-        compact ? combine_pixels(p, codes, p->iw, 1, 6, out) : combine_values(codes, n, 1, 6, out);
+        combine_values(codes, p->iw * p->pixel, radix, unit, out);
+}
+
+static void combine_row(const struct tables_plan *p, const uint8_t *codes, uint8_t *out)
+{
+    if (p->wide)
+        combine(p, codes, 3, 4, out);
+    else if (p->a_bits == 2 && p->unit == 3)
+        combine(p, codes, 4, 3, out);
+    else if (p->a_bits == 2)
+        combine(p, codes, 4, 4, out);
+    else if (p->unit == 3)
+        combine(p, codes, 2, 3, out);
+    else if (p->unit == 4)
+        combine(p, codes, 2, 4, out);
+    else
+        combine(p, codes, 2, 6, out);
 }
 
 void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call)
@@ -102,14 +112,14 @@ void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, c
     for (int i = 0; i < p->ih; i++, image += bytes) {
         int y = i * p->step_y - g->pad_top;
         if (y >= 0 && y < g->h && whole && (size_t)(g->h - y) * line >= row + beyond) {
-            combine_row(p, call->in + (size_t)y * line, g->cin, image);
+            combine_row(p, call->in + (size_t)y * line, image);
             continue;
         }
         if (y < 0 || y >= g->h)
             memset(codes, call->pad_code, row);
         else
             row_codes(p, g, call, y, codes);
-        combine_row(p, codes, g->cin, image);
+        combine_row(p, codes, image);
     }
     memset(image, 0, 192);
 }
@@ -117,41 +127,47 @@ void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, c
 /* --- tables ---------------------------------------------------------------------------------------------------------
  */
 
-/* What digit t of the selector adds, for every index, if it is d. */
-INLINE __m512i digit_products(const struct tables_plan *p, const struct tables_header *head, int t, int d)
+enum { DIGITS = 6, WIDE = 2 }; /* most of a step; vectors of a wide table */
+
+/* What digit t of the selector adds, for 64 indices with these digits t, if it is d. */
+INLINE __m512i digit_products(const struct tables_plan *p, const struct tables_header *head, const uint8_t *digits,
+                              int d)
 {
-    int bits = p->row->pixels ? p->a_bits : p->w_bits;
     int8_t products[TABLES_LANES] = {0};
-    uint8_t indices[TABLES_LANES];
-    for (int i = 0; i < 1 << bits; i++)
+    for (int i = 0; i < p->index_radix; i++)
         products[i] = (int8_t)(p->row->pixels ? head->levels[d] * i : d * head->levels[i]);
-    for (int i = 0; i < TABLES_LANES; i++)
-        indices[i] = (uint8_t)i;
-    __m512i digits = _mm512_srl_epi16(_mm512_loadu_si512(indices), _mm_cvtsi32_si128(t * bits));
-    digits = _mm512_and_si512(digits, _mm512_set1_epi8((char)((1 << bits) - 1)));
-    return _mm512_permutexvar_epi8(digits, _mm512_loadu_si512(products));
+    return _mm512_permutexvar_epi8(_mm512_loadu_si512(digits), _mm512_loadu_si512(products));
 }
 
-/* All tables over the first `values` values of a step, whatever the codes of the others. */
-static void make_tables(const struct tables_plan *p, const struct tables_header *head, int values, uint8_t *tables)
+/* All tables over the first `values` values of a step, whatever the codes of the others. digits: of indices */
+static void make_tables(const struct tables_plan *p, const struct tables_header *head, int values,
+                        uint8_t digits[DIGITS][WIDE * TABLES_LANES], uint8_t *tables)
 {
-    int bits = p->row->pixels ? p->w_bits : p->a_bits;
-    _mm512_store_si512(tables, _mm512_setzero_si512());
-    for (int t = 0, n = 1; t < p->unit; t++, n <<= bits)
-        for (int d = (1 << bits) - 1; d >= 0; d--) { /* d == 0 last: the others start from what is there */
-            __m512i add = t < values ? digit_products(p, head, t, d) : _mm512_setzero_si512();
-            for (int i = 0; i < n; i++) {
-                __m512i x = _mm512_load_si512(tables + i * TABLES_LANES);
-                _mm512_store_si512(tables + (d * n + i) * TABLES_LANES, _mm512_add_epi8(x, add));
+    for (size_t v = 0; v < p->table; v += TABLES_LANES, tables += TABLES_LANES) {
+        _mm512_store_si512(tables, _mm512_setzero_si512());
+        for (int t = 0, n = 1; t < p->unit; t++, n *= p->select_radix)
+            for (int d = p->select_radix - 1; d >= 0; d--) { /* d == 0 last: the others start from what is there */
+                __m512i add = t < values ? digit_products(p, head, digits[t] + v, d) : _mm512_setzero_si512();
+                for (int i = 0; i < n; i++) {
+                    __m512i x = _mm512_load_si512(tables + (size_t)i * p->table);
+                    _mm512_store_si512(tables + (size_t)(d * n + i) * p->table, _mm512_add_epi8(x, add));
+                }
             }
-        }
+    }
 }
 
 void tables_make_tables(const struct tables_plan *p, const struct tables_header *head, uint8_t *tables)
 {
-    make_tables(p, head, p->unit, tables);
+    uint8_t digits[DIGITS][WIDE * TABLES_LANES], count[DIGITS] = {0};
+    for (size_t i = 0; i < p->table; i++) {
+        for (int t = 0; t < p->unit; t++)
+            digits[t][i] = count[t];
+        for (int t = 0; t < p->unit && ++count[t] == p->index_radix; t++)
+            count[t] = 0;
+    }
+    make_tables(p, head, p->unit, digits, tables);
     if (tables_last_differs(p))
-        make_tables(p, head, p->run % p->unit, tables + (TABLES_LANES << p->select_bits));
+        make_tables(p, head, p->run % p->unit, digits, tables + (size_t)p->tables * p->table);
 }
 
 /* --- weights --------------------------------------------------------------------------------------------------------
@@ -221,34 +237,50 @@ void tables_make_fix(const struct tables_plan *p, const struct conv_geom *g, con
 /* --- micro-kernel ---------------------------------------------------------------------------------------------------
  */
 
-/* 64 * code, by multiplication: the shift that compilers make of it competes with the additions for a port. */
-INLINE size_t table_offset(uint8_t code)
+/* size * code, by multiplication: the shift that compilers make of it competes with the additions for a port. */
+INLINE size_t table_offset(uint8_t code, int size)
 {
 #if defined(BITFADER_SIMDE)
-    return (size_t)code * TABLES_LANES;
+    return (size_t)code * (size_t)size;
 #else
     size_t offset;
-    __asm__("imul $64, %1, %0" : "=r"(offset) : "r"((size_t)code));
+    __asm__("imul %2, %1, %0" : "=r"(offset) : "r"((size_t)code), "i"(size));
     return offset;
 #endif
 }
 
-/* Adds what the table has for x0 to l and for x1 to h, whose order is what it is about: two permutes and then two
+/* Adds what the table has for x0 to l and for x1 to h. The order is what it is about: two permutes and then two
  * additions reach one permute a cycle, by turns they take 1.2 cycles each, since additions go to the permutes' pipes.
  */
-INLINE void look_up(__m512i *l, __m512i *h, __m512i x0, __m512i x1, __m512i t0, __m512i t1)
+INLINE void look_up(__m512i *l, __m512i *h, __m512i x0, __m512i x1, __m512i table)
 {
 #if defined(BITFADER_SIMDE)
-    *l = _mm512_add_epi8(*l, _mm512_permutexvar_epi8(x0, t0));
-    *h = _mm512_add_epi8(*h, _mm512_permutexvar_epi8(x1, t1));
+    *l = _mm512_add_epi8(*l, _mm512_permutexvar_epi8(x0, table));
+    *h = _mm512_add_epi8(*h, _mm512_permutexvar_epi8(x1, table));
 #else
     __m512i a, b;
-    __asm__("vpermb %[t0], %[x0], %[a]\n\t"
-            "vpermb %[t1], %[x1], %[b]\n\t"
+    __asm__("vpermb %[table], %[x0], %[a]\n\t"
+            "vpermb %[table], %[x1], %[b]\n\t"
             "vpaddb %[a], %[l], %[l]\n\t"
             "vpaddb %[b], %[h], %[h]"
             : [l] "+v"(*l), [h] "+v"(*h), [a] "=&v"(a), [b] "=&v"(b)
-            : [t0] "v"(t0), [t1] "v"(t1), [x0] "v"(x0), [x1] "v"(x1));
+            : [table] "v"(table), [x0] "v"(x0), [x1] "v"(x1));
+#endif
+}
+
+/* The same from a wide table, t0 and t1. */
+INLINE void look_up_wide(__m512i *l, __m512i *h, __m512i x0, __m512i x1, __m512i t0, __m512i t1)
+{
+#if defined(BITFADER_SIMDE)
+    *l = _mm512_add_epi8(*l, _mm512_permutex2var_epi8(t0, x0, t1));
+    *h = _mm512_add_epi8(*h, _mm512_permutex2var_epi8(t0, x1, t1));
+#else
+    __asm__("vpermi2b %[t1], %[t0], %[x0]\n\t"
+            "vpermt2b %[t1], %[x1], %[t0]\n\t"
+            "vpaddb %[x0], %[l], %[l]\n\t"
+            "vpaddb %[t0], %[h], %[h]"
+            : [l] "+v"(*l), [h] "+v"(*h), [x0] "+v"(x0), [t0] "+v"(t0)
+            : [t1] "v"(t1), [x1] "v"(x1));
 #endif
 }
 
@@ -265,13 +297,17 @@ INLINE void look_up(__m512i *l, __m512i *h, __m512i x0, __m512i x1, __m512i t0, 
         l##i = pixels ? _mm512_set1_epi8((char)t->bias[i]) : _mm512_load_si512(t->bias);  \
         h##i = pixels ? l##i : nv > 1 ? _mm512_load_si512(t->bias + TABLES_LANES) : l##i; \
     }
-#define STEP(i)                                                               \
-    if (i < m) {                                                              \
-        __m512i table = _mm512_load_si512(tables + table_offset(s##i[at]));   \
-        if (nv > 1)                                                           \
-            look_up(&l##i, &h##i, x0, x1, table, table);                      \
-        else                                                                  \
-            l##i = _mm512_add_epi8(l##i, _mm512_permutexvar_epi8(x0, table)); \
+#define STEP(i)                                                                                                       \
+    if (i < m) {                                                                                                      \
+        const uint8_t *table = tables + table_offset(s##i[at], wide ? WIDE * TABLES_LANES : TABLES_LANES);            \
+        __m512i t0 = _mm512_load_si512(table), t1 = wide ? _mm512_load_si512(table + TABLES_LANES) : t0;              \
+        if (nv > 1 && wide)                                                                                           \
+            look_up_wide(&l##i, &h##i, x0, x1, t0, t1);                                                               \
+        else if (nv > 1)                                                                                              \
+            look_up(&l##i, &h##i, x0, x1, t0);                                                                        \
+        else                                                                                                          \
+            l##i =                                                                                                    \
+                _mm512_add_epi8(l##i, wide ? _mm512_permutex2var_epi8(t0, x0, t1) : _mm512_permutexvar_epi8(x0, t0)); \
     }
 #define FOLD(i)                                                                \
     if (i < m) {                                                               \
@@ -293,7 +329,7 @@ INLINE void look_up(__m512i *l, __m512i *h, __m512i x0, __m512i x1, __m512i t0, 
         }                                                                                 \
     }
 
-INLINE void tile(int m, int nv, bool pixels, const struct tables_tile *t)
+INLINE void tile(int m, int nv, bool pixels, bool wide, const struct tables_tile *t)
 {
     SELECTORS(START)
     const size_t index_next = t->index_next, index_step = t->index_step;
@@ -317,35 +353,128 @@ INLINE void tile(int m, int nv, bool pixels, const struct tables_tile *t)
     SELECTORS(LEAVE)
 }
 
-INLINE void tile_m(int m, int nv, bool pixels, const struct tables_tile *t)
+INLINE void tile_m(int m, int nv, bool pixels, bool wide, const struct tables_tile *t)
 {
     switch (m) {
     case 1:
-        tile(1, nv, pixels, t);
+        tile(1, nv, pixels, wide, t);
         break;
     case 2:
-        tile(2, nv, pixels, t);
+        tile(2, nv, pixels, wide, t);
         break;
     case 3:
-        tile(3, nv, pixels, t);
+        tile(3, nv, pixels, wide, t);
         break;
     default:
-        tile(4, nv, pixels, t);
+        tile(4, nv, pixels, wide, t);
     }
+}
+
+/* The same with four index vectors and wide tables: their loads are what takes longest, so that each should serve more
+ * permutes. Byte sums of selector i are ai to di; 16-bit sums stay in memory, since windows are long. */
+#define WIDE_START(i) __m512i a##i = _mm512_setzero_si512(), b##i = a##i, c##i = a##i, d##i = a##i;
+#define WIDE_WINDOW(i)                                                                   \
+    if (i < m) {                                                                         \
+        a##i = pixels ? _mm512_set1_epi8((char)t->bias[i]) : _mm512_load_si512(t->bias); \
+        b##i = pixels ? a##i : _mm512_load_si512(t->bias + TABLES_LANES);                \
+        c##i = pixels ? a##i : _mm512_load_si512(t->bias + 2 * TABLES_LANES);            \
+        d##i = pixels ? a##i : _mm512_load_si512(t->bias + 3 * TABLES_LANES);            \
+    }
+#define WIDE_STEP(i)                                                                         \
+    if (i < m) {                                                                             \
+        size_t from = pixels ? (size_t)i : 0;                                                \
+        const uint8_t *table = tables + table_offset(s##i[at + from], WIDE * TABLES_LANES);  \
+        __m512i t0 = _mm512_load_si512(table), t1 = _mm512_load_si512(table + TABLES_LANES); \
+        look_up_wide(&a##i, &b##i, x0, x1, t0, t1);                                          \
+        look_up_wide(&c##i, &d##i, x2, x3, t0, t1);                                          \
+    }
+#define WIDE_FOLD(i)                                         \
+    if (i < m) {                                             \
+        uint16_t *sums = t->sums + (size_t)i * TABLES_LANES; \
+        fold(sums, a##i, first);                             \
+        fold(sums + t->sums_next, b##i, first);              \
+        fold(sums + 2 * t->sums_next, c##i, first);          \
+        fold(sums + 3 * t->sums_next, d##i, first);          \
+    }
+
+INLINE void fold(uint16_t *sums, __m512i bytes, bool first)
+{
+    __m512i pairs = bytes, odd = _mm512_srli_epi16(bytes, 8);
+    if (!first) {
+        pairs = _mm512_add_epi16(pairs, _mm512_load_si512(sums));
+        odd = _mm512_add_epi16(odd, _mm512_load_si512(sums + 32));
+    }
+    _mm512_store_si512(sums, pairs);
+    _mm512_store_si512(sums + 32, odd);
+}
+
+INLINE void tile_wide(int m, bool pixels, const struct tables_tile *t)
+{
+    const uint8_t *s0 = t->select[0], *s1 = pixels ? s0 : t->select[1], *s2 = pixels ? s0 : t->select[2],
+                  *s3 = pixels ? s0 : t->select[3];
+    SELECTORS(WIDE_START)
+    const size_t next = t->index_next, index_step = t->index_step;
+    const ptrdiff_t select_step = t->select_step;
+    bool first = true;
+    for (const struct tables_segment *s = t->segments, *end = s + t->count; s < end; s++) {
+        const uint8_t *tables = s->tables, *index = t->index + s->index;
+        ptrdiff_t at = s->select, stop = at + s->steps * select_step;
+        if (s->starts) {
+            SELECTORS(WIDE_WINDOW)
+        }
+        do {
+            __m512i x0 = _mm512_loadu_si512(index), x1 = _mm512_loadu_si512(index + next);
+            __m512i x2 = _mm512_loadu_si512(index + 2 * next), x3 = _mm512_loadu_si512(index + 3 * next);
+            SELECTORS(WIDE_STEP)
+            index += index_step;
+            at += select_step;
+        } while (at != stop);
+        if (s->ends && first) {
+            SELECTORS(WIDE_FOLD)
+            first = false;
+        } else if (s->ends) {
+            SELECTORS(WIDE_FOLD)
+        }
+    }
+}
+
+INLINE void tile_wide_m(int m, bool pixels, const struct tables_tile *t)
+{
+    switch (m) {
+    case 1:
+        tile_wide(1, pixels, t);
+        break;
+    case 2:
+        tile_wide(2, pixels, t);
+        break;
+    case 3:
+        tile_wide(3, pixels, t);
+        break;
+    default:
+        tile_wide(4, pixels, t);
+    }
+}
+
+INLINE void tile_any(int m, int nv, bool pixels, const struct tables_tile *t)
+{
+    if (nv > 2)
+        tile_wide_m(m, pixels, t);
+    else if (nv > 1 && t->wide)
+        tile_m(m, 2, pixels, true, t);
+    else if (nv > 1)
+        tile_m(m, 2, pixels, false, t);
+    else if (t->wide)
+        tile_m(m, 1, pixels, true, t);
+    else
+        tile_m(m, 1, pixels, false, t);
 }
 
 void tables_tile_channels(int m, int nv, const struct tables_tile *t)
 {
-    if (nv > 1)
-        tile_m(m, 2, false, t);
-    else
-        tile_m(m, 1, false, t);
+    tile_any(m, nv, false, t);
 }
 
 void tables_tile_pixels(int m, int nv, const struct tables_tile *t)
 {
-    if (nv > 1)
-        tile_m(m, 2, true, t);
-    else
-        tile_m(m, 1, true, t);
+    tile_any(m, nv, true, t);
 }
