@@ -45,7 +45,8 @@ static void plan_places(struct tables_plan *p, const struct conv_geom *g)
     p->planes_at = p->fix_at + blocks * sizeof(struct tables_fix);
     p->scratch_bytes = p->planes_at;
     if (p->row->pixels)
-        p->scratch_bytes += p->plane_bytes * (size_t)(p->plane_sets * ((p->run_steps + 15) / 16 * 16));
+        p->scratch_bytes += (tables_tile_planes(p) ? tables_plane_step(p) : p->plane_bytes * (size_t)p->plane_sets) *
+                            (size_t)((p->run_steps + 15) / 16 * 16);
 }
 
 static int top_of(const struct conv_geom *g, int a_bits)
@@ -380,7 +381,7 @@ int tables_make_segments(const struct tables_plan *p, const struct conv_geom *g,
             count = head->window - s % head->window;
             count = count < left ? count : left;
             segments[n] = (struct tables_segment){.tables = own ? last : tables,
-                                                  .index = p->row->pixels ? plane + i * (int)p->plane_bytes
+                                                  .index = p->row->pixels ? plane + i * (int)tables_plane_step(p)
                                                                           : s * p->vectors * lanes,
                                                   .select = p->row->pixels ? s * lanes : at + i * p->step,
                                                   .steps = count,

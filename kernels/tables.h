@@ -140,6 +140,24 @@ static inline bool tables_compact(const struct tables_plan *p)
     return p->step == 1;
 }
 
+/* Pixels in lanes: whether planes are made for one tile after the other, since each is of use to that one alone. */
+static inline bool tables_tile_planes(const struct tables_plan *p)
+{
+    return tables_compact(p) && p->runs == 1;
+}
+
+/* Pixels in lanes: bytes from a step's plane to the next one's. */
+static inline size_t tables_plane_step(const struct tables_plan *p)
+{
+    return tables_tile_planes(p) ? (size_t)(p->vectors * TABLES_LANES) : p->plane_bytes;
+}
+
+/* Whether the image's pixels are those of the input, in its order. */
+static inline bool tables_pixels_follow(const struct tables_plan *p, const struct conv_geom *g)
+{
+    return g->pad_top == 0 && g->pad_left == 0 && p->step_x == 1 && p->step_y == 1 && p->iw == g->w && p->ih <= g->h;
+}
+
 /* Whether runs end with steps of fewer values that have their own tables. */
 static inline bool tables_last_differs(const struct tables_plan *p)
 {
@@ -176,6 +194,8 @@ void tables_tile_channels(int m, int nv, const struct tables_tile *t);
 void tables_tile_pixels(int m, int nv, const struct tables_tile *t);
 /* Parts of scratch, made anew in each call. */
 void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call);
+/* n pixels of a compact image from their codes [n][cin]. */
+void tables_make_pixels(const struct tables_plan *p, const uint8_t *codes, int n, uint8_t *image);
 void tables_make_tables(const struct tables_plan *p, const struct tables_header *head, uint8_t *tables);
 /* A panel's cells, `step` bytes from one vector of them to the next. */
 void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells, size_t step);

@@ -68,6 +68,12 @@ INLINE void combine_pixels(const struct tables_plan *p, const uint8_t *codes, in
     for (int x = 0; x < pixels; x++, codes += p->run, out += n)
         for (int i = 0; i < n; i += 64) {
             __m512i y = _mm512_setzero_si512();
+            if (i + 64 <= n && (unit - 1) * n + i + 64 <= p->run) { /* no byte is missing */
+                for (int t = unit - 1; t >= 0; t--)
+                    y = put_before(_mm512_loadu_si512(codes + t * n + i), y, radix);
+                _mm512_storeu_si512(out + i, y);
+                continue;
+            }
             for (int t = unit - 1; t >= 0; t--) {
                 int at = t * n + i, left = p->run - at < n - i ? p->run - at : n - i;
                 y = put_before(_mm512_maskz_loadu_epi8(first_bytes(left), codes + at), y, radix);
@@ -76,28 +82,28 @@ INLINE void combine_pixels(const struct tables_plan *p, const uint8_t *codes, in
         }
 }
 
-INLINE void combine(const struct tables_plan *p, const uint8_t *codes, int radix, int unit, uint8_t *out)
+INLINE void combine(const struct tables_plan *p, const uint8_t *codes, int pixels, int radix, int unit, uint8_t *out)
 {
     if (tables_compact(p))
-        combine_pixels(p, codes, p->iw, radix, unit, out);
+        combine_pixels(p, codes, pixels, radix, unit, out);
     else
-        combine_values(codes, p->iw * p->pixel, radix, unit, out);
+        combine_values(codes, pixels * p->pixel, radix, unit, out);
 }
 
-static void combine_row(const struct tables_plan *p, const uint8_t *codes, uint8_t *out)
+void tables_make_pixels(const struct tables_plan *p, const uint8_t *codes, int n, uint8_t *image)
 {
     if (p->wide)
-        combine(p, codes, 3, 4, out);
+        combine(p, codes, n, 3, 4, image);
     else if (p->a_bits == 2 && p->unit == 3)
-        combine(p, codes, 4, 3, out);
+        combine(p, codes, n, 4, 3, image);
     else if (p->a_bits == 2)
-        combine(p, codes, 4, 4, out);
+        combine(p, codes, n, 4, 4, image);
     else if (p->unit == 3)
-        combine(p, codes, 2, 3, out);
+        combine(p, codes, n, 2, 3, image);
     else if (p->unit == 4)
-        combine(p, codes, 2, 4, out);
+        combine(p, codes, n, 2, 4, image);
     else
-        combine(p, codes, 2, 6, out);
+        combine(p, codes, n, 2, 6, image);
 }
 
 void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call)
@@ -112,14 +118,14 @@ void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, c
     for (int i = 0; i < p->ih; i++, image += bytes) {
         int y = i * p->step_y - g->pad_top;
         if (y >= 0 && y < g->h && whole && (size_t)(g->h - y) * line >= row + beyond) {
-            combine_row(p, call->in + (size_t)y * line, image);
+            tables_make_pixels(p, call->in + (size_t)y * line, p->iw, image);
             continue;
         }
         if (y < 0 || y >= g->h)
             memset(codes, call->pad_code, row);
         else
             row_codes(p, g, call, y, codes);
-        combine_row(p, codes, image);
+        tables_make_pixels(p, codes, p->iw, image);
     }
     memset(image, 0, 192);
 }
