@@ -340,31 +340,40 @@ INLINE void turn_sums(const uint16_t *sums, __m512i out[8])
     }
 }
 
+/* Eight pixels of a panel to out, every second one: `pixels` of them, n channels. */
+INLINE void store_eight(const uint16_t *sums, __m512i bias, int factor, int pixels, int n, int32_t *out, size_t cout)
+{
+    __m512i x[8];
+    turn_sums(sums, x);
+    UNROLL for (int i = 0; i < 8; i++)
+    {
+        __m512i y = _mm512_sub_epi32(x[i], bias);
+        if (factor != 1)
+            y = _mm512_mullo_epi32(y, _mm512_set1_epi32(factor));
+        if (n == PANEL && i < pixels)
+            _mm512_storeu_si512(out + 2 * (size_t)i * cout, y);
+        else if (i < pixels)
+            _mm512_mask_storeu_epi8(out + 2 * (size_t)i * cout, ((__mmask64)1 << 4 * n) - 1, y);
+    }
+}
+
 /* 64 pixels of a panel as they are. Changes sums. */
 static void store_sums(const struct pass *s, uint16_t *sums, int first, int panel)
 {
-    int cout = s->g->cout, left = s->g->oh * s->g->ow - first, n = cout - panel * PANEL < PANEL ? cout % PANEL : PANEL;
-    int factor = ((const struct tables_header *)s->call->packed)->factor;
-    __m512i bias = _mm512_loadu_si512(s->fix[panel / 4].bias + panel % 4 * PANEL), x[8];
-    int32_t part[PANEL];
+    const int cout = s->g->cout, left = s->g->oh * s->g->ow - first, co = panel * PANEL;
+    const int n = cout - co < PANEL ? cout - co : PANEL;
+    const int factor = ((const struct tables_header *)s->call->packed)->factor;
+    const __m512i bias = _mm512_loadu_si512(s->fix[panel / 4].bias + panel % 4 * PANEL);
     for (int c = 0; c < PANEL; c++)
         _mm512_store_si512(sums + c * TABLES_LANES, tables_even(sums + c * TABLES_LANES));
-    for (int half = 0; half < 2; half++) /* even and odd pixels */
-        for (int j = 0; j < 4; j++) {
-            turn_sums(sums + half * 32 + j * 8, x);
-            UNROLL for (int i = 0; i < 8; i++)
-            {
-                int pixel = 2 * (j * 8 + i) + half;
-                int32_t *out = s->call->out_s32 + (size_t)(first + pixel) * (size_t)cout + (size_t)(panel * PANEL);
-                __m512i y = _mm512_sub_epi32(x[i], bias);
-                if (factor != 1)
-                    y = _mm512_mullo_epi32(y, _mm512_set1_epi32(factor));
-                if (pixel < left)
-                    _mm512_storeu_si512(n < PANEL ? part : out, y);
-                if (pixel < left && n < PANEL)
-                    memcpy(out, part, (size_t)n * sizeof *out);
-            }
-        }
+    for (int pixel = 0; pixel < TABLES_LANES && pixel < left; pixel += pixel % 2 ? 15 : 1) { /* 0, 1, 16, 17, .. */
+        const uint16_t *from = sums + pixel % 2 * 32 + pixel / 16 * 8;
+        int32_t *out = s->call->out_s32 + (size_t)(first + pixel) * (size_t)cout + (size_t)co;
+        if (left >= TABLES_LANES && n == PANEL && factor == 1)
+            store_eight(from, bias, 1, 8, PANEL, out, (size_t)cout);
+        else
+            store_eight(from, bias, factor, (left - pixel + 1) / 2, n, out, (size_t)cout);
+    }
 }
 
 /* 64 pixels of a panel from acc[64][16]. */

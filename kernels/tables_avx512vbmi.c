@@ -48,8 +48,7 @@ INLINE void combine_values(const uint8_t *codes, int n, int radix, int unit, uin
 {
     for (int i = 0; i < n; i += 64) {
         __m512i x = _mm512_loadu_si512(codes + i + unit - 1);
-        for (int t = unit - 2; t >= 0; t--)
-            x = put_before(_mm512_loadu_si512(codes + i + t), x, radix);
+        UNROLL for (int t = unit - 2; t >= 0; t--) x = put_before(_mm512_loadu_si512(codes + i + t), x, radix);
         _mm512_storeu_si512(out + i, x);
     }
 }
@@ -69,8 +68,8 @@ INLINE void combine_pixels(const struct tables_plan *p, const uint8_t *codes, in
         for (int i = 0; i < n; i += 64) {
             __m512i y = _mm512_setzero_si512();
             if (i + 64 <= n && (unit - 1) * n + i + 64 <= p->run) { /* no byte is missing */
-                for (int t = unit - 1; t >= 0; t--)
-                    y = put_before(_mm512_loadu_si512(codes + t * n + i), y, radix);
+                const uint8_t *at = codes + i + (unit - 1) * n;
+                UNROLL for (int t = unit - 1; t >= 0; t--, at -= n) y = put_before(_mm512_loadu_si512(at), y, radix);
                 _mm512_storeu_si512(out + i, y);
                 continue;
             }
