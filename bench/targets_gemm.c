@@ -85,6 +85,7 @@ static struct layer_spec spec_of(int shape, enum kind k)
                            .sums = true};
     s.g = layer_geom(shapes[shape].k, shapes[shape].h, shapes[shape].outputs, 1, 1, 1);
     s.g.w = s.g.ow = shapes[shape].w;
+    s.g.a_top = s.a_codes ? s.a_codes - 1 : 0;
     return s;
 }
 

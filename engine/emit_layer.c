@@ -198,7 +198,10 @@ const char *emit_conv_codes(struct compiler *c, const struct conv_job *j)
         make_requant(c, s, j->weights, j->bias, &q_in, j->residual >= 0 ? &q_res : NULL, &q_out);
     else
         make_dequant(c, j->weights, j->bias, &q_in, &s->scale, &s->bias);
-    ready_conv(c, &j->geom, q_in.bits, j->weights, codes ? &s->rq : NULL, &s->conv);
+    struct conv_geom geom = j->geom;
+    if (q_in.bits == 2 && act_quant_top(&q_in) < 3) /* what no kernel looks at should not make shapes differ */
+        geom.a_top = act_quant_top(&q_in);
+    ready_conv(c, &geom, q_in.bits, j->weights, codes ? &s->rq : NULL, &s->conv);
     s->kernel = s->conv.kernel->name;
     return s->kernel;
 }

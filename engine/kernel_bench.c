@@ -120,8 +120,9 @@ void kernel_bench(const struct conv_geom *g, int a_bits, const struct conv_weigh
     int64_t *b = arena_new(&arena, cout, sizeof *b);
     struct rng r;
     rng_init(&r, 1);
+    const uint32_t codes = g->a_top ? (uint32_t)g->a_top + 1 : 1u << a_bits;
     for (size_t i = 0; i < n_in; i++)
-        in[i] = (uint8_t)(rng_next(&r) & ((1u << a_bits) - 1));
+        in[i] = (uint8_t)rng_below(&r, codes);
     for (size_t i = 0; i < cout; i++) {
         m[i] = 1 << 29;
         b[i] = INT64_C(1) << 45;

@@ -18,8 +18,8 @@ _Static_assert(GEOM_INTS * sizeof(int) == sizeof(struct conv_geom), "a geometry 
 struct shape_key { /* of one kind of number, so that nothing lies between its members */
     uint64_t levels;
     int32_t geom[GEOM_INTS], w_bits, a_bits;
-    int32_t unused[GEOM_INTS % 2];
 };
+_Static_assert(GEOM_INTS % 2 == 0, "a key has nothing behind its last member");
 
 struct shape_entry {
     uint64_t hash;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Convolution by product tables (tables.h) with 64 pixels in lanes: activations are indices, the weights of a channel
- * select tables. 128 pixels by 8 channels, or 64 where only one vector of pixels is left. For layers with fewer
+ * select tables. 128 pixels by 4 channels, or 64 where only one vector of pixels is left. For layers with fewer
  * channels than a vector has bytes.
  *
  * Planes. The index of step i of a run, for all pixels of a row of the image and all such rows, is a plane [rows][ow];
@@ -30,14 +30,14 @@ static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights
 static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     return tables_packed_size(&p);
 }
 
 static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     tables_pack(&p, g, w, packed);
 }
 
@@ -54,7 +54,7 @@ static void prepare(const struct conv_geom *g, const struct requant *rq, void *p
 static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     return p.scratch_bytes;
 }
 
@@ -98,12 +98,17 @@ INLINE void plane_block(const uint8_t *image, const int32_t *at, int pixel, int 
         UNROLL for (int lane = 0; lane < 4; lane++)
         {
             const uint8_t *in = image + at[lane * 16 + i] * pixel;
+            const __mmask16 to = (__mmask16)(15 << (4 * lane));
+            if (step == 1) {
+                y = _mm512_mask_broadcast_i32x4(y, to, _mm_loadu_si128((const __m128i *)in));
+                continue;
+            }
             __m512i z = _mm512_loadu_si512(in);
             if (GROUP * step > 64)
                 z = _mm512_permutex2var_epi8(z, from, _mm512_loadu_si512(in + 64));
             else
                 z = _mm512_permutexvar_epi8(from, z);
-            y = _mm512_mask_mov_epi32(y, (__mmask16)(15 << (4 * lane)), z);
+            y = _mm512_mask_mov_epi32(y, to, z);
         }
         x[i] = y;
     }
@@ -112,7 +117,7 @@ INLINE void plane_block(const uint8_t *image, const int32_t *at, int pixel, int 
 }
 
 INLINE void set_planes(const struct tables_plan *p, const uint8_t *image, const int32_t *pixels, int count, int step,
-                       uint8_t *planes)
+                       uint8_t *planes, size_t plane)
 {
     uint8_t every[TABLES_LANES];
     for (int i = 0; i < TABLES_LANES; i++)
@@ -120,8 +125,7 @@ INLINE void set_planes(const struct tables_plan *p, const uint8_t *image, const 
     __m512i from = _mm512_loadu_si512(every);
     for (int i = 0; i < count; i += TABLES_LANES)
         for (int s = 0; s < p->run_steps; s += GROUP)
-            plane_block(image + s * step, pixels + i, p->pixel, step, from, planes + (size_t)s * p->plane_bytes + i,
-                        p->plane_bytes);
+            plane_block(image + s * step, pixels + i, p->pixel, step, from, planes + (size_t)s * plane + i, plane);
 }
 
 static void make_planes(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call)
@@ -132,15 +136,29 @@ static void make_planes(const struct tables_plan *p, const struct conv_geom *g, 
         int tap = set / columns * g->dilation_h * p->iw + set % columns * g->dilation_w;
         const uint8_t *image = scratch + p->image_at + tap * p->pixel;
         if (p->step == 1)
-            set_planes(p, image, call->prepared, count, 1, planes);
+            set_planes(p, image, call->prepared, count, 1, planes, p->plane_bytes);
         else if (p->step == 3)
-            set_planes(p, image, call->prepared, count, 3, planes);
+            set_planes(p, image, call->prepared, count, 3, planes, p->plane_bytes);
         else if (p->step == 4)
-            set_planes(p, image, call->prepared, count, 4, planes);
+            set_planes(p, image, call->prepared, count, 4, planes, p->plane_bytes);
         else
-            set_planes(p, image, call->prepared, count, 6, planes);
+            set_planes(p, image, call->prepared, count, 6, planes, p->plane_bytes);
         planes += p->plane_bytes * (size_t)((p->run_steps + GROUP - 1) / GROUP * GROUP);
     }
+}
+
+/* Of a kernel that is one tap, the planes of one tile: nv vectors side by side for each step. */
+static void make_tile_planes(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call,
+                             int first, int nv)
+{
+    uint8_t *scratch = call->scratch, *image = scratch + p->image_at;
+    const int32_t *pixels = call->prepared;
+    int left = g->oh * g->ow - first, n = left < nv * TABLES_LANES ? left : nv * TABLES_LANES;
+    if (tables_pixels_follow(p, g)) {
+        tables_make_pixels(p, call->in + (size_t)first * (size_t)g->cin, n, image);
+        image -= first * p->pixel;
+    }
+    set_planes(p, image, pixels + first, n, 1, scratch + p->planes_at, (size_t)(p->vectors * TABLES_LANES));
 }
 
 /* --- outputs --------------------------------------------------------------------------------------------------------
@@ -297,6 +315,67 @@ static void widen(const struct pass *s, const uint16_t *sums, int panel, bool st
     }
 }
 
+/* Eight pixels of 16 channels, two pixels apart: channel c's sums are at sums + 64 c. */
+INLINE void turn_sums(const uint16_t *sums, __m512i out[8])
+{
+    __m512i x[4], y[4], zero = _mm512_setzero_si512();
+    UNROLL for (int i = 0; i < 4; i++) /* channels i, i + 4, i + 8, i + 12 */
+    {
+        const uint16_t *at = sums + i * TABLES_LANES;
+        x[i] = _mm512_castsi128_si512(_mm_load_si128((const __m128i *)at));
+        UNROLL for (int lane = 1; lane < 4; lane++) x[i] = _mm512_mask_broadcast_i32x4(
+            x[i], (__mmask16)(15 << (4 * lane)), _mm_load_si128((const __m128i *)(at + lane * 4 * TABLES_LANES)));
+    }
+    UNROLL for (int i = 0; i < 2; i++)
+    {
+        __m512i a = i ? _mm512_unpackhi_epi16(x[0], x[1]) : _mm512_unpacklo_epi16(x[0], x[1]);
+        __m512i b = i ? _mm512_unpackhi_epi16(x[2], x[3]) : _mm512_unpacklo_epi16(x[2], x[3]);
+        y[2 * i] = _mm512_unpacklo_epi32(a, b);
+        y[2 * i + 1] = _mm512_unpackhi_epi32(a, b);
+    }
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        out[2 * i] = _mm512_unpacklo_epi16(y[i], zero);
+        out[2 * i + 1] = _mm512_unpackhi_epi16(y[i], zero);
+    }
+}
+
+/* Eight pixels of a panel to out, every second one: `pixels` of them, n channels. */
+INLINE void store_eight(const uint16_t *sums, __m512i bias, int factor, int pixels, int n, int32_t *out, size_t cout)
+{
+    __m512i x[8];
+    turn_sums(sums, x);
+    UNROLL for (int i = 0; i < 8; i++)
+    {
+        __m512i y = _mm512_sub_epi32(x[i], bias);
+        if (factor != 1)
+            y = _mm512_mullo_epi32(y, _mm512_set1_epi32(factor));
+        if (n == PANEL && i < pixels)
+            _mm512_storeu_si512(out + 2 * (size_t)i * cout, y);
+        else if (i < pixels)
+            _mm512_mask_storeu_epi8(out + 2 * (size_t)i * cout, ((__mmask64)1 << 4 * n) - 1, y);
+    }
+}
+
+/* 64 pixels of a panel as they are. Changes sums. */
+static void store_sums(const struct pass *s, uint16_t *sums, int first, int panel)
+{
+    const int cout = s->g->cout, left = s->g->oh * s->g->ow - first, co = panel * PANEL;
+    const int n = cout - co < PANEL ? cout - co : PANEL;
+    const int factor = ((const struct tables_header *)s->call->packed)->factor;
+    const __m512i bias = _mm512_loadu_si512(s->fix[panel / 4].bias + panel % 4 * PANEL);
+    for (int c = 0; c < PANEL; c++)
+        _mm512_store_si512(sums + c * TABLES_LANES, tables_even(sums + c * TABLES_LANES));
+    for (int pixel = 0; pixel < TABLES_LANES && pixel < left; pixel += pixel % 2 ? 15 : 1) { /* 0, 1, 16, 17, .. */
+        const uint16_t *from = sums + pixel % 2 * 32 + pixel / 16 * 8;
+        int32_t *out = s->call->out_s32 + (size_t)(first + pixel) * (size_t)cout + (size_t)co;
+        if (left >= TABLES_LANES && n == PANEL && factor == 1)
+            store_eight(from, bias, 1, 8, PANEL, out, (size_t)cout);
+        else
+            store_eight(from, bias, factor, (left - pixel + 1) / 2, n, out, (size_t)cout);
+    }
+}
+
 /* 64 pixels of a panel from acc[64][16]. */
 static void store_acc(const struct pass *s, int32_t *acc, int first, int panel)
 {
@@ -332,15 +411,15 @@ static void panel_pixels(const struct pass *s, const struct tables_tile *t, int 
 {
     uint16_t sums[TABLES_VECTORS][PANEL * TABLES_LANES] __attribute__((aligned(64)));
     int32_t acc[TABLES_VECTORS][PANEL * TABLES_LANES] __attribute__((aligned(64)));
-    int steps = s->p->steps, era = t->window * TABLES_WINDOWS;
     int n = s->g->cout - panel * PANEL < PANEL ? s->g->cout - panel * PANEL : PANEL;
+    bool as_they_are = s->call->out_s32 && tables_era(t->segments, t->count) == t->count;
     struct tables_tile part = *t;
     if (n < PANEL)
         memset(sums, 0, sizeof sums);
-    for (int done = 0; done < steps; done += era, part.steps += era) {
-        part.count = steps - done < era ? steps - done : era;
+    for (int done = 0; done < t->count; done += part.count, part.segments += part.count) {
+        part.count = tables_era(part.segments, t->count - done);
         tile_panel(&part, n, nv, sums[0]);
-        for (int v = 0; v < nv && !s->threshold; v++)
+        for (int v = 0; v < nv && !s->threshold && !as_they_are; v++)
             widen(s, sums[v], panel, done == 0, acc[v]);
     }
     if (s->threshold) {
@@ -355,37 +434,49 @@ static void panel_pixels(const struct pass *s, const struct tables_tile *t, int 
         return;
     }
     for (int v = 0; v < nv; v++)
-        store_acc(s, acc[v], first + v * TABLES_LANES, panel);
+        if (as_they_are)
+            store_sums(s, sums[v], first + v * TABLES_LANES, panel);
+        else
+            store_acc(s, acc[v], first + v * TABLES_LANES, panel);
 }
 
 static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
 {
     const struct tables_header *head = call->packed;
     struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, head->bits, a_bits);
+    tables_plan_init(&p, &pixels_row, g, head->bits, a_bits, head->wide);
     uint8_t *scratch = call->scratch, *cells = scratch + p.cells_at;
     const char *prepared = call->prepared;
     struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);
-    struct tables_step *steps = (struct tables_step *)(scratch + p.steps_at);
+    struct tables_segment *segments = (struct tables_segment *)(scratch + p.segments_at);
     struct pass pass = {.p = &p, .g = g, .call = call, .fix = fix};
     if (call->out_u8 && requant_in_lanes(call->rq))
         pass.requant = (const struct requant_lanes *)(prepared + tables_requant_at(g));
     if (tables_by_threshold(call) && p.steps <= head->window * TABLES_WINDOWS && residuals_small(g, call))
         pass.threshold = (const struct tables_thresholds *)(prepared + tables_thresholds_at(g));
-    tables_make_image(&p, g, call);
-    make_planes(&p, g, call);
+    const bool tile_planes = tables_tile_planes(&p);
+    if (!tile_planes || !tables_pixels_follow(&p, g))
+        tables_make_image(&p, g, call);
+    if (!tile_planes)
+        make_planes(&p, g, call);
     tables_make_tables(&p, head, scratch + p.tables_at);
-    tables_make_steps(&p, g, scratch + p.tables_at, steps);
     for (int i = 0; i < (g->cout + TABLES_LANES - 1) / TABLES_LANES; i++)
         tables_make_fix(&p, g, call, i, fix + i);
     size_t bytes = (size_t)p.chunks * TABLES_LANES;
     for (int i = 0; i < p.panels; i++)
-        tables_unpack(&p, call->packed, i, cells + (size_t)i * bytes);
+        tables_unpack(&p, call->packed, i, cells + (size_t)i * bytes, TABLES_LANES);
 
-    struct tables_tile t = {.steps = steps, .window = head->window, .index_next = TABLES_LANES};
+    struct tables_tile t = {.wide = p.wide,
+                            .segments = segments,
+                            .count = tables_make_segments(&p, g, head, scratch + p.tables_at, segments),
+                            .index_next = TABLES_LANES,
+                            .index_step = tables_plane_step(&p),
+                            .select_step = PANEL};
     for (int first = 0, nv; first < g->oh * g->ow; first += nv * TABLES_LANES) {
-        nv = g->oh * g->ow - first > TABLES_LANES ? 2 : 1;
-        t.index = scratch + p.planes_at + first;
+        nv = tables_vectors(&p, (g->oh * g->ow - first + TABLES_LANES - 1) / TABLES_LANES);
+        t.index = scratch + p.planes_at + (tile_planes ? 0 : first);
+        if (tile_planes)
+            make_tile_planes(&p, g, call, first, nv);
         for (int i = 0; i < p.panels; i++) {
             t.select[0] = cells + (size_t)i * bytes;
             t.bias = tables_bias(call->packed) + i * PANEL;
@@ -401,7 +492,7 @@ const struct conv_kernel conv_pixels_avx512 = {
     .w_bits = {1, 2},
     .a_bits = {1, 2},
     .schemes = "byte sums",
-    .tile = "128x8",
+    .tile = "128x4",
     .can = can,
     .packed_size = packed_size,
     .pack = pack,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Convolution by product tables (tables.h) with 64 channels in lanes: weights are indices, the activations of a pixel
- * select tables. 8 pixels by 128 channels, or by 64 where only one panel is left.
+ * select tables. 4 pixels by 128 channels, or by 64 where only one panel is left.
  */
 #include "kernels/intrin.h"
 #include "kernels/rows.h"
@@ -24,21 +24,21 @@ static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights
 static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     return tables_packed_size(&p);
 }
 
 static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     tables_pack(&p, g, w, packed);
 }
 
 static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, w->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
     return p.scratch_bytes;
 }
 
@@ -79,6 +79,30 @@ static void store_by_threshold(const struct pass *s, const uint16_t *sums, int m
         __m512i high = codes32(tables_odd(sums), f, t, 32);
         __m512i codes = _mm512_or_si512(low, _mm512_slli_epi16(high, 8));
         _mm512_mask_storeu_epi8(out, mask, _mm512_permutexvar_epi8(from, codes));
+    }
+}
+
+/* m pixels of a panel as they are. */
+static void store_sums(const struct pass *s, const uint16_t *sums, int m, size_t at, int panel)
+{
+    const int32_t *bias = s->fix[panel].bias;
+    const int cout = s->g->cout, n = cout - panel * TABLES_LANES;
+    const __m512i factor = _mm512_set1_epi32(((const struct tables_header *)s->call->packed)->factor);
+    int32_t part[TABLES_LANES], *out = s->call->out_s32 + at * (size_t)cout + (size_t)(panel * TABLES_LANES);
+    for (int i = 0; i < m; i++, sums += TABLES_LANES, out += cout) {
+        __m512i even = tables_even(sums), odd = tables_odd(sums);
+        int32_t *to = n < TABLES_LANES ? part : out;
+        __m512i x[4] = {_mm512_cvtepu16_epi32(_mm512_castsi512_si256(even)),
+                        _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(even, 1)),
+                        _mm512_cvtepu16_epi32(_mm512_castsi512_si256(odd)),
+                        _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(odd, 1))};
+        UNROLL for (int q = 0; q < 4; q++)
+        {
+            x[q] = _mm512_sub_epi32(x[q], _mm512_load_si512(bias + q * PANEL));
+            _mm512_storeu_si512(to + q * PANEL, _mm512_mullo_epi32(x[q], factor));
+        }
+        if (n < TABLES_LANES)
+            memcpy(out, part, (size_t)n * sizeof *out);
     }
 }
 
@@ -123,17 +147,19 @@ static void store_acc(const struct pass *s, int32_t *acc, int m, size_t at, int 
 static void tile_pixels(const struct pass *s, const struct tables_tile *t, int m, size_t at, int panel, int nv)
 {
     int32_t acc[TABLES_VECTORS][TABLES_SELECT * TABLES_LANES] __attribute__((aligned(64)));
-    int steps = s->p->steps, era = t->window * TABLES_WINDOWS;
+    bool sums = s->call->out_s32 && tables_era(t->segments, t->count) == t->count;
     struct tables_tile part = *t;
     part.sums_next = (size_t)m * TABLES_LANES;
-    for (int done = 0; done < steps; done += era, part.steps += era) {
-        part.count = steps - done < era ? steps - done : era;
+    for (int done = 0; done < t->count; done += part.count, part.segments += part.count) {
+        part.count = tables_era(part.segments, t->count - done);
         tables_tile_channels(m, nv, &part);
-        for (int v = 0; v < nv && !s->threshold; v++)
+        for (int v = 0; v < nv && !s->threshold && !sums; v++)
             widen(s->fix + panel + v, t->sums + v * m * TABLES_LANES, m, done == 0, acc[v]);
     }
     for (int v = 0; v < nv; v++)
-        if (s->threshold)
+        if (sums)
+            store_sums(s, t->sums + v * m * TABLES_LANES, m, at, panel + v);
+        else if (s->threshold)
             store_by_threshold(s, t->sums + v * m * TABLES_LANES, m, at, panel + v);
         else
             store_acc(s, acc[v], m, at, panel + v);
@@ -158,11 +184,11 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
 {
     const struct tables_header *head = call->packed;
     struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, head->bits, a_bits);
+    tables_plan_init(&p, &channels_row, g, head->bits, a_bits, head->wide);
     uint8_t *scratch = call->scratch, *cells = scratch + p.cells_at;
     const char *prepared = call->prepared;
     struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);
-    struct tables_step *steps = (struct tables_step *)(scratch + p.steps_at);
+    struct tables_segment *segments = (struct tables_segment *)(scratch + p.segments_at);
     uint8_t order[TABLES_LANES] __attribute__((aligned(64)));
     for (int i = 0; i < TABLES_LANES; i++)
         order[i] = (uint8_t)tables_lane(&p, i);
@@ -173,17 +199,23 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
         pass.threshold = (const struct tables_thresholds *)(prepared + tables_thresholds_at(g));
     tables_make_image(&p, g, call);
     tables_make_tables(&p, head, scratch + p.tables_at);
-    tables_make_steps(&p, g, scratch + p.tables_at, steps);
     for (int i = 0; i < (g->cout + TABLES_LANES - 1) / TABLES_LANES; i++)
         tables_make_fix(&p, g, call, i, fix + i);
 
     uint16_t sums[TABLES_VECTORS * TABLES_SELECT * TABLES_LANES] __attribute__((aligned(64)));
-    size_t bytes = (size_t)p.chunks * TABLES_LANES;
-    struct tables_tile t = {.steps = steps, .window = head->window, .index = cells, .index_next = bytes, .sums = sums};
+    const size_t cells_step = (size_t)(p.vectors * TABLES_LANES); /* side by side, which is one stream to read */
+    struct tables_tile t = {.wide = p.wide,
+                            .segments = segments,
+                            .count = tables_make_segments(&p, g, head, scratch + p.tables_at, segments),
+                            .index = cells,
+                            .index_next = TABLES_LANES,
+                            .index_step = cells_step,
+                            .select_step = p.step,
+                            .sums = sums};
     for (int i = 0, nv; i < p.panels; i += nv) {
-        nv = p.panels - i < TABLES_VECTORS ? p.panels - i : TABLES_VECTORS;
+        nv = tables_vectors(&p, p.panels - i);
         for (int v = 0; v < nv; v++)
-            tables_unpack(&p, call->packed, i + v, cells + (size_t)v * bytes);
+            tables_unpack(&p, call->packed, i + v, cells + v * TABLES_LANES, cells_step);
         t.bias = tables_bias(call->packed) + i * TABLES_LANES;
         panel_pixels(&pass, &t, i, nv);
     }
@@ -206,7 +238,7 @@ const struct conv_kernel conv_tables_avx512 = {
     .w_bits = {1, 2},
     .a_bits = {1, 2},
     .schemes = "byte sums",
-    .tile = "8x128",
+    .tile = "4x128",
     .can = can,
     .packed_size = packed_size,
     .pack = pack,

@@ -31,6 +31,8 @@ struct conv_geom {
     int dilation_h, dilation_w;
     int groups;
     int oh, ow;
+    int a_top; /* no activation's code is above this, nor is padding; 0: 2^a_bits - 1. Not a size, but it goes along
+                  with them: ternary activations are 2 bits of which kernels may make use that they end at 2 */
 };
 
 /* Weights as quant/ made them, before packing. */

@@ -22,8 +22,10 @@ static size_t align64(size_t n)
  */
 
 /* Values of a step: 6 bits of index, 8 bits of selector. */
-static int unit_of(const struct tables_row *row, int w_bits, int a_bits)
+static int unit_of(const struct tables_row *row, int w_bits, int a_bits, bool wide)
 {
+    if (wide)
+        return 4;
     int index = row->pixels ? a_bits : w_bits, select = row->pixels ? w_bits : a_bits;
     return min_int(6 / index, 8 / select);
 }
@@ -37,25 +39,42 @@ static void plan_places(struct tables_plan *p, const struct conv_geom *g)
     p->image_at = 0;
     p->row_at = align64(row * (size_t)p->ih + 256); /* vectors may reach past the last value */
     p->tables_at = p->row_at + align64((size_t)p->iw * (size_t)g->cin + 192);
-    p->steps_at = p->tables_at + ((size_t)2 << p->select_bits) * TABLES_LANES;
-    p->cells_at = p->steps_at + align64((size_t)p->steps * sizeof(struct tables_step));
-    p->fix_at = p->cells_at + cells * (size_t)(p->row->pixels ? p->panels : min_int(p->panels, TABLES_VECTORS));
+    p->segments_at = p->tables_at + 2 * (size_t)p->tables * p->table;
+    p->cells_at = p->segments_at + align64((size_t)p->steps * sizeof(struct tables_segment));
+    p->fix_at = p->cells_at + cells * (size_t)(p->row->pixels ? p->panels : p->vectors);
     p->planes_at = p->fix_at + blocks * sizeof(struct tables_fix);
     p->scratch_bytes = p->planes_at;
     if (p->row->pixels)
-        p->scratch_bytes += p->plane_bytes * (size_t)(p->plane_sets * ((p->run_steps + 15) / 16 * 16));
+        p->scratch_bytes += (tables_tile_planes(p) ? tables_plane_step(p) : p->plane_bytes * (size_t)p->plane_sets) *
+                            (size_t)((p->run_steps + 15) / 16 * 16);
+}
+
+static int top_of(const struct conv_geom *g, int a_bits)
+{
+    return g->a_top ? g->a_top : (1 << a_bits) - 1;
+}
+
+static int power(int radix, int n)
+{
+    return n == 0 ? 1 : radix * power(radix, n - 1);
 }
 
 void tables_plan_init(struct tables_plan *p, const struct tables_row *row, const struct conv_geom *g, int w_bits,
-                      int a_bits)
+                      int a_bits, bool wide)
 {
     memset(p, 0, sizeof *p);
     p->row = row;
-    p->unit = unit_of(row, w_bits, a_bits);
+    p->wide = wide;
+    p->vectors = wide ? TABLES_VECTORS : TABLES_VECTORS / 2;
+    p->unit = unit_of(row, w_bits, a_bits, wide);
     p->w_bits = w_bits;
     p->a_bits = a_bits;
-    p->cell_bits = w_bits * p->unit;
-    p->select_bits = (row->pixels ? w_bits : a_bits) * p->unit;
+    p->a_top = top_of(g, a_bits);
+    p->index_radix = wide ? 3 : 1 << (row->pixels ? a_bits : w_bits);
+    p->select_radix = wide ? 3 : 1 << (row->pixels ? w_bits : a_bits);
+    p->cell_bits = wide ? 7 : w_bits * p->unit;
+    p->tables = power(p->select_radix, p->unit);
+    p->table = wide ? 2 * TABLES_LANES : TABLES_LANES;
     bool rows = g->dilation_w == 1;
     p->run = rows ? g->kw * g->cin : g->cin;
     p->runs = rows ? g->kh : g->kh * g->kw;
@@ -95,20 +114,39 @@ static int common_factor(const struct conv_weights *w)
     return factor == 0 ? 1 : factor;
 }
 
+/* The different ones among the levels; returns how many. */
+static int different_levels(const struct conv_weights *w, int8_t levels[4])
+{
+    int n = 0;
+    for (int c = 0, i; c < 1 << w->bits; c++) {
+        for (i = 0; i < n && levels[i] != w->levels[c]; i++) {
+        }
+        if (i == n)
+            levels[n++] = w->levels[c];
+    }
+    return n;
+}
+
+bool tables_wide(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    int8_t levels[4];
+    return w->bits == 2 && a_bits == 2 && top_of(g, a_bits) <= 2 && different_levels(w, levels) <= 3;
+}
+
 /* How far apart the ends of a byte lane can come in one step. */
-static int step_range(const struct tables_row *row, int a_bits, const struct conv_weights *w)
+static int step_range(const struct tables_row *row, const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     int lo = 0, hi = 0;
     for (int c = 0; c < 1 << w->bits; c++) {
         lo = min_int(lo, w->levels[c]);
         hi = max_int(hi, w->levels[c]);
     }
-    return (hi - lo) / common_factor(w) * ((1 << a_bits) - 1) * unit_of(row, w->bits, a_bits);
+    return (hi - lo) / common_factor(w) * top_of(g, a_bits) * unit_of(row, w->bits, a_bits, tables_wide(g, a_bits, w));
 }
 
 bool tables_can(const struct tables_row *row, const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
-    return w->bits <= 2 && a_bits <= 2 && g->groups == 1 && step_range(row, a_bits, w) <= 255;
+    return w->bits <= 2 && a_bits <= 2 && g->groups == 1 && step_range(row, g, a_bits, w) <= 255;
 }
 
 /* Where lanes are channels, the even bytes of a vector are its first half, so that sums in 16-bit lanes come out in
@@ -119,19 +157,25 @@ int tables_lane(const struct tables_plan *p, int channel)
     return p->row->pixels ? channel : channel % half * 2 + channel / half;
 }
 
+/* Where value t of a step is in its channel's weights, -1: it has no such value. */
+static int value_at(const struct tables_plan *p, int step, int t)
+{
+    int run = step / p->run_steps, i = step % p->run_steps;
+    int value = tables_compact(p) ? t * p->run_steps + i : i * p->unit + t;
+    return value < p->run ? run * p->run + value : -1;
+}
+
 /* How far below and above its start a channel's byte lane can come in any window. */
-static void channel_reach(const struct tables_plan *p, const struct tables_header *head, const uint8_t *codes,
-                          int a_bits, int window, int *below, int *above)
+static void channel_reach(const struct tables_plan *p, const int8_t levels[4], const uint8_t *codes, int window,
+                          int *below, int *above)
 {
     int minus = 0, plus = 0;
     *below = *above = 0;
     for (int s = 0; s < p->steps; s++) {
-        int first = s % p->run_steps * p->unit, n = min_int(p->unit, p->run - first);
-        const uint8_t *at = codes + s / p->run_steps * p->run + first;
         if (s % window == 0)
             minus = plus = 0;
-        for (int i = 0; i < n; i++) {
-            int level = head->levels[at[i]] * ((1 << a_bits) - 1);
+        for (int t = 0, at; t < p->unit && (at = value_at(p, s, t)) >= 0; t++) {
+            int level = levels[codes[at]] * p->a_top;
             minus -= min_int(level, 0);
             plus += max_int(level, 0);
         }
@@ -141,13 +185,16 @@ static void channel_reach(const struct tables_plan *p, const struct tables_heade
 }
 
 /* Whether all channels stay within a byte; fills in their biases. */
-static bool window_holds(const struct tables_plan *p, const struct conv_geom *g, const struct tables_header *head,
+static bool window_holds(const struct tables_plan *p, const struct conv_geom *g, int factor,
                          const struct conv_weights *w, int window, uint8_t *bias)
 {
+    int8_t levels[4] = {0};
+    for (int c = 0; c < 1 << w->bits; c++)
+        levels[c] = (int8_t)(w->levels[c] / factor);
     for (int co = 0; co < g->cout; co++) {
         int below, above;
         const uint8_t *codes = w->codes + (size_t)co * (size_t)(p->run * p->runs);
-        channel_reach(p, head, codes, p->a_bits, window, &below, &above);
+        channel_reach(p, levels, codes, window, &below, &above);
         if (below + above > 255)
             return false;
         bias[co / p->row->lanes * p->row->lanes + tables_lane(p, co % p->row->lanes)] = (uint8_t)below;
@@ -159,16 +206,16 @@ static bool window_holds(const struct tables_plan *p, const struct conv_geom *g,
 static void choose_window(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w,
                           struct tables_header *head, uint8_t *bias)
 {
-    int range = max_int(step_range(p->row, p->a_bits, w), 1);
+    int range = max_int(step_range(p->row, g, p->a_bits, w), 1);
     int window = min_int(255 / range, p->steps);
     for (int more = (window + 3) / 4; more > 0 && window < p->steps;) {
         int wider = min_int(window + more, p->steps);
-        if (window_holds(p, g, head, w, wider, bias))
+        if (window_holds(p, g, head->factor, w, wider, bias))
             window = wider;
         else
             more /= 2;
     }
-    window_holds(p, g, head, w, window, bias);
+    window_holds(p, g, head->factor, w, window, bias);
     head->window = window;
     head->windows = (p->steps + window - 1) / window;
 }
@@ -196,18 +243,17 @@ static void put_bits(uint8_t *out, size_t at, unsigned value)
         out[at / 8 + 1] = (uint8_t)(out[at / 8 + 1] | value >> (8 - at % 8));
 }
 
-static void pack_panel(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w, int panel,
-                       uint8_t *out)
+/* digits: of codes */
+static void pack_panel(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w,
+                       const uint8_t digits[4], int panel, uint8_t *out)
 {
     for (int s = 0; s < p->steps; s++) {
-        int first = s % p->run_steps * p->unit, n = min_int(p->unit, p->run - first);
-        size_t within = (size_t)(s / p->run_steps * p->run + first);
         for (int c = 0; c < p->row->lanes && panel * p->row->lanes + c < g->cout; c++) {
             size_t co = (size_t)(panel * p->row->lanes + c), at = (size_t)(s * p->row->lanes + tables_lane(p, c));
-            const uint8_t *codes = w->codes + co * (size_t)(p->run * p->runs) + within;
-            unsigned cell = 0;
-            for (int i = 0; i < n; i++)
-                cell |= (unsigned)codes[i] << (i * w->bits);
+            const uint8_t *codes = w->codes + co * (size_t)(p->run * p->runs);
+            unsigned cell = 0, place = 1;
+            for (int t = 0, i; t < p->unit && (i = value_at(p, s, t)) >= 0; t++, place *= p->wide ? 3 : 1u << w->bits)
+                cell += place * digits[codes[i]];
             put_bits(out, at * (size_t)p->cell_bits, cell);
         }
     }
@@ -219,12 +265,22 @@ void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const s
     memset(packed, 0, tables_packed_size(p));
     head->bits = w->bits;
     head->factor = common_factor(w);
+    head->wide = p->wide;
+    int8_t levels[4];
+    uint8_t digits[4];
+    int n = different_levels(w, levels);
+    if (!p->wide)
+        memcpy(levels, w->levels, (size_t)(n = 1 << w->bits));
     for (int c = 0; c < 1 << w->bits; c++)
-        head->levels[c] = (int8_t)(w->levels[c] / head->factor);
+        for (int d = 0; d < n; d++)
+            if (levels[d] == w->levels[c] && (p->wide || d == c))
+                digits[c] = (uint8_t)d;
+    for (int d = 0; d < n; d++)
+        head->levels[d] = (int8_t)(levels[d] / head->factor);
     uint8_t *bias = (uint8_t *)packed + sizeof *head, *out = bias + bias_bytes(p);
     choose_window(p, g, w, head, bias);
     for (int i = 0; i < p->panels; i++)
-        pack_panel(p, g, w, i, out + (size_t)i * panel_cells_bytes(p));
+        pack_panel(p, g, w, digits, i, out + (size_t)i * panel_cells_bytes(p));
 }
 
 /* --- prepared -------------------------------------------------------------------------------------------------------
@@ -234,7 +290,7 @@ void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const s
 static void shape_plan(struct tables_plan *p, const struct conv_geom *g)
 {
     static const struct tables_row any = {true, PANEL};
-    tables_plan_init(p, &any, g, 1, 1);
+    tables_plan_init(p, &any, g, 1, 1, false);
 }
 
 size_t tables_requant_at(const struct conv_geom *g)
@@ -302,4 +358,45 @@ void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *p
     memset(t, 0, tables_prepared_size(g) - tables_thresholds_at(g));
     for (int co = 0; co < g->cout && rq->hi - rq->lo <= TABLES_CODES; co++)
         channel_thresholds(rq, co, t + co / TABLES_LANES);
+}
+
+/* --- a call's steps -------------------------------------------------------------------------------------------------
+ */
+
+/* Index and select in bytes: channels in lanes take indices from cells and selectors from the image, pixels in lanes
+ * indices from planes and selectors from cells. */
+int tables_make_segments(const struct tables_plan *p, const struct conv_geom *g, const struct tables_header *head,
+                         const uint8_t *tables, struct tables_segment *segments)
+{
+    const uint8_t *last = tables_last_differs(p) ? tables + (size_t)p->tables * p->table : tables;
+    int lanes = p->row->lanes, n = 0;
+    for (int r = 0, s = 0; r < p->runs; r++) {
+        int ky = p->runs == g->kh ? r : r / g->kw, kx = p->runs == g->kh ? 0 : r % g->kw;
+        int at = (ky * g->dilation_h * p->iw + kx * g->dilation_w) * p->pixel;
+        int plane =
+            p->plane_sets > 1 ? r * ((p->run_steps + 15) / 16 * 16) * (int)p->plane_bytes : ky * g->dilation_h * g->ow;
+        for (int i = 0, count; i < p->run_steps; i += count, s += count, n++) {
+            bool own = last != tables && i + 1 == p->run_steps;
+            int left = p->run_steps - i - (last != tables && !own);
+            count = head->window - s % head->window;
+            count = count < left ? count : left;
+            segments[n] = (struct tables_segment){.tables = own ? last : tables,
+                                                  .index = p->row->pixels ? plane + i * (int)tables_plane_step(p)
+                                                                          : s * p->vectors * lanes,
+                                                  .select = p->row->pixels ? s * lanes : at + i * p->step,
+                                                  .steps = count,
+                                                  .starts = s % head->window == 0,
+                                                  .ends = (s + count) % head->window == 0 || s + count == p->steps};
+        }
+    }
+    return n;
+}
+
+/* Segments that fill 16-bit sums. */
+int tables_era(const struct tables_segment *segments, int n)
+{
+    int windows = 0, i = 0;
+    while (i < n && windows < TABLES_WINDOWS)
+        windows += segments[i++].ends;
+    return i;
 }

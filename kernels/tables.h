@@ -2,7 +2,7 @@
  *
  * Product tables: what the two rows of FAMILY_TABLES share. Private to kernels/.
  *
- * A step is `unit` neighbouring values of a run. The codes of a step's weights make one byte, those of its activations
+ * A step is `unit` values of a run. The codes of a step's weights make one byte, those of its activations
  * another; one of the two is an index of at most 6 bits into a table of 64 sums of products, the other selects the
  * table, of at most 256. Indices lie 64 to a vector, so that one byte permute and one addition make 64 * unit products.
  * Which is which is the row's: channels in lanes (indices are weights) or pixels in lanes (indices are activations).
@@ -11,13 +11,18 @@
  * weights at hand it stays within 0..255 whatever the activations are, which is what chooses window and bias. Then it
  * is added to a 16-bit lane, and 16-bit lanes hold TABLES_WINDOWS windows before they are added to 32 bits.
  *
+ * Wide tables. Where weights have at most three levels and activations at most three codes, four digits of base 3 are
+ * an index of 7 bits into a table of 128 sums, and four others select one of 81 such tables.
+ *
  * Levels are divided by what all of them share, so that -127, 0, 127 is -1, 0, 1. Where one step of all activations at
  * the top could still leave a byte (codebooks with large levels), the rows refuse: two tables for two bytes would need
  * two permutes, which is no faster than an int8 dot product.
  *
  * Image. One byte for each value of the padded image: the codes of this value and of the unit - 1 next to it. So a step
  * may start at any value, and runs need not be multiples of units: the last step of a run uses tables that leave out
- * the values past its end. Where a run is one pixel, only the bytes that steps start at are kept.
+ * the values past its end. Where a run is one pixel, the image is compact: one byte for each step. Step i of n has
+ * values i, i + n, i + 2n, .., which vectors combine as they are loaded, and 0 for those past the end, which adds
+ * nothing whatever the weight.
  *
  * Packed weights: struct tables_header, a bias for each channel, then panels of cells [steps][lanes], each cell the
  * codes of a step in w_bits * unit bits. A call unpacks them to a byte each in its scratch.
@@ -31,8 +36,8 @@
 enum {
     TABLES_LANES = 64,    /* entries of a table, and bytes of a vector */
     TABLES_WINDOWS = 256, /* * 255 < 65535, which stands for a threshold that no sum reaches */
-    TABLES_VECTORS = 2,   /* index vectors of a tile */
-    TABLES_SELECT = 8,    /* selectors of a tile */
+    TABLES_VECTORS = 4,   /* most index vectors of a tile: 4 with wide tables, else 2 */
+    TABLES_SELECT = 4,    /* selectors of a tile */
     TABLES_RESIDUALS = 4, /* and residuals of at most 2 bits */
     TABLES_CODES = 3      /* thresholds: outputs of at most 2 bits */
 };
@@ -44,10 +49,14 @@ struct tables_row {
 
 struct tables_plan {
     const struct tables_row *row;
-    int unit, w_bits, a_bits;
-    int cell_bits;            /* of a step's weights */
-    int select_bits;          /* there are 1 << select_bits tables */
-    int run, runs, run_steps; /* values of a run, runs, steps of a run */
+    bool wide;                       /* tables of 128 entries */
+    int unit, w_bits, a_bits, a_top; /* a_top: the largest code of an activation */
+    int index_radix, select_radix;   /* of digits, `unit` of which make an index or select a table */
+    int cell_bits;                   /* of a step's weights */
+    int tables;                      /* how many there are of them */
+    int vectors;                     /* most index vectors of a tile */
+    size_t table;                    /* bytes of a table */
+    int run, runs, run_steps;        /* values of a run, runs, steps of a run */
     int steps;
     int panels, chunks;     /* panels; 64 cells each of a panel */
     int ih, iw;             /* padded image in pixels */
@@ -58,7 +67,7 @@ struct tables_plan {
     int plane_rows;
     size_t plane_bytes;
     /* scratch */
-    size_t image_at, row_at, tables_at, steps_at, cells_at, fix_at, planes_at;
+    size_t image_at, row_at, tables_at, segments_at, cells_at, fix_at, planes_at;
     size_t scratch_bytes;
 };
 
@@ -66,15 +75,18 @@ struct tables_header {
     int32_t bits;            /* of the weights */
     int32_t window, windows; /* steps of a window; windows of all steps */
     int32_t factor;          /* what levels were divided by */
-    int8_t levels[4];        /* divided */
-    uint8_t fill[44];
+    int32_t wide;
+    int8_t levels[4]; /* of digits, divided */
+    uint8_t fill[40];
 };
 
-/* Where a step finds what it needs. */
-struct tables_step {
+/* Steps at even distances within a window and a run. */
+struct tables_segment {
     const uint8_t *tables; /* a run's last step may have its own */
     int32_t index;         /* bytes from the tile's index vectors */
     int32_t select;        /* bytes from each selector's start */
+    int32_t steps;         /* at least 1 */
+    bool starts, ends;     /* a window */
 };
 
 /* Prepared, of 64 channels: for each code of a residual (0 if there is none) the smallest sums that give lo + 1, lo +
@@ -94,8 +106,10 @@ struct tables_fix {
 };
 
 bool tables_can(const struct tables_row *row, const struct conv_geom *g, int a_bits, const struct conv_weights *w);
+/* wide: as tables_wide() or the header says. */
 void tables_plan_init(struct tables_plan *p, const struct tables_row *row, const struct conv_geom *g, int w_bits,
-                      int a_bits);
+                      int a_bits, bool wide);
+bool tables_wide(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
 size_t tables_packed_size(const struct tables_plan *p);
 void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w, void *packed);
 /* Prepared: int32_t place in the image, in pixels, of every pixel of a plane, of which output pixels are the first, and
@@ -107,6 +121,48 @@ size_t tables_prepared_size(const struct conv_geom *g);
 void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared);
 /* The lane of a panel's channel. */
 int tables_lane(const struct tables_plan *p, int channel);
+
+/* The steps of a call, of tables as tables_make_tables() makes them. Returns how many segments there are. */
+int tables_make_segments(const struct tables_plan *p, const struct conv_geom *g, const struct tables_header *head,
+                         const uint8_t *tables, struct tables_segment *segments);
+/* How many of them fill 16-bit sums. */
+int tables_era(const struct tables_segment *segments, int n);
+
+/* Index vectors of the next tile where so many are left: one, two or four. */
+static inline int tables_vectors(const struct tables_plan *p, int left)
+{
+    return left >= p->vectors ? p->vectors : left < 2 ? 1 : 2;
+}
+
+/* Whether the image has only the bytes that steps start at. */
+static inline bool tables_compact(const struct tables_plan *p)
+{
+    return p->step == 1;
+}
+
+/* Pixels in lanes: whether planes are made for one tile after the other, since each is of use to that one alone. */
+static inline bool tables_tile_planes(const struct tables_plan *p)
+{
+    return tables_compact(p) && p->runs == 1;
+}
+
+/* Pixels in lanes: bytes from a step's plane to the next one's. */
+static inline size_t tables_plane_step(const struct tables_plan *p)
+{
+    return tables_tile_planes(p) ? (size_t)(p->vectors * TABLES_LANES) : p->plane_bytes;
+}
+
+/* Whether the image's pixels are those of the input, in its order. */
+static inline bool tables_pixels_follow(const struct tables_plan *p, const struct conv_geom *g)
+{
+    return g->pad_top == 0 && g->pad_left == 0 && p->step_x == 1 && p->step_y == 1 && p->iw == g->w && p->ih <= g->h;
+}
+
+/* Whether runs end with steps of fewer values that have their own tables. */
+static inline bool tables_last_differs(const struct tables_plan *p)
+{
+    return !tables_compact(p) && p->run % p->unit != 0;
+}
 
 /* Whether thresholds can stand for the requantization, if residuals are within TABLES_RESIDUALS. */
 static inline bool tables_by_threshold(const struct conv_call *call)
@@ -122,10 +178,12 @@ static inline const uint8_t *tables_bias(const void *packed)
 #if defined(__x86_64__)
 /* What a micro-kernel works on: nv index vectors times m selectors. */
 struct tables_tile {
-    const struct tables_step *steps;
-    int count, window; /* steps, steps of a window */
+    bool wide;
+    const struct tables_segment *segments;
+    int count; /* of them */
     const uint8_t *index;
-    size_t index_next; /* from one index vector to the next */
+    size_t index_next, index_step; /* from one index vector to the next, from one step to the next */
+    int select_step;
     const uint8_t *select[TABLES_SELECT];
     const uint8_t *bias; /* lanes are channels: a vector for each index vector; pixels: a byte for each selector */
     uint16_t *sums;      /* [nv][m][64], as tables_even() and tables_odd() read them; 64-byte aligned, overwritten */
@@ -136,10 +194,11 @@ void tables_tile_channels(int m, int nv, const struct tables_tile *t);
 void tables_tile_pixels(int m, int nv, const struct tables_tile *t);
 /* Parts of scratch, made anew in each call. */
 void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call);
+/* n pixels of a compact image from their codes [n][cin]. */
+void tables_make_pixels(const struct tables_plan *p, const uint8_t *codes, int n, uint8_t *image);
 void tables_make_tables(const struct tables_plan *p, const struct tables_header *head, uint8_t *tables);
-void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells);
-void tables_make_steps(const struct tables_plan *p, const struct conv_geom *g, const uint8_t *tables,
-                       struct tables_step *steps);
+/* A panel's cells, `step` bytes from one vector of them to the next. */
+void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells, size_t step);
 void tables_make_fix(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call, int block,
                      struct tables_fix *fix);
 #endif

@@ -85,7 +85,7 @@ static void random_geom(struct rng *r, struct conv_geom *g)
 /* Levels as the schemes make them, or any at all. */
 static void random_levels(struct rng *r, int bits, int8_t levels[256])
 {
-    int n = 1 << bits, kind = trial_between(r, 0, 4), base = trial_between(r, -60, 60), step = trial_between(r, -4, 4);
+    int n = 1 << bits, kind = trial_between(r, 0, 5), base = trial_between(r, -60, 60), step = trial_between(r, -4, 4);
     for (int c = 0; c < n; c++) {
         if (bits > 4 || kind == 0)
             levels[c] = (int8_t)(c - n / 2 < -127 ? -127 : c - n / 2);
@@ -95,14 +95,16 @@ static void random_levels(struct rng *r, int bits, int8_t levels[256])
             levels[c] = c % 2 ? 127 : -127;
         else if (kind == 3)
             levels[c] = (int8_t)(base + step * c);
+        else if (kind == 4) /* ternary: at most three of them, in any order */
+            levels[c] = (int8_t)(step * ((c + base) % 3));
         else
             levels[c] = (int8_t)(2 * c - n + 1);
     }
 }
 
-void trial_codes(struct rng *r, int bits, int first, size_t n, uint8_t *out)
+void trial_codes(struct rng *r, int top, int first, size_t n, uint8_t *out)
 {
-    int top = (1 << bits) - 1, kind = trial_between(r, 0, 5);
+    int kind = trial_between(r, 0, 5);
     for (size_t i = 0; i < n; i++) {
         bool random = kind >= 3 || (kind == 2 && trial_chance(r, 20));
         out[i] = (uint8_t)(random ? trial_between(r, first, top) : kind == 0 ? first : top);
@@ -207,11 +209,14 @@ void trial_init(struct trial *t, struct rng *r, int w_bits, int a_bits, const st
         t->g = *g;
     else
         random_geom(r, &t->g);
-    g = &t->g;
     t->a_bits = a_bits;
     t->output = (enum output)trial_between(r, 0, OUTPUTS - 1);
-    t->pad_code = trial_between(r, 0, (1 << a_bits) - 1);
+    if (!g && a_bits > 1 && trial_chance(r, 40))
+        t->g.a_top = trial_between(r, 1, (1 << a_bits) - 1);
+    const int a_top = t->g.a_top ? t->g.a_top : (1 << a_bits) - 1;
+    t->pad_code = trial_between(r, 0, a_top);
     random_levels(r, w_bits, t->levels);
+    g = &t->g;
     size_t n_in = (size_t)g->h * (size_t)g->w * (size_t)g->cin, n_out = trial_outputs(g), cout = (size_t)g->cout;
     size_t n_w = cout * (size_t)(g->kh * g->kw * (g->cin / g->groups));
     t->in = guard_new(n_in);
@@ -222,9 +227,9 @@ void trial_init(struct trial *t, struct rng *r, int w_bits, int a_bits, const st
     t->scale = guard_new(cout * sizeof *t->scale);
     t->bias = guard_new(cout * sizeof *t->bias);
     t->acc = guard_new(n_out * sizeof *t->acc);
-    trial_codes(r, a_bits, 0, n_in, t->in);
-    trial_codes(r, w_bits, w_bits == 8, n_w, t->codes);
-    trial_codes(r, 8, 0, n_out, t->residual);
+    trial_codes(r, a_top, 0, n_in, t->in);
+    trial_codes(r, (1 << w_bits) - 1, w_bits == 8, n_w, t->codes);
+    trial_codes(r, 255, 0, n_out, t->residual);
     (trial_chance(r, 50) ? float_requant : any_requant)(r, t);
     for (size_t c = 0; c < cout; c++) {
         t->scale[c] = (float)(rng_unit(r) - 0.5);

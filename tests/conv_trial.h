@@ -34,8 +34,8 @@ int trial_between(struct rng *r, int lo, int hi);
 bool trial_chance(struct rng *r, int percent);
 /* Of one dimension, with some padding behind. */
 int trial_out_size(struct rng *r, int in, int pad, int k, int stride, int dilation);
-/* n codes below 1 << bits: random, all at one end, or mostly so. */
-void trial_codes(struct rng *r, int bits, int first, size_t n, uint8_t *out);
+/* n codes from first to top: random, all at one end, or mostly so. */
+void trial_codes(struct rng *r, int top, int first, size_t n, uint8_t *out);
 /* Elements of the output. */
 size_t trial_outputs(const struct conv_geom *g);
 /* What must come out, anew after a change of codes, levels or input. */
