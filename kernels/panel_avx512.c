@@ -165,6 +165,32 @@ INLINE void store_four(const struct conv_call *call, const struct requant_lanes 
     }
 }
 
+/* m pixels of two full panels, two pixels at a time. */
+INLINE void store_two(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m, size_t at,
+                      size_t cout, enum requant_way way)
+{
+    const struct requant_common c = requant_common(call->rq);
+    const struct requant_panel p0 = requant_panel(r), p1 = requant_panel(r + 1);
+    const size_t next = (size_t)m * PANEL;
+    for (int i = 0; i < m; i += 2, acc += 2 * PANEL, at += 2 * cout) {
+        size_t second = i + 1 < m; /* the last of an odd number goes through twice */
+        __m256i near = _mm256_setzero_si256(), far = near;
+        if (way >= WAY_RESIDUAL_FLOATS) {
+            near = _mm256_loadu_si256((const __m256i *)(call->residual + at));
+            far = _mm256_loadu_si256((const __m256i *)(call->residual + at + cout * second));
+        }
+        const int32_t *b = acc + PANEL * second;
+        __m512i x0 = requant16(&c, &p0, _mm512_load_si512(acc), _mm256_castsi256_si128(near), way);
+        __m512i x1 = requant16(&c, &p1, _mm512_load_si512(acc + next), _mm256_extracti128_si256(near, 1), way);
+        __m512i x2 = requant16(&c, &p0, _mm512_load_si512(b), _mm256_castsi256_si128(far), way);
+        __m512i x3 = requant16(&c, &p1, _mm512_load_si512(b + next), _mm256_extracti128_si256(far, 1), way);
+        __m512i y = requant_codes(&c, x0, x1, x2, x3);
+        uint8_t *out = call->out_u8 + at;
+        _mm256_storeu_si256((__m256i *)(out + cout * second), _mm512_extracti64x4_epi64(y, 1));
+        _mm256_storeu_si256((__m256i *)out, _mm512_castsi512_si256(y));
+    }
+}
+
 /* m pixels of nv full panels as they are. */
 static void store_sums(const struct conv_call *call, int nv, const int32_t *acc, int m, size_t at, size_t cout)
 {
@@ -182,13 +208,21 @@ static void store_panels(const struct conv_call *call, const struct panel_out *o
     const struct requant_lanes *r = out->requant;
     size_t first = at * cout + (size_t)out->co;
     bool full = out[nv - 1].n == PANEL;
-    if (full && nv == 4 && r)
-        REQUANT_BY_WAY(requant_way(call->rq, call->residual, r, nv), store_four, call, r, acc, m, first, cout)
-    else if (full && call->out_s32)
+    int done = 0;
+    if (full && call->out_s32) {
         store_sums(call, nv, acc, m, first, cout);
-    else
-        for (int v = 0; v < nv; v++, out++, acc += m * PANEL)
-            panel_store(&through, call, out->requant, acc, m, at * cout + (size_t)out->co, cout, out->co, out->n);
+        return;
+    }
+    if (full && nv == 4 && r) {
+        REQUANT_BY_WAY(requant_way(call->rq, call->residual, r, 4), store_four, call, r, acc, m, first, cout)
+        return;
+    }
+    if (r && nv > 1 && out[1].n == PANEL) {
+        REQUANT_BY_WAY(requant_way(call->rq, call->residual, r, 2), store_two, call, r, acc, m, first, cout)
+        done = 2;
+    }
+    for (out += done, acc += done * m * PANEL; done < nv; done++, out++, acc += m * PANEL)
+        panel_store(&through, call, out->requant, acc, m, at * cout + (size_t)out->co, cout, out->co, out->n);
 }
 
 static const struct panel_simd avx512 = {.widen = panel_widen_avx2, .unpack = panel_unpack, .store = store_panels};
