@@ -5,6 +5,7 @@
  */
 #include "kernels/intrin.h"
 #include "kernels/panel.h"
+#include "kernels/requant_avx512.h"
 #include "kernels/rows.h"
 #include "kernels/unroll.h"
 
@@ -73,6 +74,70 @@ INLINE void tile_many(int m, int nv, const struct panel_tile *t)
     }
     PIXELS(STORE)
 }
+
+#ifndef BITFADER_SIMDE
+/* Left to itself, gcc spills accumulators here to have more pixels' codes under way; so sums are added in place, and a
+ * fence stands before each pixel. */
+#define DOT_IN_PLACE(c, a, w) __asm__ volatile("vpdpbusd %2, %1, %0" : "+v"(c) : "v"(a), "v"(w))
+#define STEP_IN_PLACE(i)                                 \
+    if (i < m) {                                         \
+        __m512i a = _mm512_set1_epi32(load4(p##i + at)); \
+        DOT_IN_PLACE(c0_##i, a, w0);                     \
+        DOT_IN_PLACE(c1_##i, a, w1);                     \
+        DOT_IN_PLACE(c2_##i, a, w2);                     \
+        DOT_IN_PLACE(c3_##i, a, w3);                     \
+    }
+#define FLOATS(v, x) requant16_floats(x, _mm512_load_ps(c->r[v].scale), _mm512_load_ps(c->r[v].bias))
+#define CODES(i)                                                                           \
+    if (i < m) {                                                                           \
+        __asm__ volatile("" ::: "memory");                                                 \
+        __m512i x0 = FLOATS(0, c0_##i), x1 = FLOATS(1, c1_##i);                            \
+        __m512i x2 = FLOATS(2, c2_##i), x3 = FLOATS(3, c3_##i);                            \
+        _mm512_storeu_si512(c->out + i * c->cout, requant_codes(&common, x0, x1, x2, x3)); \
+    }
+
+/* Four panels, from their sums to codes in registers. */
+INLINE void tile_codes(int m, const struct panel_tile *t, const struct panel_codes *c)
+{
+    enum { nv = 4 };
+    const int8_t *w = t->weights, *v = t->weights + 2 * t->stride;
+    const size_t next = t->stride;
+    PIXELS(START_MORE)
+    for (const int32_t *offset = t->offsets, *end = offset + t->steps; offset < end; offset++, w += 64, v += 64) {
+        __m512i w0 = _mm512_load_si512(w), w1 = _mm512_load_si512(w + next), w2 = _mm512_load_si512(v);
+        __m512i w3 = _mm512_load_si512(v + next);
+        ptrdiff_t at = *offset;
+        PIXELS(STEP_IN_PLACE)
+    }
+    const struct requant_common common = requant_common(c->rq);
+    PIXELS(CODES)
+}
+
+static void codes_m(int m, const struct panel_tile *t, const struct panel_codes *c)
+{
+    switch (m) {
+    case 1:
+        tile_codes(1, t, c);
+        break;
+    case 2:
+        tile_codes(2, t, c);
+        break;
+    case 3:
+        tile_codes(3, t, c);
+        break;
+    case 4:
+        tile_codes(4, t, c);
+        break;
+    case 5:
+        tile_codes(5, t, c);
+        break;
+    default:
+        tile_codes(6, t, c);
+    }
+}
+#else
+#define codes_m NULL
+#endif
 
 INLINE void tile_one(int m, const struct panel_tile *t)
 {
@@ -152,7 +217,7 @@ static void tile_m(int m, const struct panel_tile *t)
 }
 
 static const struct panel_kernel kernel = {
-    .unit = 4, .elem = 1, .pixels = {8, 8, 8, 6}, .group = 4, .skips = true, .tile = tile_m};
+    .unit = 4, .elem = 1, .pixels = {8, 8, 8, 6}, .group = 4, .skips = true, .tile = tile_m, .codes = codes_m};
 
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {

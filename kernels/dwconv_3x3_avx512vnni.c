@@ -248,7 +248,7 @@ static void fill(const struct strip *s, int y, bool again, uint8_t *out)
 
 #define START(slot) __m512i x##slot = _mm512_setzero_si512();
 
-#define REQUANT(slot)  x##slot = requant16_floats(&panel, x##slot, panel.bias);
+#define REQUANT(slot)  x##slot = requant16_floats(x##slot, panel.scale, panel.bias);
 #define KEEP(slot)     y##slot = x##slot;
 #define PACK(slot)     z##slot = _mm512_packs_epi32(y##slot, x##slot);
 #define PACK_ALL(slot) z##slot = _mm512_packus_epi16(z##slot, _mm512_packs_epi32(y##slot, x##slot));

@@ -417,7 +417,7 @@ struct pair {
     }
 #define REQUANT(j, r) \
     if ((r) < rows)   \
-        x##j##r = requant16_floats(&panel, x##j##r, panel.bias);
+        x##j##r = requant16_floats(x##j##r, panel.scale, panel.bias);
 
 /* Codes of group k of both blocks and all rows, before the clamp, to x00 .. x11. */
 #define GROUP(k_, keep)                                                                                          \

@@ -81,6 +81,14 @@ struct panel_tile {
     int32_t *acc; /* [nv][m][16], 64-byte aligned, overwritten */
 };
 
+/* Where a tile's codes go: those of four panels of a pixel side by side, cout to the next pixel's. */
+struct panel_codes {
+    const struct requant *rq;
+    const struct requant_lanes *r; /* [4], with floats */
+    uint8_t *out;
+    size_t cout;
+};
+
 struct panel_kernel {
     int unit, elem;
     int group;                   /* largest nv */
@@ -88,6 +96,8 @@ struct panel_kernel {
     bool sums;                   /* whether the sums of weights are packed */
     bool skips;                  /* whether steps at both ends can be left out: any window is as good */
     void (*tile)(int m, const struct panel_tile *t);
+    /* The same of four panels and to codes at once, by requant_lanes' floats; NULL: it cannot */
+    void (*codes)(int m, const struct panel_tile *t, const struct panel_codes *c);
     /* Of callers of panel_store: m pixels of a panel of n channels to codes; NULL: as AVX2 does it */
     void (*store)(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m, size_t at,
                   size_t cout, int n);

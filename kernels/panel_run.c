@@ -73,6 +73,9 @@ static const uint8_t *image_prepare(const struct panel_simd *simd, const struct 
 /* --- loops ----------------------------------------------------------------------------------------------------------
  */
 
+/* Of so few steps, sums go to codes without a way through memory: later it would only hold up the products. */
+enum { SHORT_STEPS = 16 };
+
 /* One call in progress. */
 struct panel_pass {
     const struct panel_simd *simd;
@@ -108,6 +111,14 @@ static void skip_padding(const struct panel_pass *s, const struct panel_tile *wh
     t->steps = (end - first) * row;
 }
 
+static bool has_floats(const struct panel_out *out, int n)
+{
+    bool floats = true;
+    for (int v = 0; v < n; v++)
+        floats = floats && out[v].requant && out[v].requant->floats;
+    return floats;
+}
+
 /* All pixels of t->nv panels from `panel` on. */
 static void panel_pixels(const struct panel_pass *s, const struct panel_tile *whole, int panel)
 {
@@ -119,14 +130,22 @@ static void panel_pixels(const struct panel_pass *s, const struct panel_tile *wh
     struct panel_out out[PANEL_MAX_GROUP];
     for (int v = 0; v < t.nv; v++)
         out[v] = panel_out(s, panel + v);
+    bool at_once = s->k->codes && t.nv == 4 && t.steps <= SHORT_STEPS && out[3].n == PANEL && !s->call->residual &&
+                   has_floats(out, 4);
+    struct panel_codes codes = {s->call->rq, out->requant, NULL, (size_t)g->cout};
     t.pixels = (const int32_t *)((const char *)s->call->prepared + s->p->pixels_at);
     for (int i = 0, at = 0; i < tiles; i++) {
         /* tiles of even size: 49 pixels are 6 + 6 + 6 + 6 + 5 + 5 + 5 + 5 + 5, not 8 x 6 + 1 */
         int m = least + (i < larger);
         if (skips)
             skip_padding(s, whole, at, m, &t);
-        s->k->tile(m, &t);
-        s->simd->store(s->call, out, t.nv, t.acc, m, (size_t)at, (size_t)g->cout);
+        if (at_once) {
+            codes.out = s->call->out_u8 + (size_t)at * codes.cout + (size_t)out->co;
+            s->k->codes(m, &t, &codes);
+        } else {
+            s->k->tile(m, &t);
+            s->simd->store(s->call, out, t.nv, t.acc, m, (size_t)at, (size_t)g->cout);
+        }
         t.pixels += m;
         at += m;
     }

@@ -83,9 +83,9 @@ INLINE struct requant_panel requant_panel(const struct requant_lanes *r)
 #ifndef BITFADER_SIMDE
 #define REQUANT_DOWN (_MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)
 /* requant_lanes.c says why this is exact. */
-INLINE __m512i requant16_floats(const struct requant_panel *p, __m512i x, __m512 bias)
+INLINE __m512i requant16_floats(__m512i x, __m512 scale, __m512 bias)
 {
-    __m512 y = _mm512_fmadd_round_ps(_mm512_cvt_roundepi32_ps(x, REQUANT_DOWN), p->scale, bias, REQUANT_DOWN);
+    __m512 y = _mm512_fmadd_round_ps(_mm512_cvt_roundepi32_ps(x, REQUANT_DOWN), scale, bias, REQUANT_DOWN);
     return _mm512_cvt_roundps_epi32(y, REQUANT_DOWN);
 }
 #endif
@@ -96,10 +96,10 @@ INLINE __m512i requant16(const struct requant_common *c, const struct requant_pa
 {
 #ifndef BITFADER_SIMDE
     if (way == WAY_FLOATS)
-        return requant16_floats(p, x, p->bias);
+        return requant16_floats(x, p->scale, p->bias);
     if (way == WAY_RESIDUAL_FLOATS) {
         __m512 r = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(codes));
-        return requant16_floats(p, x, _mm512_fmadd_ps(r, p->res_scale, p->bias));
+        return requant16_floats(x, p->scale, _mm512_fmadd_ps(r, p->res_scale, p->bias));
     }
 #endif
     __m512i even = _mm512_mul_epi32(x, p->even_m), odd = _mm512_mul_epi32(_mm512_srli_epi64(x, 32), p->odd_m);
