@@ -17,7 +17,10 @@ static size_t align64(size_t n)
 static void plan_places(struct panel_plan *p, const struct conv_geom *g)
 {
     /* A vector load may reach 64 bytes past the last element that counts. */
-    p->image_bytes = p->copy ? (size_t)p->ih * (size_t)p->iw * (size_t)(g->cin * p->elem) + 64 : 0;
+    size_t row = (size_t)p->iw * (size_t)(g->cin * p->elem), rows = (size_t)p->ih;
+    p->image_bytes = p->copy ? rows * row + 64 : 0;
+    p->ends_at = p->image_bytes;
+    p->image_bytes += p->ends ? rows * row + 64 : 0;
     p->pixels_at = 0;
     p->steps_at = align64((size_t)g->oh * (size_t)g->ow * sizeof(int32_t));
     p->requant_at = p->steps_at + align64((size_t)p->steps * sizeof(int32_t));
@@ -42,6 +45,11 @@ void panel_plan_init(struct panel_plan *p, const struct panel_kernel *k, const s
     p->runs = rows ? g->kh : g->kh * g->kw;
     p->run_steps = (p->run + unit - 1) / unit;
     p->steps = p->runs * p->run_steps;
+    if (rows && g->cin == 3 && g->kh > 1 && g->stride_w <= 4 && unit == 4 && elem == 1 && p->run % 4 == 1) {
+        p->ends = g->stride_w > 1 ? 4 : 3;
+        p->run_steps--;
+        p->steps = p->runs * p->run_steps + (p->runs + p->ends - 1) / p->ends;
+    }
     p->chunks = (p->steps * PANEL * unit + CHUNK - 1) / CHUNK;
 
     int reach_y = (g->oh - 1) * g->stride_h + (g->kh - 1) * g->dilation_h;
@@ -84,8 +92,12 @@ static ptrdiff_t source_of(const struct panel_plan *p, int panel, int i)
 {
     int step = i / (PANEL * p->unit), channel = i / p->unit % PANEL, u = i % p->unit;
     int run = step / p->run_steps, within = step % p->run_steps * p->unit + u;
-    int co = panel % p->panels * PANEL + channel;
-    if (step >= p->steps || within >= p->run || co >= p->og)
+    int co = panel % p->panels * PANEL + channel, first_end = p->runs * p->run_steps;
+    if (p->ends && step >= first_end) {
+        run = u < p->ends ? (step - first_end) * p->ends + u : p->runs;
+        within = p->run - 1;
+    }
+    if (step >= p->steps || within >= p->run || run >= p->runs || co >= p->og)
         return -1;
     return (ptrdiff_t)(panel / p->panels * p->og + co) * (p->run * p->runs) + run * p->run + within;
 }
@@ -212,6 +224,8 @@ static void fill_offsets(const struct panel_plan *p, const struct conv_geom *g, 
         for (int i = 0; i < p->run_steps; i++)
             *steps++ = at + i * p->unit * p->elem;
     }
+    for (int r = 0; p->ends && r < p->runs; r += p->ends)
+        *steps++ = (int32_t)p->ends_at + r * g->dilation_h * row;
 }
 
 size_t panel_packed_size(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_weights *w)

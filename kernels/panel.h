@@ -9,6 +9,10 @@
  * Steps. The taps are visited in runs of neighbouring values (a kernel row if the channels are contiguous, else one
  * tap), a run in steps of `unit` values; the last step of a run may cover less, its other weights are zero.
  *
+ * Ends. Three input channels leave one value of a kernel row of 3, 7 or 11 to a step of four that is otherwise zeros.
+ * So these values lie in steps of their own, three or four kernel rows' in one: for them the image has a second copy,
+ * where they stand side by side at each pixel.
+ *
  * Panels. 16 output channels make a panel; its weights lie [step][16][unit], in chunks of 256 weights, 32 * bits bytes
  * each: a plane of the low 4 bits (if bits has a 4), then of 2 bits (if it has a 2), then of 1 bit. A plane's bytes
  * hold the weights that are 32 apart, so that shift and mask give 32 neighbours. With 8 bits a chunk is the integers
@@ -32,12 +36,14 @@ struct panel_plan {
     int cg, og;                 /* channels of a group in and out; 1 and all of them if depthwise */
     int groups, panels;         /* groups, panels in a group */
     int run, runs, run_steps;   /* values of a run, runs, steps of a run */
+    int ends;                   /* kernel rows whose last values share a step, 0 if none do */
     int steps, chunks;          /* of a panel */
     bool copy;                  /* whether the image is copied */
     int ih, iw;                 /* image (copied or not) in pixels */
     int step_y, step_x;         /* source pixels to a copied pixel */
     int stride_y, stride_x;     /* image pixels to an output pixel */
     size_t image_bytes;         /* of the copy, 0 if none */
+    size_t ends_at;             /* of the second copy, in the image */
     size_t pixels_at, steps_at; /* prepared: int32_t byte offsets of output pixels and of steps */
     size_t requant_at;          /* prepared: struct requant_lanes of every panel */
     size_t prepared_bytes;

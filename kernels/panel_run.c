@@ -57,6 +57,49 @@ static void image_copy_row(const struct panel_simd *simd, const struct panel_pla
     }
 }
 
+enum { END_STEP = 16, END_PERIOD = 144 /* of 16 bytes and of any 3 * stride up to 4 */ };
+
+typedef uint8_t end_vector __attribute__((vector_size(END_STEP)));
+
+static inline end_vector end_bytes(const uint8_t *row, const uint8_t *mask)
+{
+    end_vector x, m;
+    memcpy(&x, row, sizeof x);
+    memcpy(&m, mask, sizeof m);
+    return x & m;
+}
+
+/* n bytes of the second copy: of each, what the mask says of rows[r][i - r]. */
+static void image_ends_row(const uint8_t *const rows[4], uint8_t mask[4][END_PERIOD], int n, uint8_t *out)
+{
+    for (int at = 0, m = 0; at < n; at += END_STEP, m = m + END_STEP < END_PERIOD ? m + END_STEP : 0) {
+        end_vector x = end_bytes(rows[0] + at, mask[0] + m) | end_bytes(rows[1] + at - 1, mask[1] + m) |
+                       end_bytes(rows[2] + at - 2, mask[2] + m) | end_bytes(rows[3] + at - 3, mask[3] + m);
+        memcpy(out + at, &x, sizeof x);
+    }
+}
+
+/* The second copy: at each pixel that an output begins with, the last values of p->ends kernel rows from there on. Rows
+ * past the image meet weights of zero; any will do. */
+static void image_ends(const struct panel_plan *p, const struct conv_geom *g, uint8_t *image)
+{
+    uint8_t mask[4][END_PERIOD] = {{0}};
+    int row = p->iw * 3, pixel = 3 * p->stride_x;
+    for (int r = 0; r < p->ends; r++)
+        for (int i = r; i < END_PERIOD; i += pixel)
+            mask[r][i] = 255;
+    /* the steps after the first begin p->ends kernel rows further down */
+    int step = p->ends * g->dilation_h % p->stride_y == 0 ? p->stride_y : 1;
+    for (int y = 0; y < p->ih; y += step) {
+        const uint8_t *rows[4];
+        for (int r = 0; r < 4; r++) {
+            int from = y + r * g->dilation_h < p->ih ? y + r * g->dilation_h : p->ih - 1;
+            rows[r] = image + from * row + p->run - 1;
+        }
+        image_ends_row(rows, mask, row, image + p->ends_at + (ptrdiff_t)y * row);
+    }
+}
+
 static const uint8_t *image_prepare(const struct panel_simd *simd, const struct panel_plan *p,
                                     const struct conv_geom *g, const struct conv_call *call)
 {
@@ -67,6 +110,8 @@ static const uint8_t *image_prepare(const struct panel_simd *simd, const struct 
     for (int y = 0; y < p->ih; y++)
         image_copy_row(simd, p, g, call, y * p->step_y - g->pad_top, image + (size_t)y * row);
     memset(image + (size_t)p->ih * row, 0, 64);
+    if (p->ends)
+        image_ends(p, g, image);
     return image;
 }
 
@@ -126,7 +171,7 @@ static void panel_pixels(const struct panel_pass *s, const struct panel_tile *wh
     struct panel_tile t = *whole;
     int total = g->oh * g->ow, most = s->k->pixels[t.nv - 1], tiles = (total + most - 1) / most;
     int least = total / tiles, larger = total % tiles;
-    bool skips = s->k->skips && s->call->pad_code == 0 && g->kh > 1 && s->p->copy;
+    bool skips = s->k->skips && s->call->pad_code == 0 && g->kh > 1 && s->p->copy && !s->p->ends;
     struct panel_out out[PANEL_MAX_GROUP];
     for (int v = 0; v < t.nv; v++)
         out[v] = panel_out(s, panel + v);

@@ -243,6 +243,31 @@ START_TEST(test_network_shapes)
 }
 END_TEST
 
+/* Three channels, as of colours: kernel rows that leave one value to a step of four, and others; strides, dilation, and
+ * padding on any side. */
+START_TEST(test_three_channels)
+{
+    struct rng r;
+    rng_init(&r, 3500 + (uint64_t)_i);
+    for (int i = 0; i < 12; i++) {
+        struct conv_geom g = {.cin = 3, .groups = 1, .dilation_w = 1, .kw = (int[]){3, 7, 11, 5}[i % 4]};
+        g.kh = trial_between(&r, 1, 8);
+        g.h = trial_between(&r, 1, 20);
+        g.w = trial_between(&r, 1, 70);
+        g.cout = (int[]){1, 16, 32, 70}[trial_between(&r, 0, 3)];
+        g.stride_w = _i % 5 + 1;
+        g.stride_h = trial_between(&r, 1, 3);
+        g.dilation_h = trial_chance(&r, 70) ? 1 : 2;
+        g.pad_top = trial_between(&r, 0, g.kh - 1);
+        g.pad_left = trial_between(&r, 0, g.kw - 1);
+        g.oh = trial_out_size(&r, g.h, g.pad_top, g.kh, g.stride_h, g.dilation_h);
+        g.ow = trial_out_size(&r, g.w, g.pad_left, g.kw, g.stride_w, 1);
+        if (g.oh > 0 && g.ow > 0)
+            trial_all(&r, _i < 5 ? 8 : _i - 4, _i < 5 ? 8 : 8 - _i % 3, &g);
+    }
+}
+END_TEST
+
 /* Winograd tiles: pictures of one pixel, odd and even, padding of all kinds, channels around each vector and panel,
  * and pictures of more tiles than a block holds, in both directions. */
 START_TEST(test_winograd_shapes)
@@ -506,6 +531,7 @@ Suite *check_kernels_suite(void)
     tcase_add_loop_test(c, test_few_bits, 0, 8);
     tcase_add_loop_test(c, test_few_codes, 0, 8);
     tcase_add_loop_test(c, test_network_shapes, 0, 6);
+    tcase_add_loop_test(c, test_three_channels, 0, 12);
     tcase_add_loop_test(c, test_winograd_shapes, 0, 8);
     tcase_add_loop_test(c, test_winograd_extremes, 0, 11);
     tcase_add_loop_test(c, test_winograd_sum_edges, 126, 135);
