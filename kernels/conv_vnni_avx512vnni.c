@@ -62,8 +62,11 @@ INLINE void tile_many(int m, int nv, const struct panel_tile *t)
 {
     const int8_t *w = t->weights, *v = t->weights + 2 * t->stride;
     const size_t next = t->stride;
+    const char *ahead = t->ahead;
     PIXELS(START_MORE)
-    for (const int32_t *offset = t->offsets, *end = offset + t->steps; offset < end; offset++, w += 64, v += 64) {
+    for (const int32_t *offset = t->offsets, *end = offset + t->steps; offset < end;
+         offset++, w += 64, v += 64, ahead += 64) {
+        _mm_prefetch(ahead, _MM_HINT_T1);
         __m512i w0 = _mm512_load_si512(w), w1 = _mm512_load_si512(w + next), w2 = w0, w3 = w0;
         if (nv > 2)
             w2 = _mm512_load_si512(v);

@@ -84,7 +84,8 @@ struct panel_tile {
     size_t stride;
     const int32_t *sums; /* [nv][16] of the weights, if the kernel has sums */
     int nv;
-    int32_t *acc; /* [nv][m][16], 64-byte aligned, overwritten */
+    const char *ahead; /* a line to fetch for later with each step: of the next panels, or past the last */
+    int32_t *acc;      /* [nv][m][16], 64-byte aligned, overwritten */
 };
 
 /* Where a tile's codes go: those of four panels of a pixel side by side, cout to the next pixel's. */

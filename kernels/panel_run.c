@@ -192,6 +192,7 @@ static void panel_pixels(const struct panel_pass *s, const struct panel_tile *wh
             s->simd->store(s->call, out, t.nv, t.acc, m, (size_t)at, (size_t)g->cout);
         }
         t.pixels += m;
+        t.ahead += (ptrdiff_t)t.steps * 64;
         at += m;
     }
 }
@@ -226,6 +227,7 @@ void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, cons
             t.image = image + (k->unit == 1 ? i * PANEL : group * p.cg) * k->elem;
             if (k->sums)
                 t.sums = (const int32_t *)((const char *)head + panel_sums_at(&p, head->bits)) + panel * PANEL;
+            t.ahead = (const char *)in + (size_t)t.nv * bytes;
             t.weights = simd->unpack(head, in, p.chunks, unpacked);
             for (int v = 1; v < t.nv; v++)
                 simd->unpack(head, in + (size_t)v * bytes, p.chunks, unpacked + (size_t)v * t.stride);
