@@ -140,17 +140,32 @@ static struct panel_out panel_out(const struct panel_pass *s, int panel)
                               .n = p->og - first < PANEL ? p->og - first : PANEL};
 }
 
-/* Leaves out what all of m pixels from `at` on would read from padding rows of zeros. */
-static void skip_padding(const struct panel_pass *s, const struct panel_tile *whole, int at, int m,
+/* Rows of outputs that a tile's pixels are in. */
+struct tile_rows {
+    int first, column, last; /* column: of the first pixel */
+};
+
+/* Goes on by the n pixels of the tile before, to one of m. */
+static void next_rows(struct tile_rows *r, int ow, int n, int m)
+{
+    for (r->column += n; r->column >= ow; r->column -= ow)
+        r->first++;
+    r->last = r->first;
+    for (int end = r->column + m; end > ow; end -= ow)
+        r->last++;
+}
+
+/* Leaves out what all of a tile's pixels would read from padding rows of zeros. */
+static void skip_padding(const struct panel_pass *s, const struct panel_tile *whole, const struct tile_rows *r,
                          struct panel_tile *t)
 {
     const struct conv_geom *g = s->g;
-    int top = at / g->ow * g->stride_h - g->pad_top, bottom = (at + m - 1) / g->ow * g->stride_h - g->pad_top;
-    int first = bottom < 0 ? (g->dilation_h - 1 - bottom) / g->dilation_h : 0;
-    int end = (g->h - top + g->dilation_h - 1) / g->dilation_h;
-    end = end < 0 ? 0 : end < g->kh ? end : g->kh;
-    first = first < end ? first : end;
-    int row = s->p->steps / g->kh; /* steps of a kernel row */
+    int top = r->first * g->stride_h - g->pad_top, bottom = r->last * g->stride_h - g->pad_top;
+    int first = 0, end = g->kh, row = s->p->run_steps * (s->p->runs == g->kh ? 1 : g->kw);
+    while (first < end && bottom + first * g->dilation_h < 0)
+        first++;
+    while (end > first && top + (end - 1) * g->dilation_h >= g->h)
+        end--;
     t->offsets = whole->offsets + first * row;
     t->weights = whole->weights + (ptrdiff_t)first * row * PANEL * s->p->unit;
     t->steps = (end - first) * row;
@@ -179,11 +194,14 @@ static void panel_pixels(const struct panel_pass *s, const struct panel_tile *wh
                    has_floats(out, 4);
     struct panel_codes codes = {s->call->rq, out->requant, NULL, (size_t)g->cout};
     t.pixels = (const int32_t *)((const char *)s->call->prepared + s->p->pixels_at);
-    for (int i = 0, at = 0; i < tiles; i++) {
+    struct tile_rows rows = {0, 0, 0};
+    for (int i = 0, at = 0, last = 0; i < tiles; i++) {
         /* tiles of even size: 49 pixels are 6 + 6 + 6 + 6 + 5 + 5 + 5 + 5 + 5, not 8 x 6 + 1 */
         int m = least + (i < larger);
-        if (skips)
-            skip_padding(s, whole, at, m, &t);
+        if (skips) {
+            next_rows(&rows, g->ow, last, m);
+            skip_padding(s, whole, &rows, &t);
+        }
         if (at_once) {
             codes.out = s->call->out_u8 + (size_t)at * codes.cout + (size_t)out->co;
             s->k->codes(m, &t, &codes);
@@ -194,6 +212,7 @@ static void panel_pixels(const struct panel_pass *s, const struct panel_tile *wh
         t.pixels += m;
         t.ahead += (ptrdiff_t)t.steps * 64;
         at += m;
+        last = m;
     }
 }
 
