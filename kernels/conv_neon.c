@@ -138,7 +138,8 @@ static void tile_m(int m, const struct panel_tile *t)
 /* --- row ------------------------------------------------------------------------------------------------------------
  */
 
-static const struct panel_kernel kernel = {.unit = 2, .elem = 1, .pixels = {4}, .group = 1, .sums = true, .tile = tile_m};
+static const struct panel_kernel kernel = {
+    .unit = 2, .elem = 1, .pixels = {4}, .group = 1, .sums = true, .tile = tile_m};
 
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {

@@ -77,7 +77,8 @@ static void tile_m(int m, const struct panel_tile *t)
     }
 }
 
-static const struct panel_kernel kernel = {.unit = 4, .elem = 1, .pixels = {6}, .group = 1, .sums = true, .tile = tile_m};
+static const struct panel_kernel kernel = {
+    .unit = 4, .elem = 1, .pixels = {6}, .group = 1, .sums = true, .tile = tile_m};
 
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
