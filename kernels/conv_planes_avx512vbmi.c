@@ -79,11 +79,11 @@ static inline int load4(const uint8_t *p)
  * parity after both: image has the words for w and v. What is carried is the first product where the parity stays the
  * same, so that both products are, else the parity before. */
 static inline __attribute__((always_inline)) void add_pair(__m512i *count, __m512i *parity, const uint8_t *image,
-                                                           __m512i w, __m512i v)
+                                                           ptrdiff_t at, __m512i w, __m512i v)
 {
 #ifdef BITFADER_SIMDE
-    __m512i x = _mm512_xor_si512(_mm512_set1_epi32(load4(image)), w);
-    __m512i after = _mm512_xor_si512(_mm512_set1_epi32(load4(image + 4)), v);
+    __m512i x = _mm512_xor_si512(_mm512_set1_epi32(load4(image + at)), w);
+    __m512i after = _mm512_xor_si512(_mm512_set1_epi32(load4(image + at + 4)), v);
     __m512i changes = _mm512_xor_si512(*parity, after);
     x = _mm512_or_si512(_mm512_and_si512(changes, *parity), _mm512_andnot_si512(changes, x));
     *count = _mm512_add_epi32(*count, _mm512_popcnt_epi32(x));
@@ -91,15 +91,14 @@ static inline __attribute__((always_inline)) void add_pair(__m512i *count, __m51
 #else
     /* left to itself, gcc spills the parities */
     __m512i x, after;
-    __asm__ volatile("vpxord %[first]%{1to16%}, %[w], %[x]\n\t"
-                     "vpxord %[second]%{1to16%}, %[v], %[after]\n\t"
+    __asm__ volatile("vpxord (%[image],%[at])%{1to16%}, %[w], %[x]\n\t"
+                     "vpxord 4(%[image],%[at])%{1to16%}, %[v], %[after]\n\t"
                      "vpternlogd $0xd4, %[after], %[parity], %[x]\n\t"
                      "vmovdqa64 %[after], %[parity]\n\t"
                      "vpopcntd %[x], %[x]\n\t"
                      "vpaddd %[x], %[count], %[count]"
                      : [count] "+v"(*count), [parity] "+v"(*parity), [x] "=&v"(x), [after] "=&v"(after)
-                     : [first] "m"(*(const uint8_t(*)[4])image), [second] "m"(*(const uint8_t(*)[4])(image + 4)),
-                       [w] "v"(w), [v] "v"(v)
+                     : [image] "r"(image), [at] "r"(at), [w] "v"(w), [v] "v"(v)
                      : "memory");
 #endif
 }
@@ -121,11 +120,10 @@ static inline __attribute__((always_inline)) __m512i carry_end(__m512i count, __
 /* Of the parity of a pixel's image where its first run starts, and of what it differs by between runs. */
 static inline __attribute__((always_inline)) int parity_bits(const uint8_t *image, const struct planes_tile *t)
 {
-    int end = 0, bits = 0, run = t->steps / t->runs;
-    for (int r = 0; r < t->runs; r++) {
-        const uint8_t *start = image + t->offsets[r * run];
-        bits += __builtin_popcount((unsigned)(load4(start - 4) ^ end));
-        end = load4(start + (ptrdiff_t)4 * run - 4);
+    int run = t->steps / t->runs, bits = __builtin_popcount((unsigned)load4(image + t->offsets[0] - 4));
+    for (int r = 1; r < t->runs; r++) {
+        int end = load4(image + t->offsets[(r - 1) * run] + (ptrdiff_t)4 * run - 4);
+        bits += __builtin_popcount((unsigned)(load4(image + t->offsets[r * run] - 4) ^ end));
     }
     return bits;
 }
@@ -197,7 +195,7 @@ static inline __attribute__((always_inline)) int parity_bits(const uint8_t *imag
 /* By carries: c is the parity of the words so far, of each channel of pixel i. */
 #define CARRY_START(i) __m512i cl##i = _mm512_setzero_si512(), ch##i = cl##i;
 #define CARRY_FIRST(i) PIXEL(i, cl##i = _mm512_set1_epi32(load4(p##i + at - 4)), ch##i = cl##i)
-#define CARRY_PAIR(i)  PIXEL(i, add_pair(&l##i, &cl##i, p##i + at, w0, v0), add_pair(&h##i, &ch##i, p##i + at, w1, v1))
+#define CARRY_PAIR(i)  PIXEL(i, add_pair(&l##i, &cl##i, p##i, at, w0, v0), add_pair(&h##i, &ch##i, p##i, at, w1, v1))
 /* On to the next run: from the parity of the image at the end of this one to that where it starts. */
 #define CARRY_ON(i)                                                                   \
     if (i < m) {                                                                      \
