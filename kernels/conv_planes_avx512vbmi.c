@@ -12,6 +12,13 @@
 
 #include <string.h>
 
+static inline int load4(const uint8_t *p)
+{
+    int x;
+    memcpy(&x, p, 4);
+    return x;
+}
+
 /* --- image ----------------------------------------------------------------------------------------------------------
  */
 
@@ -42,31 +49,25 @@ static void bits(const uint8_t *codes, int n, int a_bits, uint8_t *out, size_t p
         put_all(codes, n, a_bits, out, plane);
 }
 
-/* The first word of each pair as it is, and the parity of all words of the image up to the pair's end. */
+/* The first word of each pair as it is, and the parity of all words of the image up to the pair's end. The two words'
+ * parity is made of their codes: scalars of whole masks take longer. */
 static void carry_bits(const uint8_t *codes, int n, int a_bits, uint8_t *out, size_t plane)
 {
     (void)a_bits, (void)plane;
-    uint64_t parity;
-    memcpy(&parity, out - 8, sizeof parity);
-    parity &= PLANES_PARITY;
-    const __m512i bit = _mm512_set1_epi8(1);
+    uint32_t parity = (uint32_t)load4(out - 4);
     for (; n > 0; n -= 64, codes += 64, out += 8) {
-        uint64_t m = _mm512_test_epi8_mask(_mm512_loadu_si512(codes), bit);
-        parity ^= (m ^ m << 32) & PLANES_PARITY;
-        m = (m & ~PLANES_PARITY) | parity;
-        memcpy(out, &m, sizeof m);
+        __m512i x = _mm512_loadu_si512(codes);
+        uint32_t first = (uint32_t)_mm512_test_epi8_mask(x, _mm512_set1_epi8(1));
+        __m256i both = _mm256_loadu_si256((const __m256i *)(codes + 32));
+        both = _mm256_xor_si256(_mm512_castsi512_si256(x), both);
+        parity ^= (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(both, 7));
+        memcpy(out, &first, sizeof first);
+        memcpy(out + 4, &parity, sizeof parity);
     }
 }
 
 /* --- tile -----------------------------------------------------------------------------------------------------------
  */
-
-static inline int load4(const uint8_t *p)
-{
-    int x;
-    memcpy(&x, p, 4);
-    return x;
-}
 
 /* (a ^ b) & c in one instruction, which gcc does not find by itself; SIMDe's would take the compiler long. */
 #ifdef BITFADER_SIMDE
@@ -120,10 +121,10 @@ static inline __attribute__((always_inline)) __m512i carry_end(__m512i count, __
 /* Of the parity of a pixel's image where its first run starts, and of what it differs by between runs. */
 static inline __attribute__((always_inline)) int parity_bits(const uint8_t *image, const struct planes_tile *t)
 {
-    int run = t->steps / t->runs, bits = __builtin_popcount((unsigned)load4(image + t->offsets[0] - 4));
+    int bits = __builtin_popcount((unsigned)load4(image + t->offsets[0] - 4));
     for (int r = 1; r < t->runs; r++) {
-        int end = load4(image + t->offsets[(r - 1) * run] + (ptrdiff_t)4 * run - 4);
-        bits += __builtin_popcount((unsigned)(load4(image + t->offsets[r * run] - 4) ^ end));
+        int end = load4(image + t->offsets[r * t->run - 1]);
+        bits += __builtin_popcount((unsigned)(load4(image + t->offsets[r * t->run] - 4) ^ end));
     }
     return bits;
 }
@@ -218,25 +219,24 @@ static inline __attribute__((always_inline)) int parity_bits(const uint8_t *imag
     }
 
 /* Counts of all products in l and h: by carries, in pairs of words, */
-#define COUNT_CARRIES                                                                         \
-    PIXELS(CARRY_START)                                                                       \
-    const uint32_t *w = t->weights;                                                           \
-    int run = t->steps / t->runs;                                                             \
-    ptrdiff_t at = t->offsets[0];                                                             \
-    PIXELS(CARRY_FIRST)                                                                       \
-    for (int r = 0; r < t->runs; r++) {                                                       \
-        for (ptrdiff_t stop = at + 4 * (ptrdiff_t)run; at != stop; at += 8, w += 2 * PANEL) { \
-            __m512i w0 = _mm512_load_si512(w), v0 = _mm512_load_si512(w + PANEL);             \
-            __m512i w1 = nv > 1 ? _mm512_load_si512(w + stride) : w0;                         \
-            __m512i v1 = nv > 1 ? _mm512_load_si512(w + stride + PANEL) : v0;                 \
-            PIXELS(CARRY_PAIR)                                                                \
-        }                                                                                     \
-        if (r + 1 < t->runs) {                                                                \
-            ptrdiff_t next = t->offsets[(r + 1) * run];                                       \
-            PIXELS(CARRY_ON)                                                                  \
-            at = next;                                                                        \
-        }                                                                                     \
-    }                                                                                         \
+#define COUNT_CARRIES                                                                            \
+    PIXELS(CARRY_START)                                                                          \
+    const uint32_t *w = t->weights;                                                              \
+    ptrdiff_t at = t->offsets[0];                                                                \
+    PIXELS(CARRY_FIRST)                                                                          \
+    for (int r = 0; r < t->runs; r++) {                                                          \
+        for (ptrdiff_t stop = at + 4 * (ptrdiff_t)t->run; at != stop; at += 8, w += 2 * PANEL) { \
+            __m512i w0 = _mm512_load_si512(w), v0 = _mm512_load_si512(w + PANEL);                \
+            __m512i w1 = nv > 1 ? _mm512_load_si512(w + stride) : w0;                            \
+            __m512i v1 = nv > 1 ? _mm512_load_si512(w + stride + PANEL) : v0;                    \
+            PIXELS(CARRY_PAIR)                                                                   \
+        }                                                                                        \
+        if (r + 1 < t->runs) {                                                                   \
+            ptrdiff_t next = t->offsets[(r + 1) * t->run];                                       \
+            PIXELS(CARRY_ON)                                                                     \
+            at = next;                                                                           \
+        }                                                                                        \
+    }                                                                                            \
     PIXELS(CARRY_END)
 
 static inline __attribute__((always_inline)) void tile(int m, int nv, bool carries, const struct planes_tile *t)
@@ -385,11 +385,12 @@ static bool can_more(const struct conv_geom *g, int a_bits, const struct conv_we
     return planes >= 3 && planes <= 4 && planes_affine(w) && planes_pay(g, planes, 1.5);
 }
 
-/* A pair takes 2.5 cycles, and some three words' time goes into each product's end. */
+/* A pair takes 2.5 cycles, and as much as two more go into the end of each product, nearly as much into that of a run:
+ * both have to be long for it. */
 static bool can_carry(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     return a_bits == 1 && w->bits == 1 && w->levels[0] == -w->levels[1] && g->groups == 1 && g->dilation_w == 1 &&
-           g->cin % 64 == 0 && g->cin * g->kh * g->kw >= 512;
+           g->cin % 64 == 0 && g->kw * g->cin >= (g->kh == 1 ? 512 : 384);
 }
 
 static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)

@@ -83,10 +83,10 @@ struct planes_steps {
 /* What a micro-kernel works on: m pixels times nv panels of 16 channels. */
 struct planes_tile {
     const uint8_t *image;
-    size_t plane;           /* bytes between planes */
-    const int32_t *pixels;  /* [m] */
-    const int32_t *offsets; /* [steps] */
-    int steps, whole, runs;
+    size_t plane;                /* bytes between planes */
+    const int32_t *pixels;       /* [m] */
+    const int32_t *offsets;      /* [steps] */
+    int steps, whole, runs, run; /* run: words of one, if they are whole */
     uint32_t mask;
     int a_bits, w_bits;
     const struct planes_header *head;

@@ -208,6 +208,7 @@ void planes_run_avx2(const struct planes_kernel *k, const struct conv_geom *g, i
         .steps = p.steps,
         .whole = p.whole,
         .runs = p.runs,
+        .run = p.run / 4,
         .mask = p.mask,
         .a_bits = a_bits,
         .w_bits = head->bits,

@@ -54,10 +54,10 @@ int trial_out_size(struct rng *r, int in, int pad, int k, int stride, int dilati
 
 static void random_geom(struct rng *r, struct conv_geom *g)
 {
-    static const int channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 32, 33, 48, 64};
+    static const int channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 32, 33, 48, 64, 128};
     int kind = trial_between(r, 0, 9);
-    g->cin = channels[trial_between(r, 0, 13)];
-    g->cout = channels[trial_between(r, 0, 13)];
+    g->cin = channels[trial_between(r, 0, 14)];
+    g->cout = channels[trial_between(r, 0, 14)];
     g->groups = 1;
     if (kind <= 2) { /* depthwise */
         g->groups = g->cin;
@@ -68,6 +68,7 @@ static void random_geom(struct rng *r, struct conv_geom *g)
         g->cout = g->groups * trial_between(r, 1, 20);
     }
     bool one = kind == 4 || kind == 5;
+    g->cin *= one && trial_chance(r, 20) ? 4 : 1;
     g->kh = one ? 1 : trial_between(r, 1, 4);
     g->kw = one ? 1 : trial_between(r, 1, 4);
     g->h = trial_between(r, 1, 9);
