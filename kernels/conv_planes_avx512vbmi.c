@@ -2,12 +2,22 @@
  *
  * Convolution by bit planes with vpopcntd: 16 channels of 32 products of bits in three instructions. 8 pixels by 32
  * channels, or by 16 where only one panel is left.
+ *
+ * By carries. One bit by one bit, pairs of words go through full adders, and only what is carried is counted, once a
+ * pair (planes.h): five instructions of it instead of six. 6 pixels by 32 channels, or 12 by 16.
  */
 #include "kernels/intrin.h"
 #include "kernels/planes.h"
 #include "kernels/rows.h"
 
 #include <string.h>
+
+static inline int load4(const uint8_t *p)
+{
+    int x;
+    memcpy(&x, p, 4);
+    return x;
+}
 
 /* --- image ----------------------------------------------------------------------------------------------------------
  */
@@ -39,15 +49,25 @@ static void bits(const uint8_t *codes, int n, int a_bits, uint8_t *out, size_t p
         put_all(codes, n, a_bits, out, plane);
 }
 
+/* The first word of each pair as it is, and the parity of all words of the image up to the pair's end. The two words'
+ * parity is made of their codes: scalars of whole masks take longer. */
+static void carry_bits(const uint8_t *codes, int n, int a_bits, uint8_t *out, size_t plane)
+{
+    (void)a_bits, (void)plane;
+    uint32_t parity = (uint32_t)load4(out - 4);
+    for (; n > 0; n -= 64, codes += 64, out += 8) {
+        __m512i x = _mm512_loadu_si512(codes);
+        uint32_t first = (uint32_t)_mm512_test_epi8_mask(x, _mm512_set1_epi8(1));
+        __m256i both = _mm256_loadu_si256((const __m256i *)(codes + 32));
+        both = _mm256_xor_si256(_mm512_castsi512_si256(x), both);
+        parity ^= (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(both, 7));
+        memcpy(out, &first, sizeof first);
+        memcpy(out + 4, &parity, sizeof parity);
+    }
+}
+
 /* --- tile -----------------------------------------------------------------------------------------------------------
  */
-
-static inline int load4(const uint8_t *p)
-{
-    int x;
-    memcpy(&x, p, 4);
-    return x;
-}
 
 /* (a ^ b) & c in one instruction, which gcc does not find by itself; SIMDe's would take the compiler long. */
 #ifdef BITFADER_SIMDE
@@ -55,6 +75,59 @@ static inline int load4(const uint8_t *p)
 #else
 #define XOR_AND(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0x28)
 #endif
+
+/* A full adder of the parity of all words before and a pair of products, of which it takes the first and, with `v`, the
+ * parity after both: image has the words for w and v. What is carried is the first product where the parity stays the
+ * same, so that both products are, else the parity before. */
+static inline __attribute__((always_inline)) void add_pair(__m512i *count, __m512i *parity, const uint8_t *image,
+                                                           ptrdiff_t at, __m512i w, __m512i v)
+{
+#ifdef BITFADER_SIMDE
+    __m512i x = _mm512_xor_si512(_mm512_set1_epi32(load4(image + at)), w);
+    __m512i after = _mm512_xor_si512(_mm512_set1_epi32(load4(image + at + 4)), v);
+    __m512i changes = _mm512_xor_si512(*parity, after);
+    x = _mm512_or_si512(_mm512_and_si512(changes, *parity), _mm512_andnot_si512(changes, x));
+    *count = _mm512_add_epi32(*count, _mm512_popcnt_epi32(x));
+    *parity = after;
+#else
+    /* left to itself, gcc spills the parities */
+    __m512i x, after;
+    __asm__ volatile("vpxord (%[image],%[at])%{1to16%}, %[w], %[x]\n\t"
+                     "vpxord 4(%[image],%[at])%{1to16%}, %[v], %[after]\n\t"
+                     "vpternlogd $0xd4, %[after], %[parity], %[x]\n\t"
+                     "vmovdqa64 %[after], %[parity]\n\t"
+                     "vpopcntd %[x], %[x]\n\t"
+                     "vpaddd %[x], %[count], %[count]"
+                     : [count] "+v"(*count), [parity] "+v"(*parity), [x] "=&v"(x), [after] "=&v"(after)
+                     : [image] "r"(image), [at] "r"(at), [w] "v"(w), [v] "v"(v)
+                     : "memory");
+#endif
+}
+
+/* A half adder. */
+static inline __attribute__((always_inline)) void add_word(__m512i *count, __m512i *parity, __m512i x)
+{
+    ADD_IN_PLACE_512(*count, _mm512_popcnt_epi32(_mm512_and_si512(*parity, x)));
+    *parity = _mm512_xor_si512(*parity, x);
+}
+
+/* others: bits counted that were no products */
+static inline __attribute__((always_inline)) __m512i carry_end(__m512i count, __m512i parity, __m512i others)
+{
+    count = _mm512_add_epi32(count, count);
+    return _mm512_add_epi32(count, _mm512_sub_epi32(_mm512_popcnt_epi32(parity), others));
+}
+
+/* Of the parity of a pixel's image where its first run starts, and of what it differs by between runs. */
+static inline __attribute__((always_inline)) int parity_bits(const uint8_t *image, const struct planes_tile *t)
+{
+    int bits = __builtin_popcount((unsigned)load4(image + t->offsets[0] - 4));
+    for (int r = 1; r < t->runs; r++) {
+        int end = load4(image + t->offsets[r * t->run - 1]);
+        bits += __builtin_popcount((unsigned)(load4(image + t->offsets[r * t->run] - 4) ^ end));
+    }
+    return bits;
+}
 
 /* What is done for each pixel of a tile; nv > 1 is a second panel, for the first 8 pixels. */
 #define PIXELS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
@@ -120,6 +193,23 @@ static inline int load4(const uint8_t *p)
         codes += t->code_step;                                                      \
     }
 
+/* By carries: c is the parity of the words so far, of each channel of pixel i. */
+#define CARRY_START(i) __m512i cl##i = _mm512_setzero_si512(), ch##i = cl##i;
+#define CARRY_FIRST(i) PIXEL(i, cl##i = _mm512_set1_epi32(load4(p##i + at - 4)), ch##i = cl##i)
+#define CARRY_PAIR(i)  PIXEL(i, add_pair(&l##i, &cl##i, p##i, at, w0, v0), add_pair(&h##i, &ch##i, p##i, at, w1, v1))
+/* On to the next run: from the parity of the image at the end of this one to that where it starts. */
+#define CARRY_ON(i)                                                                   \
+    if (i < m) {                                                                      \
+        __m512i q = _mm512_set1_epi32(load4(p##i + at - 4) ^ load4(p##i + next - 4)); \
+        PIXEL(i, add_word(&l##i, &cl##i, q), add_word(&h##i, &ch##i, q))              \
+    }
+/* Twice what was carried, and the last parity, less the bits that were no products. */
+#define CARRY_END(i)                                                                 \
+    if (i < m) {                                                                     \
+        __m512i q = _mm512_set1_epi32(parity_bits(p##i, t));                         \
+        PIXEL(i, l##i = carry_end(l##i, cl##i, q), h##i = carry_end(h##i, ch##i, q)) \
+    }
+
 /* Adds the counts of steps up to `end`. */
 #define STEPS(DO, end)                                                                       \
     for (const int32_t *stop = t->offsets + (end); o < stop; o++, w += PANEL) {              \
@@ -128,13 +218,37 @@ static inline int load4(const uint8_t *p)
         PIXELS(DO)                                                                           \
     }
 
-static inline __attribute__((always_inline)) void tile(int m, int nv, const struct planes_tile *t)
+/* Counts of all products in l and h: by carries, in pairs of words, */
+#define COUNT_CARRIES                                                                            \
+    PIXELS(CARRY_START)                                                                          \
+    const uint32_t *w = t->weights;                                                              \
+    ptrdiff_t at = t->offsets[0];                                                                \
+    PIXELS(CARRY_FIRST)                                                                          \
+    for (int r = 0; r < t->runs; r++) {                                                          \
+        for (ptrdiff_t stop = at + 4 * (ptrdiff_t)t->run; at != stop; at += 8, w += 2 * PANEL) { \
+            __m512i w0 = _mm512_load_si512(w), v0 = _mm512_load_si512(w + PANEL);                \
+            __m512i w1 = nv > 1 ? _mm512_load_si512(w + stride) : w0;                            \
+            __m512i v1 = nv > 1 ? _mm512_load_si512(w + stride + PANEL) : v0;                    \
+            PIXELS(CARRY_PAIR)                                                                   \
+        }                                                                                        \
+        if (r + 1 < t->runs) {                                                                   \
+            ptrdiff_t next = t->offsets[(r + 1) * t->run];                                       \
+            PIXELS(CARRY_ON)                                                                     \
+            at = next;                                                                           \
+        }                                                                                        \
+    }                                                                                            \
+    PIXELS(CARRY_END)
+
+static inline __attribute__((always_inline)) void tile(int m, int nv, bool carries, const struct planes_tile *t)
 {
     size_t stride = (size_t)(t->w_bits * t->steps * PANEL);
     __m512i mask = _mm512_set1_epi32((int)t->mask), zero = _mm512_setzero_si512();
     PIXELS(START)
+    if (carries) {
+        COUNT_CARRIES
+    }
     /* Products of planes from the most to the least significant: Horner's scheme. */
-    for (int power = t->a_bits + t->w_bits - 2; power >= 0; power--) {
+    for (int power = t->a_bits + t->w_bits - 2; !carries && power >= 0; power--) {
         for (int j = power < t->w_bits ? power : t->w_bits - 1; j >= 0 && power - j < t->a_bits; j--) {
             const uint32_t *w = t->weights + (size_t)(j * t->steps * PANEL);
             const int32_t *o = t->offsets;
@@ -190,18 +304,19 @@ static inline __attribute__((always_inline)) void tile(int m, int nv, const stru
 
 /* Largest tiles of one panel and of two. */
 #ifdef BITFADER_SIMDE
-enum { MOST_1 = 2, MOST_2 = 1 }; /* portable code of all sizes takes the compiler minutes */
+enum { MOST_1 = 2, MOST_2 = 1, CARRY_MOST_1 = 2, CARRY_MOST_2 = 1 }; /* all sizes take the compiler minutes */
 #else
-enum { MOST_1 = 16, MOST_2 = 8 };
+enum { MOST_1 = 16, MOST_2 = 8, CARRY_MOST_1 = 12, CARRY_MOST_2 = 6 };
 #endif
 
-#define CASE(i)             \
-    case i:                 \
-        if (i <= most)      \
-            tile(i, nv, t); \
+#define CASE(i)                      \
+    case i:                          \
+        if (i <= most)               \
+            tile(i, nv, carries, t); \
         break;
 
-static inline __attribute__((always_inline)) void tile_nv(int m, int nv, int most, const struct planes_tile *t)
+static inline __attribute__((always_inline)) void tile_nv(int m, int nv, int most, bool carries,
+                                                          const struct planes_tile *t)
 {
     switch (m) {
         CASE(1)
@@ -226,9 +341,17 @@ static inline __attribute__((always_inline)) void tile_nv(int m, int nv, int mos
 static void tile_m(int m, const struct planes_tile *t)
 {
     if (t->nv > 1)
-        tile_nv(m, 2, MOST_2, t);
+        tile_nv(m, 2, MOST_2, false, t);
     else
-        tile_nv(m, 1, MOST_1, t);
+        tile_nv(m, 1, MOST_1, false, t);
+}
+
+static void carry_tile_m(int m, const struct planes_tile *t)
+{
+    if (t->nv > 1)
+        tile_nv(m, 2, CARRY_MOST_2, true, t);
+    else
+        tile_nv(m, 1, CARRY_MOST_1, true, t);
 }
 
 /* --- row ------------------------------------------------------------------------------------------------------------
@@ -240,6 +363,13 @@ static const struct planes_kernel kernel = {.pixels = {MOST_1, MOST_2},
                                             .panel = {.store = PANEL_STORE_AVX512},
                                             .bits = bits,
                                             .tile = tile_m};
+static const struct planes_kernel carry_kernel = {.pixels = {CARRY_MOST_1, CARRY_MOST_2},
+                                                  .group = 2,
+                                                  .halves = 1,
+                                                  .carries = true,
+                                                  .panel = {.store = PANEL_STORE_AVX512},
+                                                  .bits = carry_bits,
+                                                  .tile = carry_tile_m};
 
 /* A word takes 1.5 cycles for each product of planes; a step of four values in vpdpbusd takes one on processors with
  * one such unit of 512 bits, half of one on those with two. So up to two products always pay where K is large enough,
@@ -253,6 +383,14 @@ static bool can_more(const struct conv_geom *g, int a_bits, const struct conv_we
 {
     int planes = a_bits * w->bits;
     return planes >= 3 && planes <= 4 && planes_affine(w) && planes_pay(g, planes, 1.5);
+}
+
+/* A pair takes 2.5 cycles, and as much as two more go into the end of each product, nearly as much into that of a run:
+ * both have to be long for it. */
+static bool can_carry(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    return a_bits == 1 && w->bits == 1 && w->levels[0] == -w->levels[1] && g->groups == 1 && g->dilation_w == 1 &&
+           g->cin % 64 == 0 && g->kw * g->cin >= (g->kh == 1 ? 512 : 384);
 }
 
 static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
@@ -287,6 +425,38 @@ static void run(const struct conv_geom *g, int a_bits, const struct conv_call *c
     planes_run_avx2(&kernel, g, a_bits, call);
 }
 
+static size_t carry_packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    (void)a_bits;
+    return planes_packed_size(&carry_kernel, g, w);
+}
+
+static void carry_pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
+{
+    planes_pack(&carry_kernel, g, a_bits, w, packed);
+}
+
+static size_t carry_prepared_size(const struct conv_geom *g)
+{
+    return planes_prepared_size(&carry_kernel, g);
+}
+
+static void carry_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
+{
+    planes_prepare(&carry_kernel, g, rq, prepared);
+}
+
+static size_t carry_scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    (void)w;
+    return planes_scratch_size(&carry_kernel, g, a_bits);
+}
+
+static void carry_run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
+{
+    planes_run_avx2(&carry_kernel, g, a_bits, call);
+}
+
 const struct conv_kernel conv_planes_avx512 = {
     .name = "conv_planes_avx512",
     .family = FAMILY_PLANES,
@@ -319,4 +489,21 @@ const struct conv_kernel conv_planes4_avx512 = {
     .prepare = prepare,
     .scratch_size = scratch_size,
     .run = run,
+};
+
+const struct conv_kernel conv_carries_avx512 = {
+    .name = "conv_carries_avx512",
+    .family = FAMILY_PLANES,
+    .isa = ISA_AVX512VBMI,
+    .w_bits = {1, 1},
+    .a_bits = {1, 1},
+    .schemes = "symmetric",
+    .tile = "6x32",
+    .can = can_carry,
+    .packed_size = carry_packed_size,
+    .pack = carry_pack,
+    .prepared_size = carry_prepared_size,
+    .prepare = carry_prepare,
+    .scratch_size = carry_scratch_size,
+    .run = carry_run,
 };

@@ -120,6 +120,16 @@ static void pack_panel(const struct planes_plan *p, const struct conv_weights *w
             }
 }
 
+/* The second word of each pair to the parity of all up to it. */
+static void pack_parity(const struct planes_plan *p, uint32_t *out)
+{
+    for (int step = 1; step < p->steps; step += 2)
+        for (int lane = 0; lane < PANEL; lane++) {
+            uint32_t *word = out + (size_t)(step * PANEL + lane);
+            *word ^= word[-PANEL] ^ (step > 1 ? word[-2 * PANEL] : 0);
+        }
+}
+
 size_t planes_packed_size(const struct planes_kernel *k, const struct conv_geom *g, const struct conv_weights *w)
 {
     struct planes_plan p;
@@ -142,6 +152,8 @@ void planes_pack(const struct planes_kernel *k, const struct conv_geom *g, int a
         pack_panel(&p, w, panel, inverted, out, start);
         for (int lane = 0; lane < PANEL; lane++)
             start[lane] *= unit;
+        if (k->carries)
+            pack_parity(&p, out);
     }
 }
 
@@ -221,5 +233,6 @@ size_t planes_scratch_size(const struct planes_kernel *k, const struct conv_geom
 {
     struct planes_plan p;
     planes_plan_init(&p, k, g);
-    return (size_t)(a_bits * p.halves) * p.plane + align64((size_t)g->oh * (size_t)g->ow * sizeof(int32_t));
+    return PLANES_LEAD + (size_t)(a_bits * p.halves) * p.plane +
+           align64((size_t)g->oh * (size_t)g->ow * sizeof(int32_t));
 }

@@ -21,13 +21,30 @@
  * them.
  *
  * Weights. [panel][plane][step][16] words.
+ *
+ * Carries. Of one plane by one plane in the XOR form, a pair of words and the parity of those before are three bits of
+ * the same weight in each place: a full adder makes them one bit carried, of twice the weight, and the parity. That is
+ * the parity of the image's words and of the weights', so both are made once instead of in each product: the second
+ * word of each pair is replaced by the parity of all words up to it, in the weights those of the channel, in the image
+ * those since its beginning. Twice the bits carried and those of the last parity are the sum of all products and of
+ * the parity in front of the first.
  */
 #ifndef BITFADER_KERNELS_PLANES_H
 #define BITFADER_KERNELS_PLANES_H
 
 #include "kernels/panel.h"
 
-enum { PLANES_MAX_BITS = 4, PLANES_MAX_TILE = 16, PLANES_MAX_GROUP = 2, PLANES_MAX_STEPS_UP = 3, PLANES_SLACK = 64 };
+enum {
+    PLANES_MAX_BITS = 4,
+    PLANES_MAX_TILE = 16,
+    PLANES_MAX_GROUP = 2,
+    PLANES_MAX_STEPS_UP = 3,
+    PLANES_SLACK = 64,
+    PLANES_LEAD = 64
+};
+
+/* Of a pair of words with carries, the parity. */
+#define PLANES_PARITY UINT64_C(0xffffffff00000000)
 
 struct planes_plan {
     int halves;                     /* 2: the nibbles of a plane's bytes are planes of their own */
@@ -66,10 +83,10 @@ struct planes_steps {
 /* What a micro-kernel works on: m pixels times nv panels of 16 channels. */
 struct planes_tile {
     const uint8_t *image;
-    size_t plane;           /* bytes between planes */
-    const int32_t *pixels;  /* [m] */
-    const int32_t *offsets; /* [steps] */
-    int steps, whole;
+    size_t plane;                /* bytes between planes */
+    const int32_t *pixels;       /* [m] */
+    const int32_t *offsets;      /* [steps] */
+    int steps, whole, runs, run; /* run: words of one, if they are whole */
     uint32_t mask;
     int a_bits, w_bits;
     const struct planes_header *head;
@@ -90,8 +107,10 @@ struct planes_kernel {
     int group;                    /* largest nv */
     int pixels[PLANES_MAX_GROUP]; /* largest m for each nv; m * nv <= PLANES_MAX_TILE */
     int halves;
+    bool carries;              /* cells are of whole pairs of words then, groups one */
     struct panel_kernel panel; /* how panel_store does it */
-    /* n codes to bits of a_bits (times halves) planes; may write up to 8 bytes from where the last byte is. */
+    /* n codes to bits of a_bits (times halves) planes; may write up to 8 bytes from where the last byte is. With
+     * carries, a multiple of 64 codes behind others. */
     void (*bits)(const uint8_t *codes, int n, int a_bits, uint8_t *out, size_t plane);
     void (*tile)(int m, const struct planes_tile *t);
 };

@@ -9,19 +9,34 @@
 /* --- image ----------------------------------------------------------------------------------------------------------
  */
 
-/* n pixels of padding. */
-static void image_fill(const struct planes_plan *p, int code, int a_bits, size_t n, uint8_t *out)
+/* n pixels of padding with carries: the words of a pair are equal, parity stays what it is. */
+static void carry_fill(const struct planes_plan *p, int code, size_t n, uint8_t *out)
 {
+    uint64_t pair;
+    memcpy(&pair, out - sizeof pair, sizeof pair);
+    pair = (pair & PLANES_PARITY) | (code & 1 ? ~PLANES_PARITY : 0);
+    for (size_t i = 0; i < n * (size_t)p->pixel; i += sizeof pair)
+        memcpy(out + i, &pair, sizeof pair);
+}
+
+/* n pixels of padding. */
+static void image_fill(const struct planes_plan *p, const struct planes_kernel *k, int code, int a_bits, size_t n,
+                       uint8_t *out)
+{
+    if (k->carries) {
+        carry_fill(p, code, n, out);
+        return;
+    }
     size_t bytes = n * (size_t)p->pixel;
-    for (int k = 0; k < a_bits * p->halves; k++, out += p->plane) {
-        int half = k % p->halves, keep = p->halves == 2 ? 15 : 255;
-        bool on = code >> (k / p->halves) & 1;
+    for (int i = 0; i < a_bits * p->halves; i++, out += p->plane) {
+        int half = i % p->halves, keep = p->halves == 2 ? 15 : 255;
+        bool on = code >> (i / p->halves) & 1;
         memset(out, on ? keep : 0, bytes);
         if (!on || p->cg % 8 == 0)
             continue;
         uint8_t last = (uint8_t)(((1 << p->cg % 8) - 1) >> (4 * half) & keep);
-        for (size_t i = (size_t)p->cell - 1; i < bytes; i += (size_t)p->cell)
-            out[i] = last;
+        for (size_t at = (size_t)p->cell - 1; at < bytes; at += (size_t)p->cell)
+            out[at] = last;
     }
 }
 
@@ -44,18 +59,18 @@ static void image_row(const struct planes_plan *p, const struct planes_kernel *k
                       const struct conv_call *call, int y, uint8_t *out)
 {
     if (y < 0 || y >= g->h) {
-        image_fill(p, call->pad_code, a_bits, (size_t)p->iw, out);
+        image_fill(p, k, call->pad_code, a_bits, (size_t)p->iw, out);
         return;
     }
     int step = p->step_x, left = (g->pad_left + step - 1) / step; /* the first pixel that lies in the source */
     left = left < p->iw ? left : p->iw;
     int x = left * step - g->pad_left, n = x < g->w ? (g->w - x + step - 1) / step : 0;
     n = n < p->iw - left ? n : p->iw - left;
-    image_fill(p, call->pad_code, a_bits, (size_t)left, out);
+    image_fill(p, k, call->pad_code, a_bits, (size_t)left, out);
     out += left * p->pixel;
     if (n > 0)
         image_put(p, k, call->in + ((size_t)y * (size_t)g->w + (size_t)x) * (size_t)g->cin, n, a_bits, out);
-    image_fill(p, call->pad_code, a_bits, (size_t)(p->iw - left - n), out + n * p->pixel);
+    image_fill(p, k, call->pad_code, a_bits, (size_t)(p->iw - left - n), out + n * p->pixel);
 }
 
 static void image_make(const struct planes_plan *p, const struct planes_kernel *k, const struct conv_geom *g,
@@ -175,7 +190,8 @@ void planes_run_avx2(const struct planes_kernel *k, const struct conv_geom *g, i
 {
     struct planes_plan p;
     planes_plan_init(&p, k, g);
-    uint8_t *image = call->scratch;
+    uint8_t *image = (uint8_t *)call->scratch + PLANES_LEAD;
+    memset(call->scratch, 0, PLANES_LEAD);
     image_make(&p, k, g, a_bits, call, image);
     const char *prepared = call->prepared;
     const struct requant *rq = call->out_u8 ? call->rq : NULL;
@@ -191,6 +207,8 @@ void planes_run_avx2(const struct planes_kernel *k, const struct conv_geom *g, i
         .offsets = (const int32_t *)(prepared + p.steps_at),
         .steps = p.steps,
         .whole = p.whole,
+        .runs = p.runs,
+        .run = p.run / 4,
         .mask = p.mask,
         .a_bits = a_bits,
         .w_bits = head->bits,

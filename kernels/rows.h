@@ -32,6 +32,7 @@ extern const struct matmul_kernel matmul_avx512;
 extern const struct conv_kernel conv_planes_avx2;
 extern const struct conv_kernel conv_planes_avx512;
 extern const struct conv_kernel conv_planes4_avx512;
+extern const struct conv_kernel conv_carries_avx512;
 #elif defined(__aarch64__)
 extern const struct conv_kernel conv_neon;
 extern const struct conv_kernel dwconv_neon;

@@ -43,6 +43,7 @@ const struct conv_kernel *const conv_kernels[] = {
     &conv_tables_avx512,  /* 2 bits */
     &conv_pixels_avx512,  /* 2 bits, few channels */
     &conv_planes_avx512,  /* 1 bit */
+    &conv_carries_avx512, /* the same by the same, many products */
 #elif defined(__aarch64__)
     &conv_neon,    /* any convolution */
     &conv_neondot, /* any */

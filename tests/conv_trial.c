@@ -7,9 +7,9 @@
 #include "tests/guard.h"
 
 #if defined(__x86_64__)
-extern const struct conv_kernel conv_planes4_avx512_simde, conv_planes_avx512_simde, conv_stream_avx512_simde,
-    conv_tables_avx512_simde, conv_pixels_avx512_simde, conv_trits_avx512_simde, conv_vnni_avx512_simde,
-    conv_wino_avx512_simde, dwconv_avx512_simde, dwconv_rows_avx512_simde;
+extern const struct conv_kernel conv_carries_avx512_simde, conv_planes4_avx512_simde, conv_planes_avx512_simde,
+    conv_stream_avx512_simde, conv_tables_avx512_simde, conv_pixels_avx512_simde, conv_trits_avx512_simde,
+    conv_vnni_avx512_simde, conv_wino_avx512_simde, dwconv_avx512_simde, dwconv_rows_avx512_simde;
 #endif
 
 /* --- rows -----------------------------------------------------------------------------------------------------------
@@ -19,9 +19,9 @@ const struct conv_kernel *trial_kernel(int i)
 {
 #if defined(__x86_64__)
     static const struct conv_kernel *const portable[] = {
-        &conv_planes4_avx512_simde, &conv_planes_avx512_simde, &conv_stream_avx512_simde, &conv_tables_avx512_simde,
-        &conv_pixels_avx512_simde,  &conv_trits_avx512_simde,  &conv_vnni_avx512_simde,   &conv_wino_avx512_simde,
-        &dwconv_avx512_simde,       &dwconv_rows_avx512_simde};
+        &conv_carries_avx512_simde, &conv_planes4_avx512_simde, &conv_planes_avx512_simde, &conv_stream_avx512_simde,
+        &conv_tables_avx512_simde,  &conv_pixels_avx512_simde,  &conv_trits_avx512_simde,  &conv_vnni_avx512_simde,
+        &conv_wino_avx512_simde,    &dwconv_avx512_simde,       &dwconv_rows_avx512_simde};
     for (size_t k = 0; k < sizeof portable / sizeof *portable && isa_supported(ISA_AVX2); k++)
         if (!isa_supported(portable[k]->isa) && i-- == 0) /* they take their time */
             return portable[k];
@@ -54,10 +54,10 @@ int trial_out_size(struct rng *r, int in, int pad, int k, int stride, int dilati
 
 static void random_geom(struct rng *r, struct conv_geom *g)
 {
-    static const int channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 32, 33, 48};
+    static const int channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 32, 33, 48, 64, 128};
     int kind = trial_between(r, 0, 9);
-    g->cin = channels[trial_between(r, 0, 12)];
-    g->cout = channels[trial_between(r, 0, 12)];
+    g->cin = channels[trial_between(r, 0, 14)];
+    g->cout = channels[trial_between(r, 0, 14)];
     g->groups = 1;
     if (kind <= 2) { /* depthwise */
         g->groups = g->cin;
@@ -68,6 +68,7 @@ static void random_geom(struct rng *r, struct conv_geom *g)
         g->cout = g->groups * trial_between(r, 1, 20);
     }
     bool one = kind == 4 || kind == 5;
+    g->cin *= one && trial_chance(r, 20) ? 4 : 1;
     g->kh = one ? 1 : trial_between(r, 1, 4);
     g->kw = one ? 1 : trial_between(r, 1, 4);
     g->h = trial_between(r, 1, 9);
