@@ -108,6 +108,34 @@ static void round_residual(struct requant *rq, int64_t *b, int channels)
         b[o] = (int64_t)(rint((double)b[o] / unit) * unit);
 }
 
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return a / b + (a % b > 0);
+}
+
+/* The offset for multiplier m that makes codes step up at the same accumulators as multiplier and offset do, which are
+ * more exact, if there is one among floats; else the offset as a float. Few codes always have one, and with it a
+ * network whose steps were chosen, as of binary activations, keeps every one of them. */
+static int64_t keep_steps(const struct requant *rq, int64_t multiplier, int64_t offset, int64_t m)
+{
+    int64_t least = INT64_MIN, most = INT64_MAX, shifted = m * (INT64_C(1) << rq->left);
+    for (int k = rq->lo + 1; k <= rq->hi && m > 0; k++) {
+        int64_t code = k * (INT64_C(1) << rq->shift);
+        int64_t at = divide_up(code - offset, multiplier * (INT64_C(1) << rq->left));
+        if (at > INT32_MAX || at <= INT32_MIN)
+            continue; /* no accumulator is there */
+        int64_t reach = code - at * shifted;
+        least = reach > least ? reach : least;
+        most = reach + shifted - 1 < most ? reach + shifted - 1 : most;
+    }
+    int64_t nearest = requant_offset((double)offset);
+    if (least > INT64_MIN && least <= most && (nearest < least || nearest > most)) {
+        int64_t middle = requant_offset((double)(least + (most - least) / 2));
+        return middle >= least && middle <= most ? middle : nearest;
+    }
+    return nearest;
+}
+
 /* The numbers behind struct requant: out = clamp((((acc * m + r * res_m) << left) + b) >> shift). The real value of an
  * output is s_a * s_w[c] * (acc - z_a * sum of levels) + bias[c] + s_r * (r - z_r), divided by s_out and moved by
  * z_out. Multipliers get 30 bits for the largest channel. */
@@ -120,6 +148,8 @@ static void make_requant(struct compiler *c, struct step *s, const struct quant_
     for (int o = 0; o < w->cout; o++)
         largest = fmax(largest, (double)in->scale * w->scale[o] / out->scale);
     int left, shift = requant_shift(largest, &left);
+    s->rq = (struct requant){.shift = shift, .left = left};
+    compile_code_limits(out, s->lo, s->hi, &s->rq.lo, &s->rq.hi);
     double unit = ldexp(1, shift), multiplier_unit = ldexp(1, shift - left), most = ldexp(1, 60);
     for (int o = 0; o < w->cout; o++) {
         int64_t levels = 0;
@@ -129,15 +159,17 @@ static void make_requant(struct compiler *c, struct step *s, const struct quant_
         double offset = ((bias ? bias[o] : 0) - product * in->zero * (double)levels) / out->scale + out->zero;
         if (res)
             offset -= res_real * res->zero;
-        m[o] = requant_multiplier(product / out->scale * multiplier_unit);
-        b[o] = requant_offset(fmin(fmax(offset * unit, -most), most) + unit / 2);
+        double multiplier = product / out->scale * multiplier_unit;
+        m[o] = requant_multiplier(multiplier);
+        b[o] = (int64_t)rint(fmin(fmax(offset * unit, -most), most) + unit / 2);
+        if (!res)
+            b[o] = keep_steps(&s->rq, (int64_t)fmin(rint(multiplier), INT32_MAX), b[o], m[o]);
     }
-    s->rq = (struct requant){.m = m, .b = b, .res_m = requant_multiplier(res_real * multiplier_unit)};
-    s->rq.shift = shift;
-    s->rq.left = left;
+    s->rq.m = m;
+    s->rq.b = b;
+    s->rq.res_m = requant_multiplier(res_real * multiplier_unit);
     if (res)
         round_residual(&s->rq, b, w->cout);
-    compile_code_limits(out, s->lo, s->hi, &s->rq.lo, &s->rq.hi);
 }
 
 /* Float output of an integer layer: acc * scale + bias. */

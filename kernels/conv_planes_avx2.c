@@ -228,37 +228,7 @@ static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights
     return a_bits * w->bits <= 2 && planes_affine(w) && planes_pay(g, a_bits * w->bits, 3.2);
 }
 
-static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)a_bits;
-    return planes_packed_size(&kernel, g, w);
-}
-
-static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
-{
-    planes_pack(&kernel, g, a_bits, w, packed);
-}
-
-static size_t prepared_size(const struct conv_geom *g)
-{
-    return planes_prepared_size(&kernel, g);
-}
-
-static void prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
-{
-    planes_prepare(&kernel, g, rq, prepared);
-}
-
-static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)w;
-    return planes_scratch_size(&kernel, g, a_bits);
-}
-
-static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
-{
-    planes_run_avx2(&kernel, g, a_bits, call);
-}
+PLANES_FUNCTIONS(plain, kernel)
 
 const struct conv_kernel conv_planes_avx2 = {
     .name = "conv_planes_avx2",
@@ -269,10 +239,10 @@ const struct conv_kernel conv_planes_avx2 = {
     .schemes = "even steps",
     .tile = "8x8",
     .can = can,
-    .packed_size = packed_size,
-    .pack = pack,
-    .prepared_size = prepared_size,
-    .prepare = prepare,
-    .scratch_size = scratch_size,
-    .run = run,
+    .packed_size = plain_packed_size,
+    .pack = plain_pack,
+    .prepared_size = plain_prepared_size,
+    .prepare = plain_prepare,
+    .scratch_size = plain_scratch_size,
+    .run = plain_run,
 };

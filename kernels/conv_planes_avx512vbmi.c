@@ -393,69 +393,8 @@ static bool can_carry(const struct conv_geom *g, int a_bits, const struct conv_w
            g->cin % 64 == 0 && g->kw * g->cin >= (g->kh == 1 ? 512 : 384);
 }
 
-static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)a_bits;
-    return planes_packed_size(&kernel, g, w);
-}
-
-static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
-{
-    planes_pack(&kernel, g, a_bits, w, packed);
-}
-
-static size_t prepared_size(const struct conv_geom *g)
-{
-    return planes_prepared_size(&kernel, g);
-}
-
-static void prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
-{
-    planes_prepare(&kernel, g, rq, prepared);
-}
-
-static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)w;
-    return planes_scratch_size(&kernel, g, a_bits);
-}
-
-static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
-{
-    planes_run_avx2(&kernel, g, a_bits, call);
-}
-
-static size_t carry_packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)a_bits;
-    return planes_packed_size(&carry_kernel, g, w);
-}
-
-static void carry_pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
-{
-    planes_pack(&carry_kernel, g, a_bits, w, packed);
-}
-
-static size_t carry_prepared_size(const struct conv_geom *g)
-{
-    return planes_prepared_size(&carry_kernel, g);
-}
-
-static void carry_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
-{
-    planes_prepare(&carry_kernel, g, rq, prepared);
-}
-
-static size_t carry_scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)w;
-    return planes_scratch_size(&carry_kernel, g, a_bits);
-}
-
-static void carry_run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
-{
-    planes_run_avx2(&carry_kernel, g, a_bits, call);
-}
+PLANES_FUNCTIONS(plain, kernel)
+PLANES_FUNCTIONS(carry, carry_kernel)
 
 const struct conv_kernel conv_planes_avx512 = {
     .name = "conv_planes_avx512",
@@ -466,12 +405,12 @@ const struct conv_kernel conv_planes_avx512 = {
     .schemes = "even steps",
     .tile = "8x32",
     .can = can_few,
-    .packed_size = packed_size,
-    .pack = pack,
-    .prepared_size = prepared_size,
-    .prepare = prepare,
-    .scratch_size = scratch_size,
-    .run = run,
+    .packed_size = plain_packed_size,
+    .pack = plain_pack,
+    .prepared_size = plain_prepared_size,
+    .prepare = plain_prepare,
+    .scratch_size = plain_scratch_size,
+    .run = plain_run,
 };
 
 const struct conv_kernel conv_planes4_avx512 = {
@@ -483,12 +422,12 @@ const struct conv_kernel conv_planes4_avx512 = {
     .schemes = "even steps",
     .tile = "8x32",
     .can = can_more,
-    .packed_size = packed_size,
-    .pack = pack,
-    .prepared_size = prepared_size,
-    .prepare = prepare,
-    .scratch_size = scratch_size,
-    .run = run,
+    .packed_size = plain_packed_size,
+    .pack = plain_pack,
+    .prepared_size = plain_prepared_size,
+    .prepare = plain_prepare,
+    .scratch_size = plain_scratch_size,
+    .run = plain_run,
 };
 
 const struct conv_kernel conv_carries_avx512 = {

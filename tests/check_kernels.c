@@ -201,6 +201,31 @@ START_TEST(test_few_bits)
 }
 END_TEST
 
+/* Long runs of bits, whose words are added in pairs: odd and even numbers of pairs, runs and kernel rows. */
+START_TEST(test_long_bits)
+{
+    struct rng r;
+    rng_init(&r, 5500 + (uint64_t)_i);
+    for (int i = 0; i < 20; i++) {
+        struct conv_geom g = {.groups = 1, .dilation_w = 1};
+        g.kh = trial_between(&r, 1, 4);
+        g.kw = trial_between(&r, 1, 4);
+        g.cin = 64 * trial_between(&r, g.kh == 1 ? 512 / 64 / g.kw : 1, 11);
+        g.h = trial_between(&r, 1, 8);
+        g.w = trial_between(&r, 1, 9);
+        g.cout = trial_between(&r, 1, 70);
+        g.stride_h = trial_between(&r, 1, 2);
+        g.stride_w = trial_between(&r, 1, 2);
+        g.dilation_h = trial_chance(&r, 80) ? 1 : 2;
+        g.pad_top = trial_between(&r, 0, g.kh - 1);
+        g.pad_left = trial_between(&r, 0, g.kw - 1);
+        g.oh = trial_out_size(&r, g.h, g.pad_top, g.kh, g.stride_h, g.dilation_h);
+        g.ow = trial_out_size(&r, g.w, g.pad_left, g.kw, g.stride_w, 1);
+        trial_all(&r, _i % 2 + 1, _i / 2 + 1, &g);
+    }
+}
+END_TEST
+
 /* Outputs of one to four codes, with sums right at and beside the steps between them. */
 START_TEST(test_few_codes)
 {
@@ -529,6 +554,7 @@ Suite *check_kernels_suite(void)
     tcase_add_loop_test(c, test_ternary, 0, 5);
     tcase_add_loop_test(c, test_sum_edges, 120, 137);
     tcase_add_loop_test(c, test_few_bits, 0, 8);
+    tcase_add_loop_test(c, test_long_bits, 0, 4);
     tcase_add_loop_test(c, test_few_codes, 0, 8);
     tcase_add_loop_test(c, test_network_shapes, 0, 6);
     tcase_add_loop_test(c, test_three_channels, 0, 12);
