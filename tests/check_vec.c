@@ -52,9 +52,9 @@ static float *random_floats(struct rng *r, size_t n)
 
 static void random_geom(struct rng *r, struct conv_geom *g)
 {
-    static const int channels[] = {1, 3, 4, 8, 9, 16, 31, 32, 40, 64};
+    static const int channels[] = {1, 3, 4, 8, 9, 16, 31, 32, 40, 64, 150};
     memset(g, 0, sizeof *g);
-    g->cin = g->cout = g->groups = channels[between(r, 0, 9)];
+    g->cin = g->cout = g->groups = channels[between(r, 0, 10)];
     g->h = between(r, 1, 12);
     g->w = between(r, 1, 12);
     g->kh = between(r, 1, 5);
