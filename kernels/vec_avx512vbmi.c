@@ -249,33 +249,47 @@ static void dequantize_u8(size_t n, const uint8_t *in, float scale, float zero, 
 #define PLACES32(n, p) PLACES8(n, p), PLACES8(n, p + 8), PLACES8(n, p + 16), PLACES8(n, p + 24)
 #define PLACES64(n, p) PLACES32(n, p), PLACES32(n, p + 32)
 
-/* 64 pixels at a time, pictures of two to four channels on their way from planes to pixels. */
-static void interleave(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out)
+/* The codes of n channels' pixels in turn, vector i of them. */
+INLINE __m512i interleaved(const __m512i x[4], __m512i from)
 {
-    static const uint8_t places[3][4][64] = {
-        {{PLACES64(2, 0)}, {PLACES64(2, 64)}},
-        {{PLACES64(3, 0)}, {PLACES64(3, 64)}, {PLACES64(3, 128)}},
-        {{PLACES64(4, 0)}, {PLACES64(4, 64)}, {PLACES64(4, 128)}, {PLACES64(4, 192)}},
-    };
-    for (size_t j = 0; j < columns; j += 64) {
-        size_t left = columns - j < 64 ? (columns - j) * rows : 64 * rows;
-        __mmask64 mask = bytes_mask(columns - j);
-        __m512i x[4];
-        for (size_t i = 0; i < 4; i++)
-            x[i] = _mm512_maskz_loadu_epi8(i < rows ? mask : 0, in + (i < rows ? i : 0) * in_step + j);
-        for (size_t i = 0; i * 64 < left; i++) {
-            __m512i from = _mm512_loadu_si512(places[rows - 2][i]);
-            __m512i y = _mm512_mask_blend_epi8(_mm512_movepi8_mask(from), _mm512_permutex2var_epi8(x[0], from, x[1]),
-                                               _mm512_permutex2var_epi8(x[2], from, x[3]));
-            _mm512_mask_storeu_epi8(out + j * rows + i * 64, bytes_mask(left - i * 64), y);
-        }
+    __m512i low = _mm512_permutex2var_epi8(x[0], from, x[1]), high = _mm512_permutex2var_epi8(x[2], from, x[3]);
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(from), low, high);
+}
+
+/* Pictures of two to four channels on their way from planes to pixels, 64 pixels at a time. */
+INLINE void interleave(const uint8_t places[][64], size_t rows, size_t columns, const uint8_t *in, size_t in_step,
+                       uint8_t *out)
+{
+    __m512i x[4] = {0}, from[4];
+    for (size_t i = 0; i < rows; i++)
+        from[i] = _mm512_loadu_si512(places[i]);
+    size_t j = 0;
+    for (; j + 64 <= columns; j += 64, out += 64 * rows) {
+        UNROLL
+        for (size_t i = 0; i < rows; i++)
+            x[i] = _mm512_loadu_si512(in + i * in_step + j);
+        UNROLL
+        for (size_t i = 0; i < rows; i++)
+            _mm512_storeu_si512(out + i * 64, interleaved(x, from[i]));
     }
+    size_t left = (columns - j) * rows;
+    for (size_t i = 0; i < rows; i++)
+        x[i] = _mm512_maskz_loadu_epi8(bytes_mask(columns - j), in + i * in_step + j);
+    for (size_t i = 0; i * 64 < left; i++)
+        _mm512_mask_storeu_epi8(out + i * 64, bytes_mask(left - i * 64), interleaved(x, from[i]));
 }
 
 static void transpose_u8(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out, size_t out_step)
 {
-    if (rows >= 2 && rows <= 4 && out_step == rows)
-        interleave(rows, columns, in, in_step, out);
+    static const uint8_t two[][64] = {{PLACES64(2, 0)}, {PLACES64(2, 64)}};
+    static const uint8_t three[][64] = {{PLACES64(3, 0)}, {PLACES64(3, 64)}, {PLACES64(3, 128)}};
+    static const uint8_t four[][64] = {{PLACES64(4, 0)}, {PLACES64(4, 64)}, {PLACES64(4, 128)}, {PLACES64(4, 192)}};
+    if (rows == 2 && out_step == 2)
+        interleave(two, 2, columns, in, in_step, out);
+    else if (rows == 3 && out_step == 3)
+        interleave(three, 3, columns, in, in_step, out);
+    else if (rows == 4 && out_step == 4)
+        interleave(four, 4, columns, in, in_step, out);
     else
         transpose_u8_c(rows, columns, in, in_step, out, out_step);
 }
