@@ -6,7 +6,15 @@
 #include <string.h>
 
 #include "kernels/intrin.h"
-#include "kernels/pool_window.h"
+
+#define POOL_BYTES       32
+#define pool_vector      __m256i
+#define pool_zero        _mm256_setzero_si256()
+#define pool_load(p)     _mm256_loadu_si256((const __m256i *)(p))
+#define pool_store(p, x) _mm256_storeu_si256((__m256i *)(p), x)
+#define pool_max(x, y)   _mm256_max_epu8(x, y)
+
+#include "kernels/pool_template.h"
 #include "kernels/rows.h"
 #include "kernels/scalar.h"
 #include "kernels/vec_float_avx2.h"
@@ -79,18 +87,10 @@ static void lut_u8(size_t n, const uint8_t *in, const uint8_t table[256], uint8_
 /* --- pooling --------------------------------------------------------------------------------------------------------
  */
 
+/* Less than POOL_BYTES channels. */
 static void max_pixel(const struct window *w, int cin, uint8_t *out)
 {
     int c = 0;
-    for (; c + 32 <= cin; c += 32) {
-        __m256i m = _mm256_setzero_si256();
-        for (int i = 0; i < w->rows; i++)
-            for (int j = 0; j < w->columns; j++) {
-                const uint8_t *p = w->first + (size_t)i * w->row + (size_t)j * w->column + c;
-                m = _mm256_max_epu8(m, _mm256_loadu_si256((const __m256i *)p));
-            }
-        _mm256_storeu_si256((__m256i *)(out + c), m);
-    }
     for (; c + 8 <= cin; c += 8) {
         __m128i m = _mm_setzero_si128();
         for (int i = 0; i < w->rows; i++)
@@ -113,6 +113,10 @@ static void max_pixel(const struct window *w, int cin, uint8_t *out)
 
 static void maxpool_u8(const struct conv_geom *g, const uint8_t *in, uint8_t *out)
 {
+    if (g->cin >= POOL_BYTES) {
+        pool_rows(g, in, out);
+        return;
+    }
     for (int oy = 0; oy < g->oh; oy++)
         for (int ox = 0; ox < g->ow; ox++, out += g->cin) {
             struct window w = window_at(g, in, oy, ox);
@@ -158,21 +162,20 @@ static void avgpool_u8(const struct conv_geom *g, const uint8_t *in, const int32
 /* --- between codes and floats ---------------------------------------------------------------------------------------
  */
 
-/* max and min give their second operand if the first is NaN, so NaN becomes lo. */
-static inline __m256i quantize8(const float *x, __m256 inv, __m256 zero, __m256 lo, __m256 hi)
+/* Clamped to hi, then rounded: what is no 32-bit integer, NaN too (min gives its second operand if there is one),
+ * becomes the least integer, which saturates to code 0. */
+static inline __m256i quantize8(const float *x, __m256 inv, __m256 zero, __m256 hi)
 {
     __m256 y = _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(x), inv), zero);
-    y = _mm256_round_ps(y, _MM_FROUND_CUR_DIRECTION);
-    return _mm256_cvttps_epi32(_mm256_min_ps(_mm256_max_ps(y, lo), hi));
+    return _mm256_cvtps_epi32(_mm256_min_ps(hi, y));
 }
 
 static void quantize_f32(size_t n, const float *x, float inv, float zero, int lo, int hi, uint8_t *out)
 {
-    __m256 vi = _mm256_set1_ps(inv), vz = _mm256_set1_ps(zero);
-    __m256 vl = _mm256_set1_ps((float)lo), vh = _mm256_set1_ps((float)hi);
+    __m256 vi = _mm256_set1_ps(inv), vz = _mm256_set1_ps(zero), vh = _mm256_set1_ps((float)hi);
     size_t i = 0;
     for (; i + 16 <= n; i += 16) {
-        __m256i a = quantize8(x + i, vi, vz, vl, vh), b = quantize8(x + i + 8, vi, vz, vl, vh);
+        __m256i a = quantize8(x + i, vi, vz, vh), b = quantize8(x + i + 8, vi, vz, vh);
         _mm_storeu_si128((__m128i *)(out + i), codes16(a, b, lo, hi));
     }
     vec_c.quantize_f32(n - i, x + i, inv, zero, lo, hi, out + i);

@@ -3,9 +3,15 @@
  * Elementwise and pooling kernels on codes, 64 at a time; masks make the rest. What reads a picture once or twice costs
  * no more than the second level cache does. Kernels on floats are those of AVX2.
  */
-#include <string.h>
+#define POOL_BYTES       64
+#define pool_vector      __m512i
+#define pool_zero        _mm512_setzero_si512()
+#define pool_load(p)     _mm512_loadu_si512(p)
+#define pool_store(p, x) _mm512_storeu_si512(p, x)
+#define pool_max(x, y)   _mm512_max_epu8(x, y)
 
-#include "kernels/pool_window.h"
+#include "kernels/intrin.h"
+#include "kernels/pool_template.h"
 #include "kernels/requant_avx512.h"
 #include "kernels/rows.h"
 #include "kernels/vec_c.h"
@@ -20,20 +26,6 @@ static inline __mmask64 bytes_mask(size_t n)
 static inline __mmask16 lanes_mask(size_t n)
 {
     return (__mmask16)bytes_mask(n);
-}
-
-/* Bytes from p on, all of them without a mask. */
-INLINE __m512i load_bytes(const uint8_t *p, __mmask64 mask, bool all)
-{
-    return all ? _mm512_loadu_si512(p) : _mm512_maskz_loadu_epi8(mask, p);
-}
-
-INLINE void store_bytes(uint8_t *p, __mmask64 mask, bool all, __m512i x)
-{
-    if (all)
-        _mm512_storeu_si512(p, x);
-    else
-        _mm512_mask_storeu_epi8(p, mask, x);
 }
 
 /* --- elementwise ----------------------------------------------------------------------------------------------------
@@ -96,70 +88,12 @@ static void lut_u8(size_t n, const uint8_t *in, const uint8_t table[256], uint8_
 /* --- pooling --------------------------------------------------------------------------------------------------------
  */
 
-/* A window's way over 64 channels of a row of outputs, and the same for all of them. */
-struct band {
-    const uint8_t *in; /* the first row under the window, column 0 */
-    size_t row, pixel; /* bytes to the next */
-    int rows;
-    __mmask64 mask; /* of channels */
-};
-
-INLINE __m512i column_max(const struct band *b, int x, int rows, bool all)
-{
-    const uint8_t *p = b->in + (size_t)x * b->pixel;
-    __m512i m = load_bytes(p, b->mask, all);
-    for (int i = 1; i < rows; i++)
-        m = _mm512_max_epu8(m, load_bytes(p + (size_t)i * b->row, b->mask, all));
-    return m;
-}
-
-/* One row of outputs by windows of kw columns. Where neighbours share a column, its maximum is kept for the next. */
-INLINE void max_row(const struct conv_geom *g, const struct band *b, int rows, int kw, bool all, uint8_t *out)
-{
-    bool shared = g->dilation_w == 1 && kw == g->stride_w + 1;
-    __m512i last = _mm512_setzero_si512();
-    for (int ox = 0; ox < g->ow; ox++, out += g->cin) {
-        int x = ox * g->stride_w - g->pad_left, from = 0, end = kw;
-        if (x < 0 || x + (kw - 1) * g->dilation_w >= g->w)
-            window_clip(x, g->dilation_w, kw, g->w, &from, &end);
-        __m512i m = shared && end > 0 ? last : _mm512_setzero_si512();
-        UNROLL
-        for (int i = shared && ox > 0 && from == 0 ? 1 : from; i < end; i++) {
-            last = column_max(b, x + i * g->dilation_w, rows, all);
-            m = _mm512_max_epu8(m, last);
-        }
-        store_bytes(out, b->mask, all, m);
-    }
-}
-
-static void max_channels(const struct conv_geom *g, const struct band *b, uint8_t *out)
-{
-    bool all = b->mask == ~(__mmask64)0;
-    if (all && b->rows == 3 && g->kw == 3)
-        max_row(g, b, 3, 3, true, out);
-    else if (all)
-        max_row(g, b, b->rows, g->kw, true, out);
-    else
-        max_row(g, b, b->rows, g->kw, false, out);
-}
-
 static void maxpool_u8(const struct conv_geom *g, const uint8_t *in, uint8_t *out)
 {
-    size_t channels = (size_t)g->cin, row = (size_t)g->w * channels, out_row = (size_t)g->ow * channels;
-    for (int oy = 0; oy < g->oh; oy++, out += out_row) {
-        int y = oy * g->stride_h - g->pad_top, from, end;
-        window_clip(y, g->dilation_h, g->kh, g->h, &from, &end);
-        if (from >= end) {
-            memset(out, 0, out_row);
-            continue;
-        }
-        struct band b = {in + (size_t)(y + from * g->dilation_h) * row, (size_t)g->dilation_h * row, channels,
-                         end - from, 0};
-        for (size_t c = 0; c < channels; c += 64, b.in += 64) {
-            b.mask = bytes_mask(channels - c);
-            max_channels(g, &b, out + c);
-        }
-    }
+    if (g->cin < POOL_BYTES)
+        vec_avx2.maxpool_u8(g, in, out);
+    else
+        pool_rows(g, in, out);
 }
 
 /* Sums of 16 channels from c on. */
