@@ -31,24 +31,23 @@ static inline __mmask16 lanes_mask(size_t n)
 /* --- elementwise ----------------------------------------------------------------------------------------------------
  */
 
-/* Part i of 64 codes as 16 integers. */
-#define CODES16(x, i) _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(x, i))
+/* 16 integers' codes to the first lanes of out. */
+INLINE void store16(uint8_t *out, __mmask16 lanes, __m512i x, int lo, int hi)
+{
+    x = _mm512_min_epi32(_mm512_max_epi32(x, _mm512_set1_epi32(lo)), _mm512_set1_epi32(hi));
+    _mm_mask_storeu_epi8(out, lanes, _mm512_cvtepi32_epi8(x));
+}
 
 struct adder {
     __m512i a, b, c;
     __m128i shift;
 };
 
-INLINE __m512i add16(const struct adder *s, __m512i a, __m512i b)
+INLINE __m512i add16(const struct adder *s, __m128i a, __m128i b)
 {
-    __m512i x = _mm512_add_epi32(_mm512_mullo_epi32(a, s->a), _mm512_mullo_epi32(b, s->b));
-    return _mm512_sra_epi32(_mm512_add_epi32(x, s->c), s->shift);
-}
-
-INLINE __m512i add64(const struct adder *s, __m512i a, __m512i b)
-{
-    return saturate_codes(add16(s, CODES16(a, 0), CODES16(b, 0)), add16(s, CODES16(a, 1), CODES16(b, 1)),
-                          add16(s, CODES16(a, 2), CODES16(b, 2)), add16(s, CODES16(a, 3), CODES16(b, 3)));
+    __m512i x = _mm512_mullo_epi32(_mm512_cvtepu8_epi32(a), s->a),
+            y = _mm512_mullo_epi32(_mm512_cvtepu8_epi32(b), s->b);
+    return _mm512_sra_epi32(_mm512_add_epi32(_mm512_add_epi32(x, y), s->c), s->shift);
 }
 
 static void add_u8(size_t n, const uint8_t *a, const uint8_t *b, int32_t ma, int32_t mb, int32_t c, int shift, int lo,
@@ -57,10 +56,19 @@ static void add_u8(size_t n, const uint8_t *a, const uint8_t *b, int32_t ma, int
     const struct adder s = {_mm512_set1_epi32(ma), _mm512_set1_epi32(mb), _mm512_set1_epi32(c),
                             _mm_cvtsi32_si128(shift)};
     const __m512i least = _mm512_set1_epi8((char)lo), most = _mm512_set1_epi8((char)hi);
-    for (size_t i = 0; i < n; i += 64) {
-        __mmask64 mask = bytes_mask(n - i);
-        __m512i x = add64(&s, _mm512_maskz_loadu_epi8(mask, a + i), _mm512_maskz_loadu_epi8(mask, b + i));
-        _mm512_mask_storeu_epi8(out + i, mask, _mm512_min_epu8(_mm512_max_epu8(x, least), most));
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        const __m128i *x = (const __m128i *)(a + i), *y = (const __m128i *)(b + i);
+        __m512i sums = saturate_codes(add16(&s, _mm_loadu_si128(x), _mm_loadu_si128(y)),
+                                      add16(&s, _mm_loadu_si128(x + 1), _mm_loadu_si128(y + 1)),
+                                      add16(&s, _mm_loadu_si128(x + 2), _mm_loadu_si128(y + 2)),
+                                      add16(&s, _mm_loadu_si128(x + 3), _mm_loadu_si128(y + 3)));
+        _mm512_storeu_si512(out + i, _mm512_min_epu8(_mm512_max_epu8(sums, least), most));
+    }
+    for (; i < n; i += 16) {
+        __mmask16 lanes = lanes_mask(n - i);
+        store16(out + i, lanes, add16(&s, _mm_maskz_loadu_epi8(lanes, a + i), _mm_maskz_loadu_epi8(lanes, b + i)), lo,
+                hi);
     }
 }
 
@@ -158,21 +166,20 @@ static void quantize_f32(size_t n, const float *x, float inv, float zero, int lo
         _mm512_storeu_si512(out + i, _mm512_max_epu8(y, least));
     }
     for (; i < n; i += 16) {
-        __mmask16 mask = lanes_mask(n - i);
-        __m512i y = quantize16(_mm512_maskz_loadu_ps(mask, x + i), vi, vz, vh);
-        y = _mm512_max_epi32(y, _mm512_set1_epi32(lo));
-        _mm_mask_storeu_epi8(out + i, mask, _mm512_cvtepi32_epi8(y));
+        __mmask16 lanes = lanes_mask(n - i);
+        store16(out + i, lanes, quantize16(_mm512_maskz_loadu_ps(lanes, x + i), vi, vz, vh), lo, hi);
     }
 }
 
 static void dequantize_u8(size_t n, const uint8_t *in, float scale, float zero, float *out)
 {
     const __m512 vs = _mm512_set1_ps(scale), vz = _mm512_set1_ps(zero);
-    for (size_t i = 0; i < n; i += 16) {
-        __mmask16 mask = lanes_mask(n - i);
-        __m512 x = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, in + i)));
-        _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(_mm512_sub_ps(x, vz), vs));
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m512 x = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(in + i))));
+        _mm512_storeu_ps(out + i, _mm512_mul_ps(_mm512_sub_ps(x, vz), vs));
     }
+    vec_c.dequantize_u8(n - i, in + i, scale, zero, out + i);
 }
 
 /* Where bytes p.. of pixels of n channels come from: 64 bytes of each channel one after the other. */
