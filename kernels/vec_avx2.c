@@ -191,9 +191,10 @@ static void dequantize_u8(size_t n, const uint8_t *in, float scale, float zero, 
 }
 
 /* 16 columns of up to four rows: four vectors of four columns, a dword each. */
-static inline void columns4(size_t rows, const uint8_t *in, size_t in_step, __m128i x[4])
+INLINE void columns4(size_t rows, const uint8_t *in, size_t in_step, __m128i x[4])
 {
     __m128i row[4];
+    UNROLL
     for (size_t i = 0; i < 4; i++)
         row[i] = i < rows ? _mm_loadu_si128((const __m128i *)(in + i * in_step)) : _mm_setzero_si128();
     __m128i low = _mm_unpacklo_epi8(row[0], row[1]), low2 = _mm_unpacklo_epi8(row[2], row[3]);
@@ -204,21 +205,35 @@ static inline void columns4(size_t rows, const uint8_t *in, size_t in_step, __m1
     x[3] = _mm_unpackhi_epi16(high, high2);
 }
 
-/* Pictures of two to four channels on their way from planes to pixels; other shapes are rare. */
-static void transpose_u8(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out, size_t out_step)
+/* Returns how many columns it did. Each vector writes 16 bytes, what is too much before the next one: the last columns
+ * are left. */
+INLINE size_t interleave(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out)
 {
     const __m128i three = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
     const __m128i two = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1);
     size_t j = 0;
-    /* each vector writes 16 bytes, what is too much before the next one: the last columns are left to the C function */
-    for (; rows >= 2 && rows <= 4 && out_step == rows && j + 24 <= columns; j += 16) {
+    for (; j + 24 <= columns; j += 16) {
         __m128i x[4];
         columns4(rows, in + j, in_step, x);
-        for (int i = 0; i < 4; i++) {
+        UNROLL
+        for (size_t i = 0; i < 4; i++) {
             __m128i y = rows == 3 ? _mm_shuffle_epi8(x[i], three) : rows == 2 ? _mm_shuffle_epi8(x[i], two) : x[i];
-            _mm_storeu_si128((__m128i *)(out + (j + 4 * (size_t)i) * rows), y);
+            _mm_storeu_si128((__m128i *)(out + (j + 4 * i) * rows), y);
         }
     }
+    return j;
+}
+
+/* Pictures of two to four channels on their way from planes to pixels; other shapes are rare. */
+static void transpose_u8(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out, size_t out_step)
+{
+    size_t j = 0;
+    if (rows == 2 && out_step == 2)
+        j = interleave(2, columns, in, in_step, out);
+    else if (rows == 3 && out_step == 3)
+        j = interleave(3, columns, in, in_step, out);
+    else if (rows == 4 && out_step == 4)
+        j = interleave(4, columns, in, in_step, out);
     vec_c.transpose_u8(rows, columns - j, in + j, in_step, out + j * out_step, out_step);
 }
 
