@@ -70,9 +70,52 @@ static inline __m256i lut64(const uint8_t *table, int i, __m256i low, __m256i m4
     return _mm256_blendv_epi8(x, y, m5);
 }
 
+/* A table by where its entries differ from the ones before: fewer bits of an activation are few steps. */
+enum { CHANGES = 8, CHANGES_PAY = 1024 }; /* how many, and from how many codes on looking for them pays */
+
+struct changes {
+    int n;
+    __m256i last[CHANGES], by[CHANGES]; /* the last index before each with its sign bit turned, the difference */
+};
+
+static bool find_changes(const uint8_t table[256], struct changes *c)
+{
+    c->n = 0;
+    for (int i = 0; i < 255; i++) {
+        if (table[i] == table[i + 1])
+            continue;
+        if (c->n == CHANGES)
+            return false;
+        c->last[c->n] = _mm256_set1_epi8((char)(i ^ 128));
+        c->by[c->n++] = _mm256_set1_epi8((char)(table[i + 1] - table[i]));
+    }
+    return true;
+}
+
+/* Whole vectors of in; returns how many codes. */
+static size_t lut_changes(size_t n, const uint8_t *in, uint8_t first, const struct changes *c, uint8_t *out)
+{
+    const __m256i sign = _mm256_set1_epi8((char)128), least = _mm256_set1_epi8((char)first);
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        __m256i x = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(in + i)), sign), a = least;
+        __m256i y = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(in + i + 32)), sign), b = least;
+        for (int k = 0; k < c->n; k++) {
+            a = _mm256_add_epi8(a, _mm256_and_si256(_mm256_cmpgt_epi8(x, c->last[k]), c->by[k]));
+            b = _mm256_add_epi8(b, _mm256_and_si256(_mm256_cmpgt_epi8(y, c->last[k]), c->by[k]));
+        }
+        _mm256_storeu_si256((__m256i *)(out + i), a);
+        _mm256_storeu_si256((__m256i *)(out + i + 32), b);
+    }
+    return i;
+}
+
 static void lut_u8(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out)
 {
     size_t i = 0;
+    struct changes c;
+    if (n >= CHANGES_PAY && find_changes(table, &c))
+        i = lut_changes(n, in, table[0], &c, out);
     for (; i + 32 <= n; i += 32) {
         __m256i x = _mm256_loadu_si256((const __m256i *)(in + i));
         __m256i low = _mm256_and_si256(x, _mm256_set1_epi8(15));
