@@ -116,11 +116,11 @@ static void try_add(const struct vec_kernels *v, struct rng *r)
 
 static void try_lut(const struct vec_kernels *v, struct rng *r)
 {
-    size_t n = rng_below(r, between(r, 0, 1) ? 400 : 1500);
-    int alike = between(r, 0, 1) ? 1 : between(r, 10, 300); /* so many entries are the same */
+    size_t n = rng_below(r, between(r, 0, 1) ? 400 : 3000);
+    int alike = between(r, 0, 1) ? 0 : between(r, 10, 100); /* so many entries in turn, or about */
     uint8_t *table = guard_new(256), *in = guard_new(n), *out = guard_new(n);
     for (int i = 0; i < 256; i++)
-        table[i] = i % alike ? table[i - 1] : (uint8_t)rng_below(r, 256);
+        table[i] = i && between(r, 0, alike) ? table[i - 1] : (uint8_t)rng_below(r, 256);
     for (size_t i = 0; i < n; i++)
         in[i] = (uint8_t)(i < 256 ? i : rng_below(r, 256));
     v->lut_u8(n, in, table, out);
