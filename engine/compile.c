@@ -411,6 +411,7 @@ struct plan *plan_compile(const struct graph *g, const struct precision *precisi
         if (p->steps[i].copy.n > 0)
             copy_settle(&p->steps[i].copy);
     plan_place(p);
+    plan_settle_inputs(p);
     return p;
 }
 

@@ -94,6 +94,28 @@ void plan_place(struct plan *p)
     }
 }
 
+/* Whether quantization alone reads an input: it takes arrays at any address. */
+static bool is_only_quantized(const struct plan *p, int v)
+{
+    for (int i = 0; i < p->n_values; i++)
+        if (p->values[i].alias == v)
+            return false;
+    for (int i = 0; i < p->n_steps && i <= p->values[v].last; i++) {
+        const struct step *s = &p->steps[i];
+        bool reads = s->in[0] == v || s->in[1] == v || s->call || s->product || s->recurrent;
+        if (reads && s->run != step_quantize)
+            return false;
+    }
+    return true;
+}
+
+void plan_settle_inputs(struct plan *p)
+{
+    for (int i = 0; i < p->graph->n_inputs; i++)
+        if (is_only_quantized(p, p->inputs[i]))
+            p->values[p->inputs[i]].input = i + 1;
+}
+
 void plan_keep_all(struct plan *p)
 {
     p->keep_all = true;
@@ -225,11 +247,18 @@ static size_t bytes_of(const struct value *v)
     return (size_t)v->count * v->size;
 }
 
+/* Inputs that a run does not read where they are, for which they have to be there until it ends. */
 static void copy_inputs(struct plan_context *x, const void *const *in)
 {
     const struct plan *p = x->plan;
-    for (int i = 0; i < p->graph->n_inputs; i++)
-        memcpy(value_at(&x->state, p->inputs[i]), in[i], bytes_of(&p->values[p->inputs[i]]));
+    x->state.in = p->keep_all ? NULL : in;
+    for (int i = 0; x->team && i < team_threads(x->team); i++)
+        x->parts[i].in = x->state.in;
+    for (int i = 0; i < p->graph->n_inputs; i++) {
+        void *to = value_at(&x->state, p->inputs[i]);
+        if (to != in[i])
+            memcpy(to, in[i], bytes_of(&p->values[p->inputs[i]]));
+    }
 }
 
 static void copy_output(struct plan_context *x, int value, void *out)

@@ -25,6 +25,7 @@ struct value {
     int alias;       /* value whose memory this one shares, or -1 */
     int first, last; /* steps that write it first and read it last */
     size_t offset;   /* in the arena */
+    int input;       /* 1 + which of the graph's inputs, if a run may read it where the caller has it; or 0 */
     bool constant;   /* data holds it, nothing computes it */
     const void *data;
 };
@@ -72,7 +73,8 @@ struct run_wrong { /* the first operator that refused its values */
 struct run_state {
     const struct plan *plan;
     char *arena;
-    const size_t *places; /* [n_values] where they are in the arena; NULL: at their offsets */
+    const size_t *places;  /* [n_values] where they are in the arena; NULL: at their offsets */
+    const void *const *in; /* the caller's inputs; NULL: all were copied to the arena */
     void *scratch;
     const struct vec_kernels *vec;
     struct run_wrong *wrong;
@@ -131,6 +133,8 @@ struct plan {
 static inline void *value_at(const struct run_state *r, int v)
 {
     const struct value *x = &r->plan->values[v];
+    if (x->input && r->in)
+        return (void *)r->in[x->input - 1];
     return x->constant ? (void *)x->data : r->arena + (r->places ? r->places[v] : x->offset);
 }
 
@@ -212,6 +216,9 @@ int call_outputs(const struct step *s, const int **values);
 
 /* Gives every value its place in the arena; called at the end of compilation and by plan_keep_all. */
 void plan_place(struct plan *p);
+
+/* Finds the inputs that need no copy. At the end of compilation. */
+void plan_settle_inputs(struct plan *p);
 
 /* A unary operator's value at x: also what lookup tables on codes are made from. */
 float unary_value(enum op op, float x, float alpha, float lo, float hi);

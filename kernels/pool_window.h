@@ -18,8 +18,10 @@ struct window {
 static inline void window_clip(int at, int dilation, int k, int size, int *first, int *last)
 {
     *first = at < 0 ? (-at + dilation - 1) / dilation : 0;
-    *last = at < size ? (size - 1 - at) / dilation + 1 : 0;
-    *last = *last < k ? *last : k;
+    if (at + (k - 1) * dilation < size) /* most windows: no division */
+        *last = k;
+    else
+        *last = at < size ? (size - 1 - at) / dilation + 1 : 0;
 }
 
 static inline struct window window_at(const struct conv_geom *g, const uint8_t *in, int oy, int ox)

@@ -118,12 +118,18 @@ INLINE __m512i requant16(const struct requant_common *c, const struct requant_pa
     return _mm512_srav_epi32(_mm512_mask_shuffle_epi32(odd, 0x5555, even, 0xf5), c->shift);
 }
 
-/* Four times 16 to codes, in order: saturation to 16, then to 8 bits gives the clamp to 0..255. */
-INLINE __m512i requant_codes(const struct requant_common *c, __m512i x0, __m512i x1, __m512i x2, __m512i x3)
+/* Four times 16 to 0..255, in order: saturation to 16, then to 8 bits. */
+INLINE __m512i saturate_codes(__m512i x0, __m512i x1, __m512i x2, __m512i x3)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i y = _mm512_packus_epi16(_mm512_packs_epi32(x0, x1), _mm512_packs_epi32(x2, x3));
-    return _mm512_min_epu8(_mm512_max_epu8(_mm512_permutexvar_epi32(order, y), c->lo), c->hi);
+    return _mm512_permutexvar_epi32(order, y);
+}
+
+/* The same to codes. */
+INLINE __m512i requant_codes(const struct requant_common *c, __m512i x0, __m512i x1, __m512i x2, __m512i x3)
+{
+    return _mm512_min_epu8(_mm512_max_epu8(saturate_codes(x0, x1, x2, x3), c->lo), c->hi);
 }
 
 #endif

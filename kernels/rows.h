@@ -19,6 +19,7 @@ extern const struct conv_kernel conv_wino_avx2;
 extern const struct conv_kernel dwconv_avx2;
 extern const struct matmul_kernel matmul_avx2;
 extern const struct vec_kernels vec_avx2;
+extern const struct vec_kernels vec_avx512;
 extern const struct conv_kernel conv_vnni_avx512;
 extern const struct conv_kernel conv_wino_avx512;
 extern const struct conv_kernel dwconv_avx512;

@@ -98,6 +98,7 @@ const struct vec_kernels *const vec_kernel_tables[] = {
     &vec_c,
 #if defined(__x86_64__)
     &vec_avx2,
+    &vec_avx512,
 #elif defined(__aarch64__)
     &vec_neon,
 #endif

@@ -6,7 +6,15 @@
 #include <string.h>
 
 #include "kernels/intrin.h"
-#include "kernels/pool_window.h"
+
+#define POOL_BYTES       32
+#define pool_vector      __m256i
+#define pool_zero        _mm256_setzero_si256()
+#define pool_load(p)     _mm256_loadu_si256((const __m256i *)(p))
+#define pool_store(p, x) _mm256_storeu_si256((__m256i *)(p), x)
+#define pool_max(x, y)   _mm256_max_epu8(x, y)
+
+#include "kernels/pool_template.h"
 #include "kernels/rows.h"
 #include "kernels/scalar.h"
 #include "kernels/vec_float_avx2.h"
@@ -62,9 +70,52 @@ static inline __m256i lut64(const uint8_t *table, int i, __m256i low, __m256i m4
     return _mm256_blendv_epi8(x, y, m5);
 }
 
+/* A table by where its entries differ from the ones before: fewer bits of an activation are few steps. */
+enum { CHANGES = 8, CHANGES_PAY = 1024 }; /* how many, and from how many codes on looking for them pays */
+
+struct changes {
+    int n;
+    __m256i last[CHANGES], by[CHANGES]; /* the last index before each with its sign bit turned, the difference */
+};
+
+static bool find_changes(const uint8_t table[256], struct changes *c)
+{
+    c->n = 0;
+    for (int i = 0; i < 255; i++) {
+        if (table[i] == table[i + 1])
+            continue;
+        if (c->n == CHANGES)
+            return false;
+        c->last[c->n] = _mm256_set1_epi8((char)(i ^ 128));
+        c->by[c->n++] = _mm256_set1_epi8((char)(table[i + 1] - table[i]));
+    }
+    return true;
+}
+
+/* Whole vectors of in; returns how many codes. */
+static size_t lut_changes(size_t n, const uint8_t *in, uint8_t first, const struct changes *c, uint8_t *out)
+{
+    const __m256i sign = _mm256_set1_epi8((char)128), least = _mm256_set1_epi8((char)first);
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+        __m256i x = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(in + i)), sign), a = least;
+        __m256i y = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(in + i + 32)), sign), b = least;
+        for (int k = 0; k < c->n; k++) {
+            a = _mm256_add_epi8(a, _mm256_and_si256(_mm256_cmpgt_epi8(x, c->last[k]), c->by[k]));
+            b = _mm256_add_epi8(b, _mm256_and_si256(_mm256_cmpgt_epi8(y, c->last[k]), c->by[k]));
+        }
+        _mm256_storeu_si256((__m256i *)(out + i), a);
+        _mm256_storeu_si256((__m256i *)(out + i + 32), b);
+    }
+    return i;
+}
+
 static void lut_u8(size_t n, const uint8_t *in, const uint8_t table[256], uint8_t *out)
 {
     size_t i = 0;
+    struct changes c;
+    if (n >= CHANGES_PAY && find_changes(table, &c))
+        i = lut_changes(n, in, table[0], &c, out);
     for (; i + 32 <= n; i += 32) {
         __m256i x = _mm256_loadu_si256((const __m256i *)(in + i));
         __m256i low = _mm256_and_si256(x, _mm256_set1_epi8(15));
@@ -79,18 +130,10 @@ static void lut_u8(size_t n, const uint8_t *in, const uint8_t table[256], uint8_
 /* --- pooling --------------------------------------------------------------------------------------------------------
  */
 
+/* Less than POOL_BYTES channels. */
 static void max_pixel(const struct window *w, int cin, uint8_t *out)
 {
     int c = 0;
-    for (; c + 32 <= cin; c += 32) {
-        __m256i m = _mm256_setzero_si256();
-        for (int i = 0; i < w->rows; i++)
-            for (int j = 0; j < w->columns; j++) {
-                const uint8_t *p = w->first + (size_t)i * w->row + (size_t)j * w->column + c;
-                m = _mm256_max_epu8(m, _mm256_loadu_si256((const __m256i *)p));
-            }
-        _mm256_storeu_si256((__m256i *)(out + c), m);
-    }
     for (; c + 8 <= cin; c += 8) {
         __m128i m = _mm_setzero_si128();
         for (int i = 0; i < w->rows; i++)
@@ -113,6 +156,10 @@ static void max_pixel(const struct window *w, int cin, uint8_t *out)
 
 static void maxpool_u8(const struct conv_geom *g, const uint8_t *in, uint8_t *out)
 {
+    if (g->cin >= POOL_BYTES) {
+        pool_rows(g, in, out);
+        return;
+    }
     for (int oy = 0; oy < g->oh; oy++)
         for (int ox = 0; ox < g->ow; ox++, out += g->cin) {
             struct window w = window_at(g, in, oy, ox);
@@ -158,21 +205,20 @@ static void avgpool_u8(const struct conv_geom *g, const uint8_t *in, const int32
 /* --- between codes and floats ---------------------------------------------------------------------------------------
  */
 
-/* max and min give their second operand if the first is NaN, so NaN becomes lo. */
-static inline __m256i quantize8(const float *x, __m256 inv, __m256 zero, __m256 lo, __m256 hi)
+/* Clamped to hi, then rounded: what is no 32-bit integer, NaN too (min gives its second operand if there is one),
+ * becomes the least integer, which saturates to code 0. */
+static inline __m256i quantize8(const float *x, __m256 inv, __m256 zero, __m256 hi)
 {
     __m256 y = _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(x), inv), zero);
-    y = _mm256_round_ps(y, _MM_FROUND_CUR_DIRECTION);
-    return _mm256_cvttps_epi32(_mm256_min_ps(_mm256_max_ps(y, lo), hi));
+    return _mm256_cvtps_epi32(_mm256_min_ps(hi, y));
 }
 
 static void quantize_f32(size_t n, const float *x, float inv, float zero, int lo, int hi, uint8_t *out)
 {
-    __m256 vi = _mm256_set1_ps(inv), vz = _mm256_set1_ps(zero);
-    __m256 vl = _mm256_set1_ps((float)lo), vh = _mm256_set1_ps((float)hi);
+    __m256 vi = _mm256_set1_ps(inv), vz = _mm256_set1_ps(zero), vh = _mm256_set1_ps((float)hi);
     size_t i = 0;
     for (; i + 16 <= n; i += 16) {
-        __m256i a = quantize8(x + i, vi, vz, vl, vh), b = quantize8(x + i + 8, vi, vz, vl, vh);
+        __m256i a = quantize8(x + i, vi, vz, vh), b = quantize8(x + i + 8, vi, vz, vh);
         _mm_storeu_si128((__m128i *)(out + i), codes16(a, b, lo, hi));
     }
     vec_c.quantize_f32(n - i, x + i, inv, zero, lo, hi, out + i);
@@ -188,9 +234,10 @@ static void dequantize_u8(size_t n, const uint8_t *in, float scale, float zero, 
 }
 
 /* 16 columns of up to four rows: four vectors of four columns, a dword each. */
-static inline void columns4(size_t rows, const uint8_t *in, size_t in_step, __m128i x[4])
+INLINE void columns4(size_t rows, const uint8_t *in, size_t in_step, __m128i x[4])
 {
     __m128i row[4];
+    UNROLL
     for (size_t i = 0; i < 4; i++)
         row[i] = i < rows ? _mm_loadu_si128((const __m128i *)(in + i * in_step)) : _mm_setzero_si128();
     __m128i low = _mm_unpacklo_epi8(row[0], row[1]), low2 = _mm_unpacklo_epi8(row[2], row[3]);
@@ -201,21 +248,35 @@ static inline void columns4(size_t rows, const uint8_t *in, size_t in_step, __m1
     x[3] = _mm_unpackhi_epi16(high, high2);
 }
 
-/* Pictures of two to four channels on their way from planes to pixels; other shapes are rare. */
-static void transpose_u8(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out, size_t out_step)
+/* Returns how many columns it did. Each vector writes 16 bytes, what is too much before the next one: the last columns
+ * are left. */
+INLINE size_t interleave(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out)
 {
     const __m128i three = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
     const __m128i two = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1);
     size_t j = 0;
-    /* each vector writes 16 bytes, what is too much before the next one: the last columns are left to the C function */
-    for (; rows >= 2 && rows <= 4 && out_step == rows && j + 24 <= columns; j += 16) {
+    for (; j + 24 <= columns; j += 16) {
         __m128i x[4];
         columns4(rows, in + j, in_step, x);
-        for (int i = 0; i < 4; i++) {
+        UNROLL
+        for (size_t i = 0; i < 4; i++) {
             __m128i y = rows == 3 ? _mm_shuffle_epi8(x[i], three) : rows == 2 ? _mm_shuffle_epi8(x[i], two) : x[i];
-            _mm_storeu_si128((__m128i *)(out + (j + 4 * (size_t)i) * rows), y);
+            _mm_storeu_si128((__m128i *)(out + (j + 4 * i) * rows), y);
         }
     }
+    return j;
+}
+
+/* Pictures of two to four channels on their way from planes to pixels; other shapes are rare. */
+static void transpose_u8(size_t rows, size_t columns, const uint8_t *in, size_t in_step, uint8_t *out, size_t out_step)
+{
+    size_t j = 0;
+    if (rows == 2 && out_step == 2)
+        j = interleave(2, columns, in, in_step, out);
+    else if (rows == 3 && out_step == 3)
+        j = interleave(3, columns, in, in_step, out);
+    else if (rows == 4 && out_step == 4)
+        j = interleave(4, columns, in, in_step, out);
     vec_c.transpose_u8(rows, columns - j, in + j, in_step, out + j * out_step, out_step);
 }
 

@@ -448,6 +448,8 @@ START_TEST(test_find)
             ck_assert_str_eq(conv_kernel_find(&d, 8, &w)->name, "dwconv_avx2");
             ck_assert_str_eq(vec_kernels_best()->name, "avx2");
         }
+        if (isa_supported(ISA_AVX512VBMI))
+            ck_assert_str_eq(vec_kernels_best()->name, "avx512");
         if (isa_supported(ISA_NEON)) {
             ck_assert_str_eq(k->name, isa_supported(ISA_NEONDOT) ? "conv_neondot" : "conv_neon");
             ck_assert_str_eq(conv_kernel_find(&d, 8, &w)->name, "dwconv_neon");

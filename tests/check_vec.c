@@ -52,9 +52,9 @@ static float *random_floats(struct rng *r, size_t n)
 
 static void random_geom(struct rng *r, struct conv_geom *g)
 {
-    static const int channels[] = {1, 3, 4, 8, 9, 16, 31, 32, 40, 64};
+    static const int channels[] = {1, 3, 4, 8, 9, 16, 31, 32, 40, 64, 150};
     memset(g, 0, sizeof *g);
-    g->cin = g->cout = g->groups = channels[between(r, 0, 9)];
+    g->cin = g->cout = g->groups = channels[between(r, 0, 10)];
     g->h = between(r, 1, 12);
     g->w = between(r, 1, 12);
     g->kh = between(r, 1, 5);
@@ -63,6 +63,11 @@ static void random_geom(struct rng *r, struct conv_geom *g)
     g->stride_w = between(r, 1, 3);
     g->dilation_h = between(r, 1, 10) > 8 ? 2 : 1;
     g->dilation_w = between(r, 1, 10) > 8 ? 2 : 1;
+    if (between(r, 0, 3) == 0) { /* what networks begin with */
+        g->kh = g->kw = 3;
+        g->stride_h = g->stride_w = 2;
+        g->dilation_h = g->dilation_w = 1;
+    }
     g->pad_top = between(r, 0, 2);
     g->pad_left = between(r, 0, 2);
     int y = g->h + g->pad_top + between(r, 0, 2) - (g->kh - 1) * g->dilation_h - 1;
@@ -94,7 +99,7 @@ static int tap_at(const struct conv_geom *g, int oy, int ox, int ky, int kx)
 
 static void try_add(const struct vec_kernels *v, struct rng *r)
 {
-    size_t n = rng_below(r, 100);
+    size_t n = rng_below(r, 200);
     uint8_t *a = random_bytes(r, n), *b = random_bytes(r, n), *out = guard_new(n);
     int top = between(r, 0, 1) ? 1 << 21 : 1 << 12;
     int32_t ma = between(r, -top, top), mb = between(r, 0, 3) ? between(r, -top, top) : top;
@@ -111,10 +116,11 @@ static void try_add(const struct vec_kernels *v, struct rng *r)
 
 static void try_lut(const struct vec_kernels *v, struct rng *r)
 {
-    size_t n = rng_below(r, 400);
+    size_t n = rng_below(r, between(r, 0, 1) ? 400 : 3000);
+    int alike = between(r, 0, 1) ? 0 : between(r, 10, 100); /* so many entries in turn, or about */
     uint8_t *table = guard_new(256), *in = guard_new(n), *out = guard_new(n);
     for (int i = 0; i < 256; i++)
-        table[i] = (uint8_t)rng_below(r, 256);
+        table[i] = i && between(r, 0, alike) ? table[i - 1] : (uint8_t)rng_below(r, 256);
     for (size_t i = 0; i < n; i++)
         in[i] = (uint8_t)(i < 256 ? i : rng_below(r, 256));
     v->lut_u8(n, in, table, out);
@@ -130,7 +136,7 @@ static void try_quantize(const struct vec_kernels *v, struct rng *r)
 {
     static const float special[] = {NAN,  -NAN, INFINITY, -INFINITY, 0.0f,   -0.0f,  FLT_MAX, -FLT_MAX, FLT_MIN,
                                     0.5f, 1.5f, 2.5f,     -0.5f,     254.5f, 255.5f, 3e9f,    -3e9f};
-    size_t n = rng_below(r, 80), count = sizeof special / sizeof *special;
+    size_t n = rng_below(r, 200), count = sizeof special / sizeof *special;
     float *x = guard_new(n * sizeof *x), inv = between(r, 0, 1) ? 1.0f : (float)rng_unit(r) * 20;
     uint8_t *out = guard_new(n);
     float zero = (float)between(r, 0, 255);
