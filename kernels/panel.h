@@ -136,6 +136,34 @@ struct panel_simd {
     void (*store)(const struct conv_call *call, const struct panel_out *out, int nv, const int32_t *acc, int m,
                   size_t at, size_t cout);
 };
+/* In a panel_simd's unpack: UNPACK(bits), with the width as a constant; 8-bit panels are returned as they are. */
+#define PANEL_UNPACK(head, in, UNPACK) \
+    switch ((head)->bits) {            \
+    case 1:                            \
+        UNPACK(1);                     \
+        break;                         \
+    case 2:                            \
+        UNPACK(2);                     \
+        break;                         \
+    case 3:                            \
+        UNPACK(3);                     \
+        break;                         \
+    case 4:                            \
+        UNPACK(4);                     \
+        break;                         \
+    case 5:                            \
+        UNPACK(5);                     \
+        break;                         \
+    case 6:                            \
+        UNPACK(6);                     \
+        break;                         \
+    case 7:                            \
+        UNPACK(7);                     \
+        break;                         \
+    default:                           \
+        return (const int8_t *)(in);   \
+    }
+
 /* Runs a micro-kernel over all panels and pixels of a call. */
 void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, const struct conv_geom *g,
                const struct conv_call *call);

@@ -78,36 +78,14 @@ static inline __attribute__((always_inline)) void unpack(const uint8_t *in, int 
     }
 }
 
+#define UNPACK_BITS(bits) unpack(in, chunks, bits, key, out)
+
 /* A panel as integers; 8-bit panels need no work. */
 const int8_t *panel_unpack_avx2(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out)
 {
     __m256i key = head->bits <= 4 ? _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)head->levels))
                                   : _mm256_set1_epi8((char)(1 << (head->bits - 1)));
-    switch (head->bits) {
-    case 1:
-        unpack(in, chunks, 1, key, out);
-        break;
-    case 2:
-        unpack(in, chunks, 2, key, out);
-        break;
-    case 3:
-        unpack(in, chunks, 3, key, out);
-        break;
-    case 4:
-        unpack(in, chunks, 4, key, out);
-        break;
-    case 5:
-        unpack(in, chunks, 5, key, out);
-        break;
-    case 6:
-        unpack(in, chunks, 6, key, out);
-        break;
-    case 7:
-        unpack(in, chunks, 7, key, out);
-        break;
-    default:
-        return (const int8_t *)in;
-    }
+    PANEL_UNPACK(head, in, UNPACK_BITS)
     return out;
 }
 

@@ -57,33 +57,11 @@ INLINE void unpack(const struct panel_header *head, const uint8_t *in, int chunk
     }
 }
 
+#define UNPACK_BITS(bits) unpack(head, in, chunks, bits, out)
+
 static const int8_t *panel_unpack(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out)
 {
-    switch (head->bits) {
-    case 1:
-        unpack(head, in, chunks, 1, out);
-        break;
-    case 2:
-        unpack(head, in, chunks, 2, out);
-        break;
-    case 3:
-        unpack(head, in, chunks, 3, out);
-        break;
-    case 4:
-        unpack(head, in, chunks, 4, out);
-        break;
-    case 5:
-        unpack(head, in, chunks, 5, out);
-        break;
-    case 6:
-        unpack(head, in, chunks, 6, out);
-        break;
-    case 7:
-        unpack(head, in, chunks, 7, out);
-        break;
-    default:
-        return (const int8_t *)in;
-    }
+    PANEL_UNPACK(head, in, UNPACK_BITS)
     return out;
 }
 
