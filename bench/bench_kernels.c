@@ -170,7 +170,7 @@ static double kernel_ns(const struct conv_kernel *k, const struct conv_geom *g, 
     size_t n_out = (size_t)g->oh * (size_t)g->ow * (size_t)g->cout;
     uint8_t *in = mem_new(n_in, 1), *out = mem_new(n_out, 1);
     void *packed = mem_new(k->packed_size(g, a_bits, w), 1), *scratch = mem_new(k->scratch_size(g, a_bits, w) + 1, 1);
-    void *prepared = mem_new(k->prepared_size(g) + 1, 1);
+    void *prepared = mem_new(k->prepared_size(g, a_bits, w) + 1, 1);
     int32_t *m = mem_new((size_t)g->cout, sizeof *m);
     int64_t *b = mem_new((size_t)g->cout, sizeof *b);
     for (int c = 0; c < g->cout; c++) {
@@ -181,7 +181,7 @@ static double kernel_ns(const struct conv_kernel *k, const struct conv_geom *g, 
         in[i] = (uint8_t)rng_below(r, 1u << a_bits);
     struct requant rq = {m, b, 0, 40, 0, (1 << a_bits) - 1};
     k->pack(g, a_bits, w, packed);
-    k->prepare(g, &rq, prepared);
+    k->prepare(g, a_bits, packed, &rq, prepared);
     struct job j = {.g = g, .k = k, .a_bits = a_bits};
     j.call = (struct conv_call){
         .in = in, .packed = packed, .prepared = prepared, .scratch = scratch, .out_u8 = out, .rq = &rq};

@@ -220,10 +220,10 @@ static void kernel_init(struct layer_kernel *k, const struct bench_layer *l, con
     const struct conv_weights w = layer_conv_weights(l);
     *k = (struct layer_kernel){l, kernel};
     k->packed = mem_new(kernel->packed_size(g, l->spec.a_bits, &w) + 1, 1);
-    k->prepared = mem_new(kernel->prepared_size(g) + 1, 1);
+    k->prepared = mem_new(kernel->prepared_size(g, l->spec.a_bits, &w) + 1, 1);
     k->scratch = mem_new(kernel->scratch_size(g, l->spec.a_bits, &w) + 1, 1);
     kernel->pack(g, l->spec.a_bits, &w, k->packed);
-    kernel->prepare(g, l->spec.sums ? NULL : &l->rq, k->prepared);
+    kernel->prepare(g, l->spec.a_bits, k->packed, l->spec.sums ? NULL : &l->rq, k->prepared);
 }
 
 static void kernel_done(struct layer_kernel *k)

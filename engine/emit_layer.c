@@ -199,9 +199,9 @@ void ready_conv(struct compiler *c, const struct conv_geom *g, int a_bits, const
     memcpy(levels, w->levels, (size_t)1 << w->bits);
     size_t size = k->packed_size(g, a_bits, &cw);
     void *packed = arena_new(&c->plan->arena, size, 1);
-    void *prepared = arena_new(&c->plan->arena, k->prepared_size(g), 1);
+    void *prepared = arena_new(&c->plan->arena, k->prepared_size(g, a_bits, &cw), 1);
     k->pack(g, a_bits, &cw, packed);
-    k->prepare(g, rq, prepared);
+    k->prepare(g, a_bits, packed, rq, prepared);
     *out = (struct conv_ready){.geom = *g,
                                .a_bits = a_bits,
                                .w_bits = w->bits,

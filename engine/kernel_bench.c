@@ -32,10 +32,10 @@ static void contender_init(struct contender *c, const struct conv_kernel *row, c
 {
     *c = (struct contender){.row = row, .ns = INFINITY};
     c->packed = mem_new(row->packed_size(x->geom, x->a_bits, w) + 1, 1);
-    c->prepared = mem_new(row->prepared_size(x->geom) + 1, 1);
+    c->prepared = mem_new(row->prepared_size(x->geom, x->a_bits, w) + 1, 1);
     c->scratch = mem_new(row->scratch_size(x->geom, x->a_bits, w) + 1, 1);
     row->pack(x->geom, x->a_bits, w, c->packed);
-    row->prepare(x->geom, x->call.rq, c->prepared);
+    row->prepare(x->geom, x->a_bits, c->packed, x->call.rq, c->prepared);
 }
 
 /* Runs it `repeat` times in a row, again where something else had the core meanwhile. Its time is the least it was

@@ -178,8 +178,9 @@ static int split_conv_u8(struct splitter *x, const struct step *s, struct step *
             refused |= !k->can(&geoms[i], c->a_bits, &c->weights);
     }
     for (int i = 0; n > 1 && i < n; i++) {
-        void *prepared = arena_new(x->arena, k->prepared_size(&geoms[i]), 1);
-        k->prepare(&geoms[i], x->plan->values[s->out].codes ? &s->rq : NULL, prepared);
+        void *prepared = arena_new(x->arena, k->prepared_size(&geoms[i], c->a_bits, &c->weights), 1);
+        const struct requant *rq = x->plan->values[s->out].codes ? &s->rq : NULL;
+        k->prepare(&geoms[i], c->a_bits, c->packed, rq, prepared);
         parts[i].conv.geom = geoms[i];
         parts[i].conv.prepared = prepared;
         parts[i].conv.scratch = k->scratch_size(&geoms[i], c->a_bits, &c->weights);

@@ -41,14 +41,16 @@ static void pack(const struct conv_geom *g, int a_bits, const struct conv_weight
     tables_pack(&p, g, w, packed);
 }
 
-static size_t prepared_size(const struct conv_geom *g)
+static size_t prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
-    return tables_prepared_size(g);
+    struct tables_plan p;
+    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
+    return p.prepared_bytes;
 }
 
-static void prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
+static void prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, void *prepared)
 {
-    tables_prepare(g, rq, prepared);
+    tables_prepare(&pixels_row, g, a_bits, packed, rq, prepared);
 }
 
 static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
@@ -128,6 +130,11 @@ INLINE void set_planes(const struct tables_plan *p, const uint8_t *image, const 
             plane_block(image + s * step, pixels + i, p->pixel, step, from, planes + (size_t)s * plane + i, plane);
 }
 
+static const int32_t *places(const struct tables_plan *p)
+{
+    return (const int32_t *)((const char *)p + p->places_at);
+}
+
 static void make_planes(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call)
 {
     uint8_t *scratch = call->scratch, *planes = scratch + p->planes_at;
@@ -136,13 +143,13 @@ static void make_planes(const struct tables_plan *p, const struct conv_geom *g, 
         int tap = set / columns * g->dilation_h * p->iw + set % columns * g->dilation_w;
         const uint8_t *image = scratch + p->image_at + tap * p->pixel;
         if (p->step == 1)
-            set_planes(p, image, call->prepared, count, 1, planes, p->plane_bytes);
+            set_planes(p, image, places(p), count, 1, planes, p->plane_bytes);
         else if (p->step == 3)
-            set_planes(p, image, call->prepared, count, 3, planes, p->plane_bytes);
+            set_planes(p, image, places(p), count, 3, planes, p->plane_bytes);
         else if (p->step == 4)
-            set_planes(p, image, call->prepared, count, 4, planes, p->plane_bytes);
+            set_planes(p, image, places(p), count, 4, planes, p->plane_bytes);
         else
-            set_planes(p, image, call->prepared, count, 6, planes, p->plane_bytes);
+            set_planes(p, image, places(p), count, 6, planes, p->plane_bytes);
         planes += p->plane_bytes * (size_t)((p->run_steps + GROUP - 1) / GROUP * GROUP);
     }
 }
@@ -152,13 +159,12 @@ static void make_tile_planes(const struct tables_plan *p, const struct conv_geom
                              int first, int nv)
 {
     uint8_t *scratch = call->scratch, *image = scratch + p->image_at;
-    const int32_t *pixels = call->prepared;
     int left = g->oh * g->ow - first, n = left < nv * TABLES_LANES ? left : nv * TABLES_LANES;
     if (tables_pixels_follow(p, g)) {
         tables_make_pixels(p, call->in + (size_t)first * (size_t)g->cin, n, image);
         image -= first * p->pixel;
     }
-    set_planes(p, image, pixels + first, n, 1, scratch + p->planes_at, (size_t)(p->vectors * TABLES_LANES));
+    set_planes(p, image, places(p) + first, n, 1, scratch + p->planes_at, (size_t)(p->vectors * TABLES_LANES));
 }
 
 /* --- outputs --------------------------------------------------------------------------------------------------------
@@ -169,9 +175,9 @@ struct pass {
     const struct tables_plan *p;
     const struct conv_geom *g;
     const struct conv_call *call;
-    const struct requant_lanes *requant;       /* NULL if not used */
-    const struct tables_thresholds *threshold; /* NULL if not used */
+    const struct requant_lanes *requant; /* NULL if not used */
     const struct tables_fix *fix;
+    bool by_threshold;
 };
 
 /* Whether all residuals have thresholds. */
@@ -191,39 +197,28 @@ static bool residuals_small(const struct conv_geom *g, const struct conv_call *c
     return _mm512_test_epi32_mask(all, all) == 0 && rest < TABLES_RESIDUALS;
 }
 
-/* A panel's constants in both halves of 32-bit lanes: to be broadcast as such, which loads do by themselves. */
-struct pairs {
-    uint32_t at[TABLES_CODES][PANEL], base[PANEL], step[PANEL];
-};
-
-static void make_pairs(const uint16_t *in, uint32_t *out)
-{
-    __m512i x = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)in));
-    _mm512_storeu_si512(out, _mm512_or_si512(x, _mm512_slli_epi32(x, 16)));
-}
-
-INLINE __m512i pair(const uint32_t *x)
+/* A channel's constant in all 16-bit lanes. */
+INLINE __m512i twice(const uint32_t *x)
 {
     return _mm512_set1_epi32((int)*x);
 }
 
-/* Codes of 32 pixels of channel c of a panel, in 16-bit lanes. */
-INLINE __m512i codes32(__m512i sums, const struct pairs *k, int c)
+/* Codes of 32 pixels of channel c of 64, in 16-bit lanes. */
+INLINE __m512i codes32(__m512i sums, const struct tables_fix *f, int c)
 {
-    __m512i code = pair(k->base + c), step = pair(k->step + c);
-    code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, pair(k->at[0] + c)), code, step);
-    code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, pair(k->at[1] + c)), code, step);
-    return _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, pair(k->at[2] + c)), code, step);
+    __m512i code = twice(f->base_twice + c), step = twice(f->step_twice + c);
+    code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, twice(f->at_twice[0] + c)), code, step);
+    code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, twice(f->at_twice[1] + c)), code, step);
+    return _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, twice(f->at_twice[2] + c)), code, step);
 }
 
 /* The same beside residuals, one in each 16-bit lane: they choose among a channel's four thresholds. */
-INLINE __m512i codes32_residual(__m512i sums, __m512i residual, const struct tables_fix *f, const struct pairs *k,
-                                int block_channel, int c)
+INLINE __m512i codes32_residual(__m512i sums, __m512i residual, const struct tables_fix *f, int c)
 {
-    __m512i code = pair(k->base + c), step = pair(k->step + c);
+    __m512i code = twice(f->base_twice + c), step = twice(f->step_twice + c);
     UNROLL for (int i = 0; i < TABLES_CODES; i++)
     {
-        __m512i at = _mm512_set1_epi64((long long)f->by_residual[i][block_channel]);
+        __m512i at = _mm512_set1_epi64((long long)f->by_residual[i][c]);
         at = _mm512_permutexvar_epi16(residual, at);
         code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, at), code, step);
     }
@@ -264,7 +259,7 @@ static void store_codes(const struct pass *s, __m512i *x, int first, int panel)
             memcpy(out, codes + turned((size_t)i), (size_t)n);
 }
 
-static void store_by_threshold(const struct pass *s, const uint16_t *sums, const struct pairs *k, int first, int panel)
+static void store_by_threshold(const struct pass *s, const uint16_t *sums, int first, int panel)
 {
     __m512i x[GROUP];
     const struct tables_fix *f = s->fix + panel / 4;
@@ -272,13 +267,13 @@ static void store_by_threshold(const struct pass *s, const uint16_t *sums, const
         load_residuals(s, first, panel, x);
     for (int c = 0; c < PANEL; c++, sums += TABLES_LANES) {
         __m512i even = tables_even(sums), odd = tables_odd(sums);
+        int channel = panel % 4 * PANEL + c;
         if (s->call->residual) {
-            int channel = panel % 4 * PANEL + c;
-            even = codes32_residual(even, _mm512_and_si512(x[c], _mm512_set1_epi16(255)), f, k, channel, c);
-            odd = codes32_residual(odd, _mm512_srli_epi16(x[c], 8), f, k, channel, c);
+            even = codes32_residual(even, _mm512_and_si512(x[c], _mm512_set1_epi16(255)), f, channel);
+            odd = codes32_residual(odd, _mm512_srli_epi16(x[c], 8), f, channel);
         } else {
-            even = codes32(even, k, c);
-            odd = codes32(odd, k, c);
+            even = codes32(even, f, channel);
+            odd = codes32(odd, f, channel);
         }
         x[c] = _mm512_or_si512(even, _mm512_slli_epi16(odd, 8));
     }
@@ -419,22 +414,13 @@ static void panel_pixels(const struct pass *s, const struct tables_tile *t, int 
     for (int done = 0; done < t->count; done += part.count, part.segments += part.count) {
         part.count = tables_era(part.segments, t->count - done);
         tile_panel(&part, n, nv, sums[0]);
-        for (int v = 0; v < nv && !s->threshold && !as_they_are; v++)
+        for (int v = 0; v < nv && !s->by_threshold && !as_they_are; v++)
             widen(s, sums[v], panel, done == 0, acc[v]);
     }
-    if (s->threshold) {
-        struct pairs k;
-        int block = panel / 4, at = panel % 4 * PANEL;
-        for (int i = 0; i < TABLES_CODES; i++)
-            make_pairs(s->fix[block].at[i] + at, k.at[i]);
-        make_pairs(s->threshold[block].base + at, k.base);
-        make_pairs(s->threshold[block].step + at, k.step);
-        for (int v = 0; v < nv; v++)
-            store_by_threshold(s, sums[v], &k, first + v * TABLES_LANES, panel);
-        return;
-    }
     for (int v = 0; v < nv; v++)
-        if (as_they_are)
+        if (s->by_threshold)
+            store_by_threshold(s, sums[v], first + v * TABLES_LANES, panel);
+        else if (as_they_are)
             store_sums(s, sums[v], first + v * TABLES_LANES, panel);
         else
             store_acc(s, acc[v], first + v * TABLES_LANES, panel);
@@ -442,42 +428,39 @@ static void panel_pixels(const struct pass *s, const struct tables_tile *t, int 
 
 static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
 {
+    (void)a_bits;
+    const struct tables_plan *p = call->prepared;
     const struct tables_header *head = call->packed;
-    struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, head->bits, a_bits, head->wide);
-    uint8_t *scratch = call->scratch, *cells = scratch + p.cells_at;
     const char *prepared = call->prepared;
-    struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);
-    struct tables_segment *segments = (struct tables_segment *)(scratch + p.segments_at);
-    struct pass pass = {.p = &p, .g = g, .call = call, .fix = fix};
+    struct pass pass = {.p = p, .g = g, .call = call, .fix = (const struct tables_fix *)(prepared + p->fix_at)};
     if (call->out_u8 && requant_in_lanes(call->rq))
-        pass.requant = (const struct requant_lanes *)(prepared + tables_requant_at(g));
-    if (tables_by_threshold(call) && p.steps <= head->window * TABLES_WINDOWS && residuals_small(g, call))
-        pass.threshold = (const struct tables_thresholds *)(prepared + tables_thresholds_at(g));
-    const bool tile_planes = tables_tile_planes(&p);
-    if (!tile_planes || !tables_pixels_follow(&p, g))
-        tables_make_image(&p, g, call);
+        pass.requant = (const struct requant_lanes *)(prepared + p->requant_at);
+    pass.by_threshold =
+        tables_by_threshold(call) && p->steps <= head->window * TABLES_WINDOWS && residuals_small(g, call);
+    const bool tile_planes = tables_tile_planes(p);
+    if (!tile_planes || !tables_pixels_follow(p, g))
+        tables_make_image(p, g, call);
     if (!tile_planes)
-        make_planes(&p, g, call);
-    tables_make_tables(&p, head, scratch + p.tables_at);
-    for (int i = 0; i < (g->cout + TABLES_LANES - 1) / TABLES_LANES; i++)
-        tables_make_fix(&p, g, call, i, fix + i);
-    size_t bytes = (size_t)p.chunks * TABLES_LANES;
-    for (int i = 0; i < p.panels; i++)
-        tables_unpack(&p, call->packed, i, cells + (size_t)i * bytes, TABLES_LANES);
+        make_planes(p, g, call);
+    uint8_t *scratch = call->scratch, *cells = scratch + p->cells_at;
+    const size_t bytes = (size_t)p->chunks * TABLES_LANES;
+    const int begin = call->channels[0] / PANEL, end = tables_end(p, call);
+    for (int i = begin; i < end; i++)
+        tables_unpack(p, call->packed, i, cells + (size_t)i * bytes, TABLES_LANES);
 
-    struct tables_tile t = {.wide = p.wide,
-                            .segments = segments,
-                            .count = tables_make_segments(&p, g, head, scratch + p.tables_at, segments),
+    struct tables_tile t = {.wide = p->wide,
+                            .tables = (const uint8_t *)prepared + p->tables_at,
+                            .segments = tables_segments(p),
+                            .count = p->segments,
                             .index_next = TABLES_LANES,
-                            .index_step = tables_plane_step(&p),
+                            .index_step = tables_plane_step(p),
                             .select_step = PANEL};
     for (int first = 0, nv; first < g->oh * g->ow; first += nv * TABLES_LANES) {
-        nv = tables_vectors(&p, (g->oh * g->ow - first + TABLES_LANES - 1) / TABLES_LANES);
-        t.index = scratch + p.planes_at + (tile_planes ? 0 : first);
+        nv = tables_vectors(p, (g->oh * g->ow - first + TABLES_LANES - 1) / TABLES_LANES);
+        t.index = scratch + p->planes_at + (tile_planes ? 0 : first);
         if (tile_planes)
-            make_tile_planes(&p, g, call, first, nv);
-        for (int i = 0; i < p.panels; i++) {
+            make_tile_planes(p, g, call, first, nv);
+        for (int i = begin; i < end; i++) {
             t.select[0] = cells + (size_t)i * bytes;
             t.bias = tables_bias(call->packed) + i * PANEL;
             panel_pixels(&pass, &t, first, nv, i);
@@ -500,4 +483,5 @@ const struct conv_kernel conv_pixels_avx512 = {
     .prepare = prepare,
     .scratch_size = scratch_size,
     .run = run,
+    .channel_unit = PANEL,
 };

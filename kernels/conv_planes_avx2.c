@@ -245,4 +245,5 @@ const struct conv_kernel conv_planes_avx2 = {
     .prepare = plain_prepare,
     .scratch_size = plain_scratch_size,
     .run = plain_run,
+    .channel_unit = PANEL,
 };

@@ -411,6 +411,7 @@ const struct conv_kernel conv_planes_avx512 = {
     .prepare = plain_prepare,
     .scratch_size = plain_scratch_size,
     .run = plain_run,
+    .channel_unit = 2 * PANEL,
 };
 
 const struct conv_kernel conv_planes4_avx512 = {
@@ -428,6 +429,7 @@ const struct conv_kernel conv_planes4_avx512 = {
     .prepare = plain_prepare,
     .scratch_size = plain_scratch_size,
     .run = plain_run,
+    .channel_unit = 2 * PANEL,
 };
 
 const struct conv_kernel conv_carries_avx512 = {
@@ -445,4 +447,5 @@ const struct conv_kernel conv_carries_avx512 = {
     .prepare = carry_prepare,
     .scratch_size = carry_scratch_size,
     .run = carry_run,
+    .channel_unit = 2 * PANEL,
 };

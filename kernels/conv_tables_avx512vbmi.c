@@ -35,6 +35,18 @@ static void pack(const struct conv_geom *g, int a_bits, const struct conv_weight
     tables_pack(&p, g, w, packed);
 }
 
+static size_t prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+{
+    struct tables_plan p;
+    tables_plan_init(&p, &channels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
+    return p.prepared_bytes;
+}
+
+static void prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, void *prepared)
+{
+    tables_prepare(&channels_row, g, a_bits, packed, rq, prepared);
+}
+
 static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     struct tables_plan p;
@@ -50,16 +62,15 @@ struct pass {
     const struct tables_plan *p;
     const struct conv_geom *g;
     const struct conv_call *call;
-    const struct requant_lanes *requant;       /* NULL if not used */
-    const struct tables_thresholds *threshold; /* NULL if not used */
+    const struct requant_lanes *requant; /* NULL if not used */
     const struct tables_fix *fix;
-    const uint8_t *order; /* [64] lanes of channels */
+    bool by_threshold;
 };
 
 /* Codes of 32 channels in 16-bit lanes. */
-INLINE __m512i codes32(__m512i sums, const struct tables_fix *f, const struct tables_thresholds *t, int half)
+INLINE __m512i codes32(__m512i sums, const struct tables_fix *f, int half)
 {
-    __m512i code = _mm512_load_si512(t->base + half), step = _mm512_load_si512(t->step + half);
+    __m512i code = _mm512_load_si512(f->base + half), step = _mm512_load_si512(f->step + half);
     code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, _mm512_load_si512(f->at[0] + half)), code, step);
     code = _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, _mm512_load_si512(f->at[1] + half)), code, step);
     return _mm512_mask_add_epi16(code, _mm512_cmpge_epu16_mask(sums, _mm512_load_si512(f->at[2] + half)), code, step);
@@ -69,14 +80,13 @@ INLINE __m512i codes32(__m512i sums, const struct tables_fix *f, const struct ta
 static void store_by_threshold(const struct pass *s, const uint16_t *sums, int m, size_t at, int panel)
 {
     const struct tables_fix *f = s->fix + panel;
-    const struct tables_thresholds *t = s->threshold + panel;
     int n = s->g->cout - panel * TABLES_LANES;
     __mmask64 mask = n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
-    __m512i from = _mm512_load_si512(s->order);
+    __m512i from = _mm512_loadu_si512(s->p->order);
     uint8_t *out = s->call->out_u8 + at * (size_t)s->g->cout + (size_t)(panel * TABLES_LANES);
     for (int i = 0; i < m; i++, sums += TABLES_LANES, out += s->g->cout) {
-        __m512i low = codes32(tables_even(sums), f, t, 0);
-        __m512i high = codes32(tables_odd(sums), f, t, 32);
+        __m512i low = codes32(tables_even(sums), f, 0);
+        __m512i high = codes32(tables_odd(sums), f, 32);
         __m512i codes = _mm512_or_si512(low, _mm512_slli_epi16(high, 8));
         _mm512_mask_storeu_epi8(out, mask, _mm512_permutexvar_epi8(from, codes));
     }
@@ -153,13 +163,13 @@ static void tile_pixels(const struct pass *s, const struct tables_tile *t, int m
     for (int done = 0; done < t->count; done += part.count, part.segments += part.count) {
         part.count = tables_era(part.segments, t->count - done);
         tables_tile_channels(m, nv, &part);
-        for (int v = 0; v < nv && !s->threshold && !sums; v++)
+        for (int v = 0; v < nv && !s->by_threshold && !sums; v++)
             widen(s->fix + panel + v, t->sums + v * m * TABLES_LANES, m, done == 0, acc[v]);
     }
     for (int v = 0; v < nv; v++)
         if (sums)
             store_sums(s, t->sums + v * m * TABLES_LANES, m, at, panel + v);
-        else if (s->threshold)
+        else if (s->by_threshold)
             store_by_threshold(s, t->sums + v * m * TABLES_LANES, m, at, panel + v);
         else
             store_acc(s, acc[v], m, at, panel + v);
@@ -169,12 +179,12 @@ static void tile_pixels(const struct pass *s, const struct tables_tile *t, int m
 static void panel_pixels(const struct pass *s, struct tables_tile *t, int panel, int nv)
 {
     int total = s->g->oh * s->g->ow, tiles = (total + TABLES_SELECT - 1) / TABLES_SELECT;
-    const int32_t *pixels = s->call->prepared;
+    const int32_t *places = (const int32_t *)((const char *)s->p + s->p->places_at);
     const uint8_t *image = (const uint8_t *)s->call->scratch + s->p->image_at;
     for (int i = 0, at = 0; i < tiles; i++) {
         int m = total / tiles + (i < total % tiles); /* tiles of even size */
         for (int k = 0; k < m; k++)
-            t->select[k] = image + pixels[at + k] * s->p->pixel;
+            t->select[k] = image + places[at + k] * s->p->pixel;
         tile_pixels(s, t, m, (size_t)at, panel, nv);
         at += m;
     }
@@ -182,53 +192,36 @@ static void panel_pixels(const struct pass *s, struct tables_tile *t, int panel,
 
 static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
 {
+    (void)a_bits;
+    const struct tables_plan *p = call->prepared;
     const struct tables_header *head = call->packed;
-    struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, head->bits, a_bits, head->wide);
-    uint8_t *scratch = call->scratch, *cells = scratch + p.cells_at;
     const char *prepared = call->prepared;
-    struct tables_fix *fix = (struct tables_fix *)(scratch + p.fix_at);
-    struct tables_segment *segments = (struct tables_segment *)(scratch + p.segments_at);
-    uint8_t order[TABLES_LANES] __attribute__((aligned(64)));
-    for (int i = 0; i < TABLES_LANES; i++)
-        order[i] = (uint8_t)tables_lane(&p, i);
-    struct pass pass = {.p = &p, .g = g, .call = call, .fix = fix, .order = order};
+    struct pass pass = {.p = p, .g = g, .call = call, .fix = (const struct tables_fix *)(prepared + p->fix_at)};
     if (call->out_u8 && requant_in_lanes(call->rq))
-        pass.requant = (const struct requant_lanes *)(prepared + tables_requant_at(g));
-    if (tables_by_threshold(call) && !call->residual && p.steps <= head->window * TABLES_WINDOWS)
-        pass.threshold = (const struct tables_thresholds *)(prepared + tables_thresholds_at(g));
-    tables_make_image(&p, g, call);
-    tables_make_tables(&p, head, scratch + p.tables_at);
-    for (int i = 0; i < (g->cout + TABLES_LANES - 1) / TABLES_LANES; i++)
-        tables_make_fix(&p, g, call, i, fix + i);
+        pass.requant = (const struct requant_lanes *)(prepared + p->requant_at);
+    pass.by_threshold = tables_by_threshold(call) && !call->residual && p->steps <= head->window * TABLES_WINDOWS;
+    tables_make_image(p, g, call);
 
     uint16_t sums[TABLES_VECTORS * TABLES_SELECT * TABLES_LANES] __attribute__((aligned(64)));
-    const size_t cells_step = (size_t)(p.vectors * TABLES_LANES); /* side by side, which is one stream to read */
-    struct tables_tile t = {.wide = p.wide,
-                            .segments = segments,
-                            .count = tables_make_segments(&p, g, head, scratch + p.tables_at, segments),
+    uint8_t *cells = (uint8_t *)call->scratch + p->cells_at;
+    const size_t cells_step = (size_t)(p->vectors * TABLES_LANES); /* side by side, which is one stream to read */
+    struct tables_tile t = {.wide = p->wide,
+                            .tables = (const uint8_t *)prepared + p->tables_at,
+                            .segments = tables_segments(p),
+                            .count = p->segments,
                             .index = cells,
                             .index_next = TABLES_LANES,
                             .index_step = cells_step,
-                            .select_step = p.step,
+                            .select_step = p->step,
                             .sums = sums};
-    for (int i = 0, nv; i < p.panels; i += nv) {
-        nv = tables_vectors(&p, p.panels - i);
+    const int end = tables_end(p, call);
+    for (int i = call->channels[0] / TABLES_LANES, nv; i < end; i += nv) {
+        nv = tables_vectors(p, end - i);
         for (int v = 0; v < nv; v++)
-            tables_unpack(&p, call->packed, i + v, cells + v * TABLES_LANES, cells_step);
+            tables_unpack(p, call->packed, i + v, cells + v * TABLES_LANES, cells_step);
         t.bias = tables_bias(call->packed) + i * TABLES_LANES;
         panel_pixels(&pass, &t, i, nv);
     }
-}
-
-static size_t prepared_size(const struct conv_geom *g)
-{
-    return tables_prepared_size(g);
-}
-
-static void prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
-{
-    tables_prepare(g, rq, prepared);
 }
 
 const struct conv_kernel conv_tables_avx512 = {
@@ -246,4 +239,5 @@ const struct conv_kernel conv_tables_avx512 = {
     .prepare = prepare,
     .scratch_size = scratch_size,
     .run = run,
+    .channel_unit = TABLES_LANES,
 };

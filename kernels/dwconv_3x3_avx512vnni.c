@@ -417,15 +417,17 @@ static void pack(const struct conv_geom *g, int a_bits, const struct conv_weight
     }
 }
 
-static size_t prepared_size(const struct conv_geom *g)
+static size_t prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
+    (void)a_bits, (void)w;
     struct plan p;
     plan_init(&p, g);
     return p.prepared_bytes;
 }
 
-static void prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
+static void prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, void *prepared)
 {
+    (void)a_bits, (void)packed;
     struct plan p;
     plan_init(&p, g);
     memset(prepared, 0, p.prepared_bytes);

@@ -219,13 +219,15 @@ void gemv_pack(const struct conv_geom *g, const struct conv_weights *w, bool tri
 /* --- prepared -------------------------------------------------------------------------------------------------------
  */
 
-size_t gemv_prepared_size(const struct conv_geom *g)
+size_t gemv_prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
+    (void)a_bits, (void)w;
     return (size_t)((g->cout + PANEL - 1) / PANEL) * sizeof(struct requant_lanes);
 }
 
-void gemv_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
+void gemv_prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, void *prepared)
 {
+    (void)a_bits, (void)packed;
     struct requant_lanes *r = prepared;
     for (int co = 0; requant_in_lanes(rq) && co < g->cout; co += PANEL)
         requant_lanes_init(r++, g, rq, co, g->cout - co < PANEL ? g->cout - co : PANEL);

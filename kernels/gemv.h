@@ -65,8 +65,8 @@ void gemv_plan_init(struct gemv_plan *p, const struct conv_geom *g, int block, i
 
 size_t gemv_packed_size(const struct conv_geom *g, const struct conv_weights *w, bool trits);
 void gemv_pack(const struct conv_geom *g, const struct conv_weights *w, bool trits, void *packed);
-size_t gemv_prepared_size(const struct conv_geom *g);
-void gemv_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared);
+size_t gemv_prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
+void gemv_prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, void *prepared);
 size_t gemv_scratch_size(const struct conv_geom *g, const struct conv_weights *w, bool trits);
 
 /* 16s of channels in the panel that starts where this many channels are left. */

@@ -126,11 +126,12 @@ struct conv_kernel {
     bool (*can)(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
     size_t (*packed_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
     void (*pack)(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed);
-    /* What follows from the shape and the requantization (NULL if the output is not codes) and need not be found anew
-     * in each call. Packed weights depend on neither the image's size nor its padding: shapes that differ in those
-     * share them. */
-    size_t (*prepared_size)(const struct conv_geom *g); /* bytes */
-    void (*prepare)(const struct conv_geom *g, const struct requant *rq, void *prepared);
+    /* What follows from the shape, the packed weights and the requantization (NULL if the output is not codes) and need
+     * not be found anew in each call. Packed weights depend on neither the image's size nor its padding: shapes that
+     * differ in those share them. */
+    size_t (*prepared_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
+    void (*prepare)(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq,
+                    void *prepared);
     size_t (*scratch_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
     void (*run)(const struct conv_geom *g, int a_bits, const struct conv_call *call);
     int channel_unit; /* a call may be for some channels of a convolution without groups; 0: it may not */

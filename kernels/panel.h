@@ -169,33 +169,36 @@ void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, cons
                const struct conv_call *call);
 
 /* What a row of conv_kernels[] does about everything but `can`, for a struct panel_kernel of its file. */
-#define PANEL_FUNCTIONS(kernel, run_panels)                                                             \
-    static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)      \
-    {                                                                                                   \
-        (void)a_bits;                                                                                   \
-        return panel_packed_size(&(kernel), g, w);                                                      \
-    }                                                                                                   \
-    static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed) \
-    {                                                                                                   \
-        panel_pack(&(kernel), g, a_bits, w, packed);                                                    \
-    }                                                                                                   \
-    static size_t prepared_size(const struct conv_geom *g)                                              \
-    {                                                                                                   \
-        return panel_prepared_size(&(kernel), g);                                                       \
-    }                                                                                                   \
-    static void prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)            \
-    {                                                                                                   \
-        panel_prepare(&(kernel), g, rq, prepared);                                                      \
-    }                                                                                                   \
-    static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)     \
-    {                                                                                                   \
-        (void)a_bits, (void)w;                                                                          \
-        return panel_scratch_size(&(kernel), g);                                                        \
-    }                                                                                                   \
-    static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)                \
-    {                                                                                                   \
-        (void)a_bits;                                                                                   \
-        run_panels(&(kernel), g, call);                                                                 \
+#define PANEL_FUNCTIONS(kernel, run_panels)                                                                  \
+    static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)           \
+    {                                                                                                        \
+        (void)a_bits;                                                                                        \
+        return panel_packed_size(&(kernel), g, w);                                                           \
+    }                                                                                                        \
+    static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)      \
+    {                                                                                                        \
+        panel_pack(&(kernel), g, a_bits, w, packed);                                                         \
+    }                                                                                                        \
+    static size_t prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)         \
+    {                                                                                                        \
+        (void)a_bits, (void)w;                                                                               \
+        return panel_prepared_size(&(kernel), g);                                                            \
+    }                                                                                                        \
+    static void prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, \
+                        void *prepared)                                                                      \
+    {                                                                                                        \
+        (void)a_bits, (void)packed;                                                                          \
+        panel_prepare(&(kernel), g, rq, prepared);                                                           \
+    }                                                                                                        \
+    static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)          \
+    {                                                                                                        \
+        (void)a_bits, (void)w;                                                                               \
+        return panel_scratch_size(&(kernel), g);                                                             \
+    }                                                                                                        \
+    static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)                     \
+    {                                                                                                        \
+        (void)a_bits;                                                                                        \
+        run_panels(&(kernel), g, call);                                                                      \
     }
 
 #if defined(__x86_64__)

@@ -131,32 +131,35 @@ void planes_prepare(const struct planes_kernel *k, const struct conv_geom *g, co
 size_t planes_scratch_size(const struct planes_kernel *k, const struct conv_geom *g, int a_bits);
 
 /* Rows' functions about everything but `can`, for a struct planes_kernel of their file: PREFIX_pack and so on. */
-#define PLANES_FUNCTIONS(prefix, kernel)                                                                         \
-    static size_t prefix##_packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)      \
-    {                                                                                                            \
-        (void)a_bits;                                                                                            \
-        return planes_packed_size(&(kernel), g, w);                                                              \
-    }                                                                                                            \
-    static void prefix##_pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed) \
-    {                                                                                                            \
-        planes_pack(&(kernel), g, a_bits, w, packed);                                                            \
-    }                                                                                                            \
-    static size_t prefix##_prepared_size(const struct conv_geom *g)                                              \
-    {                                                                                                            \
-        return planes_prepared_size(&(kernel), g);                                                               \
-    }                                                                                                            \
-    static void prefix##_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)            \
-    {                                                                                                            \
-        planes_prepare(&(kernel), g, rq, prepared);                                                              \
-    }                                                                                                            \
-    static size_t prefix##_scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)     \
-    {                                                                                                            \
-        (void)w;                                                                                                 \
-        return planes_scratch_size(&(kernel), g, a_bits);                                                        \
-    }                                                                                                            \
-    static void prefix##_run(const struct conv_geom *g, int a_bits, const struct conv_call *call)                \
-    {                                                                                                            \
-        planes_run_avx2(&(kernel), g, a_bits, call);                                                             \
+#define PLANES_FUNCTIONS(prefix, kernel)                                                                              \
+    static size_t prefix##_packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)           \
+    {                                                                                                                 \
+        (void)a_bits;                                                                                                 \
+        return planes_packed_size(&(kernel), g, w);                                                                   \
+    }                                                                                                                 \
+    static void prefix##_pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)      \
+    {                                                                                                                 \
+        planes_pack(&(kernel), g, a_bits, w, packed);                                                                 \
+    }                                                                                                                 \
+    static size_t prefix##_prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)         \
+    {                                                                                                                 \
+        (void)a_bits, (void)w;                                                                                        \
+        return planes_prepared_size(&(kernel), g);                                                                    \
+    }                                                                                                                 \
+    static void prefix##_prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, \
+                                 void *prepared)                                                                      \
+    {                                                                                                                 \
+        (void)a_bits, (void)packed;                                                                                   \
+        planes_prepare(&(kernel), g, rq, prepared);                                                                   \
+    }                                                                                                                 \
+    static size_t prefix##_scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)          \
+    {                                                                                                                 \
+        (void)w;                                                                                                      \
+        return planes_scratch_size(&(kernel), g, a_bits);                                                             \
+    }                                                                                                                 \
+    static void prefix##_run(const struct conv_geom *g, int a_bits, const struct conv_call *call)                     \
+    {                                                                                                                 \
+        planes_run_avx2(&(kernel), g, a_bits, call);                                                                  \
     }
 
 #if defined(__x86_64__)

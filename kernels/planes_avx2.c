@@ -177,9 +177,10 @@ static void group_panels(const struct planes_pass *s, struct planes_tile *t, int
         t->pixels = (const int32_t *)((const char *)call->prepared + p->pixels_at);
         sum_taps(p, t, s->g->oh * s->g->ow, sums);
     }
-    for (int i = 0; i < p->panels; i += t->nv) {
+    const int end = call->channels[1] ? (call->channels[1] + PANEL - 1) / PANEL : p->panels; /* of a single group */
+    for (int i = call->channels[0] / PANEL; i < end; i += t->nv) {
         int panel = group * p->panels + i;
-        t->nv = p->panels - i < s->k->group ? p->panels - i : s->k->group;
+        t->nv = end - i < s->k->group ? end - i : s->k->group;
         t->start = starts + panel * PANEL;
         t->weights = weights + (size_t)panel * (size_t)(t->w_bits * p->steps * PANEL);
         panel_pixels(s, t, group, i, sums);

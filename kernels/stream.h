@@ -60,15 +60,16 @@ static inline void stream_pack(const struct conv_geom *g, int a_bits, const stru
 }
 
 /* Nothing needs preparing. */
-static inline size_t stream_prepared_size(const struct conv_geom *g)
+static inline size_t stream_prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
-    (void)g;
+    (void)g, (void)a_bits, (void)w;
     return 0;
 }
 
-static inline void stream_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
+static inline void stream_prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq,
+                                  void *prepared)
 {
-    (void)g, (void)rq, (void)prepared;
+    (void)g, (void)a_bits, (void)packed, (void)rq, (void)prepared;
 }
 
 /* The integer that weight i stands for. */

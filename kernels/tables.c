@@ -30,7 +30,7 @@ static int unit_of(const struct tables_row *row, int w_bits, int a_bits, bool wi
     return min_int(6 / index, 8 / select);
 }
 
-/* Places in scratch, in the order of the fields. */
+/* Places in scratch and in what is prepared, in the order of the fields. */
 static void plan_places(struct tables_plan *p, const struct conv_geom *g)
 {
     size_t row = (size_t)p->iw * (size_t)p->pixel, cells = (size_t)p->chunks * TABLES_LANES;
@@ -38,15 +38,18 @@ static void plan_places(struct tables_plan *p, const struct conv_geom *g)
     p->plane_bytes = align64((size_t)p->plane_rows * (size_t)g->ow + TABLES_LANES);
     p->image_at = 0;
     p->row_at = align64(row * (size_t)p->ih + 256); /* vectors may reach past the last value */
-    p->tables_at = p->row_at + align64((size_t)p->iw * (size_t)g->cin + 192);
-    p->segments_at = p->tables_at + 2 * (size_t)p->tables * p->table;
-    p->cells_at = p->segments_at + align64((size_t)p->steps * sizeof(struct tables_segment));
-    p->fix_at = p->cells_at + cells * (size_t)(p->row->pixels ? p->panels : p->vectors);
-    p->planes_at = p->fix_at + blocks * sizeof(struct tables_fix);
+    p->cells_at = p->row_at + align64((size_t)p->iw * (size_t)g->cin + 192);
+    p->planes_at = p->cells_at + cells * (size_t)(p->pixels ? p->panels : p->vectors);
     p->scratch_bytes = p->planes_at;
-    if (p->row->pixels)
+    if (p->pixels)
         p->scratch_bytes += (tables_tile_planes(p) ? tables_plane_step(p) : p->plane_bytes * (size_t)p->plane_sets) *
                             (size_t)((p->run_steps + 15) / 16 * 16);
+    p->places_at = align64(sizeof *p);
+    p->tables_at = p->places_at + align64((size_t)p->plane_rows * (size_t)g->ow) * sizeof(int32_t);
+    p->segments_at = p->tables_at + 2 * (size_t)p->tables * p->table;
+    p->fix_at = p->segments_at + align64((size_t)p->steps * sizeof(struct tables_segment));
+    p->requant_at = p->fix_at + blocks * sizeof(struct tables_fix);
+    p->prepared_bytes = p->requant_at + (size_t)((g->cout + PANEL - 1) / PANEL) * sizeof(struct requant_lanes);
 }
 
 static int top_of(const struct conv_geom *g, int a_bits)
@@ -63,7 +66,8 @@ void tables_plan_init(struct tables_plan *p, const struct tables_row *row, const
                       int a_bits, bool wide)
 {
     memset(p, 0, sizeof *p);
-    p->row = row;
+    p->pixels = row->pixels;
+    p->lanes = row->lanes;
     p->wide = wide;
     p->vectors = wide ? TABLES_VECTORS : TABLES_VECTORS / 2;
     p->unit = unit_of(row, w_bits, a_bits, wide);
@@ -134,27 +138,28 @@ bool tables_wide(const struct conv_geom *g, int a_bits, const struct conv_weight
 }
 
 /* How far apart the ends of a byte lane can come in one step. */
-static int step_range(const struct tables_row *row, const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+static int step_range(const struct conv_geom *g, int a_bits, const struct conv_weights *w, int unit)
 {
     int lo = 0, hi = 0;
     for (int c = 0; c < 1 << w->bits; c++) {
         lo = min_int(lo, w->levels[c]);
         hi = max_int(hi, w->levels[c]);
     }
-    return (hi - lo) / common_factor(w) * top_of(g, a_bits) * unit_of(row, w->bits, a_bits, tables_wide(g, a_bits, w));
+    return (hi - lo) / common_factor(w) * top_of(g, a_bits) * unit;
 }
 
 bool tables_can(const struct tables_row *row, const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
-    return w->bits <= 2 && a_bits <= 2 && g->groups == 1 && step_range(row, g, a_bits, w) <= 255;
+    return w->bits <= 2 && a_bits <= 2 && g->groups == 1 &&
+           step_range(g, a_bits, w, unit_of(row, w->bits, a_bits, tables_wide(g, a_bits, w))) <= 255;
 }
 
 /* Where lanes are channels, the even bytes of a vector are its first half, so that sums in 16-bit lanes come out in
  * order. */
 int tables_lane(const struct tables_plan *p, int channel)
 {
-    int half = p->row->lanes / 2;
-    return p->row->pixels ? channel : channel % half * 2 + channel / half;
+    int half = p->lanes / 2;
+    return p->pixels ? channel : channel % half * 2 + channel / half;
 }
 
 /* Where value t of a step is in its channel's weights, -1: it has no such value. */
@@ -197,7 +202,7 @@ static bool window_holds(const struct tables_plan *p, const struct conv_geom *g,
         channel_reach(p, levels, codes, window, &below, &above);
         if (below + above > 255)
             return false;
-        bias[co / p->row->lanes * p->row->lanes + tables_lane(p, co % p->row->lanes)] = (uint8_t)below;
+        bias[co / p->lanes * p->lanes + tables_lane(p, co % p->lanes)] = (uint8_t)below;
     }
     return true;
 }
@@ -206,7 +211,7 @@ static bool window_holds(const struct tables_plan *p, const struct conv_geom *g,
 static void choose_window(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w,
                           struct tables_header *head, uint8_t *bias)
 {
-    int range = max_int(step_range(p->row, g, p->a_bits, w), 1);
+    int range = max_int(step_range(g, p->a_bits, w, p->unit), 1);
     int window = min_int(255 / range, p->steps);
     for (int more = (window + 3) / 4; more > 0 && window < p->steps;) {
         int wider = min_int(window + more, p->steps);
@@ -222,7 +227,7 @@ static void choose_window(const struct tables_plan *p, const struct conv_geom *g
 
 static size_t bias_bytes(const struct tables_plan *p)
 {
-    return align64((size_t)(p->panels * p->row->lanes));
+    return align64((size_t)(p->panels * p->lanes));
 }
 
 static size_t panel_cells_bytes(const struct tables_plan *p)
@@ -248,8 +253,8 @@ static void pack_panel(const struct tables_plan *p, const struct conv_geom *g, c
                        const uint8_t digits[4], int panel, uint8_t *out)
 {
     for (int s = 0; s < p->steps; s++) {
-        for (int c = 0; c < p->row->lanes && panel * p->row->lanes + c < g->cout; c++) {
-            size_t co = (size_t)(panel * p->row->lanes + c), at = (size_t)(s * p->row->lanes + tables_lane(p, c));
+        for (int c = 0; c < p->lanes && panel * p->lanes + c < g->cout; c++) {
+            size_t co = (size_t)(panel * p->lanes + c), at = (size_t)(s * p->lanes + tables_lane(p, c));
             const uint8_t *codes = w->codes + co * (size_t)(p->run * p->runs);
             unsigned cell = 0, place = 1;
             for (int t = 0, i; t < p->unit && (i = value_at(p, s, t)) >= 0; t++, place *= p->wide ? 3 : 1u << w->bits)
@@ -281,122 +286,4 @@ void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const s
     choose_window(p, g, w, head, bias);
     for (int i = 0; i < p->panels; i++)
         pack_panel(p, g, w, digits, i, out + (size_t)i * panel_cells_bytes(p));
-}
-
-/* --- prepared -------------------------------------------------------------------------------------------------------
- */
-
-/* The plan of any widths: what follows from the shape alone. */
-static void shape_plan(struct tables_plan *p, const struct conv_geom *g)
-{
-    static const struct tables_row any = {true, PANEL};
-    tables_plan_init(p, &any, g, 1, 1, false);
-}
-
-size_t tables_requant_at(const struct conv_geom *g)
-{
-    struct tables_plan p;
-    shape_plan(&p, g);
-    return align64((size_t)p.plane_rows * (size_t)g->ow) * sizeof(int32_t);
-}
-
-size_t tables_thresholds_at(const struct conv_geom *g)
-{
-    return tables_requant_at(g) + (size_t)((g->cout + PANEL - 1) / PANEL) * sizeof(struct requant_lanes);
-}
-
-size_t tables_prepared_size(const struct conv_geom *g)
-{
-    size_t blocks = (size_t)(g->cout + TABLES_LANES - 1) / TABLES_LANES;
-    return tables_thresholds_at(g) + blocks * sizeof(struct tables_thresholds);
-}
-
-/* The smallest sum that requantizes to at least (m >= 0), or to less than (m < 0), this code beside this residual. */
-static int32_t threshold(const struct requant *rq, int c, int code, int residual)
-{
-    /* ((acc * m + residual * res_m << left) + b) >> shift >= code is acc * m << left >= want */
-    __int128 scale = INT64_C(1) << rq->left, unit = rq->m[c] * scale;
-    __int128 want = ((__int128)code << rq->shift) - rq->b[c] - residual * rq->res_m * scale;
-    if (unit == 0)
-        return want <= 0 ? -TABLES_NEVER : TABLES_NEVER;
-    __int128 at = want / unit; /* towards 0 */
-    if (unit > 0)
-        at += at * unit < want; /* up */
-    else
-        at = at * unit < want ? at : at + 1; /* acc <= floor(want / unit) is that code: one above is not */
-    return (int32_t)(at > TABLES_NEVER ? TABLES_NEVER : at < -TABLES_NEVER ? -TABLES_NEVER : at);
-}
-
-static void channel_thresholds(const struct requant *rq, int c, struct tables_thresholds *t)
-{
-    bool falling = rq->m[c] < 0;
-    t->base[c % TABLES_LANES] = (uint16_t)(falling ? rq->hi : rq->lo);
-    t->step[c % TABLES_LANES] = (uint16_t)(falling ? -1 : 1);
-    for (int r = 0; r < TABLES_RESIDUALS; r++)
-        for (int i = 0; i < TABLES_CODES; i++) {
-            int code = falling ? rq->hi - i : rq->lo + 1 + i;
-            t->at[r][i][c % TABLES_LANES] = rq->lo + i < rq->hi ? threshold(rq, c, code, r) : TABLES_NEVER;
-        }
-}
-
-void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
-{
-    struct tables_plan p;
-    shape_plan(&p, g);
-    int32_t *pixels = prepared;
-    int step_y = p.plane_sets > 1 ? p.stride_y : 1, count = p.plane_rows * g->ow;
-    for (int i = 0; i < count; i++)
-        pixels[i] = i / g->ow * step_y * p.iw + i % g->ow * p.stride_x;
-    for (int i = count; i % TABLES_LANES != 0; i++)
-        pixels[i] = pixels[count - 1];
-    if (!rq)
-        return;
-    struct requant_lanes *lanes = (struct requant_lanes *)((char *)prepared + tables_requant_at(g));
-    for (int co = 0; co < g->cout && requant_in_lanes(rq); co += PANEL)
-        requant_lanes_init(lanes + co / PANEL, g, rq, co, min_int(PANEL, g->cout - co));
-    struct tables_thresholds *t = (struct tables_thresholds *)((char *)prepared + tables_thresholds_at(g));
-    memset(t, 0, tables_prepared_size(g) - tables_thresholds_at(g));
-    for (int co = 0; co < g->cout && rq->hi - rq->lo <= TABLES_CODES; co++)
-        channel_thresholds(rq, co, t + co / TABLES_LANES);
-}
-
-/* --- a call's steps -------------------------------------------------------------------------------------------------
- */
-
-/* Index and select in bytes: channels in lanes take indices from cells and selectors from the image, pixels in lanes
- * indices from planes and selectors from cells. */
-int tables_make_segments(const struct tables_plan *p, const struct conv_geom *g, const struct tables_header *head,
-                         const uint8_t *tables, struct tables_segment *segments)
-{
-    const uint8_t *last = tables_last_differs(p) ? tables + (size_t)p->tables * p->table : tables;
-    int lanes = p->row->lanes, n = 0;
-    for (int r = 0, s = 0; r < p->runs; r++) {
-        int ky = p->runs == g->kh ? r : r / g->kw, kx = p->runs == g->kh ? 0 : r % g->kw;
-        int at = (ky * g->dilation_h * p->iw + kx * g->dilation_w) * p->pixel;
-        int plane =
-            p->plane_sets > 1 ? r * ((p->run_steps + 15) / 16 * 16) * (int)p->plane_bytes : ky * g->dilation_h * g->ow;
-        for (int i = 0, count; i < p->run_steps; i += count, s += count, n++) {
-            bool own = last != tables && i + 1 == p->run_steps;
-            int left = p->run_steps - i - (last != tables && !own);
-            count = head->window - s % head->window;
-            count = count < left ? count : left;
-            segments[n] = (struct tables_segment){.tables = own ? last : tables,
-                                                  .index = p->row->pixels ? plane + i * (int)tables_plane_step(p)
-                                                                          : s * p->vectors * lanes,
-                                                  .select = p->row->pixels ? s * lanes : at + i * p->step,
-                                                  .steps = count,
-                                                  .starts = s % head->window == 0,
-                                                  .ends = (s + count) % head->window == 0 || s + count == p->steps};
-        }
-    }
-    return n;
-}
-
-/* Segments that fill 16-bit sums. */
-int tables_era(const struct tables_segment *segments, int n)
-{
-    int windows = 0, i = 0;
-    while (i < n && windows < TABLES_WINDOWS)
-        windows += segments[i++].ends;
-    return i;
 }

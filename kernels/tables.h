@@ -26,6 +26,8 @@
  *
  * Packed weights: struct tables_header, a bias for each channel, then panels of cells [steps][lanes], each cell the
  * codes of a step in w_bits * unit bits. A call unpacks them to a byte each in its scratch.
+ *
+ * Prepared: struct tables_plan, and what it has the places of: tables, steps and constants of channels.
  */
 #ifndef BITFADER_KERNELS_TABLES_H
 #define BITFADER_KERNELS_TABLES_H
@@ -48,7 +50,8 @@ struct tables_row {
 };
 
 struct tables_plan {
-    const struct tables_row *row;
+    bool pixels; /* of the row */
+    int lanes;
     bool wide;                       /* tables of 128 entries */
     int unit, w_bits, a_bits, a_top; /* a_top: the largest code of an activation */
     int index_radix, select_radix;   /* of digits, `unit` of which make an index or select a table */
@@ -67,8 +70,17 @@ struct tables_plan {
     int plane_rows;
     size_t plane_bytes;
     /* scratch */
-    size_t image_at, row_at, tables_at, segments_at, cells_at, fix_at, planes_at;
+    size_t image_at, row_at, cells_at, planes_at;
     size_t scratch_bytes;
+    /* Prepared: int32_t place in the image, in pixels, of every pixel of a plane, of which output pixels are the first,
+     * and then the last one's again up to a multiple of 64; the tables, those of runs' last steps behind the others;
+     * struct tables_segment, tables_fix of every 64 channels, requant_lanes of every 16. */
+    size_t places_at, tables_at, segments_at, fix_at, requant_at;
+    size_t prepared_bytes;
+    int segments;                 /* set by tables_prepare(), as what follows: */
+    uint8_t gather[TABLES_LANES]; /* to unpack eight cells each: their bytes, */
+    uint8_t shifts[TABLES_LANES]; /* and where in these a cell starts */
+    uint8_t order[TABLES_LANES];  /* lanes of a panel's channels */
 };
 
 struct tables_header {
@@ -82,28 +94,25 @@ struct tables_header {
 
 /* Steps at even distances within a window and a run. */
 struct tables_segment {
-    const uint8_t *tables; /* a run's last step may have its own */
-    int32_t index;         /* bytes from the tile's index vectors */
-    int32_t select;        /* bytes from each selector's start */
-    int32_t steps;         /* at least 1 */
-    bool starts, ends;     /* a window */
+    int32_t tables;    /* bytes from the first table: a run's last step may have its own */
+    int32_t index;     /* bytes from the tile's index vectors */
+    int32_t select;    /* bytes from each selector's start */
+    int32_t steps;     /* at least 1 */
+    bool starts, ends; /* a window */
 };
 
-/* Prepared, of 64 channels: for each code of a residual (0 if there is none) the smallest sums that give lo + 1, lo +
- * 2, lo + 3 or, where m < 0, no longer give hi, hi - 1, hi - 2. */
-struct tables_thresholds {
-    int32_t at[TABLES_RESIDUALS][TABLES_CODES][TABLES_LANES];
-    uint16_t base[TABLES_LANES], step[TABLES_LANES]; /* lo and 1, or hi and -1 */
-};
-enum { TABLES_NEVER = 1 << 30 };
-
-/* A call's constants of 64 channels. Thresholds are those of the sums as they are: with their biases, not multiplied.
- */
+/* Constants of 64 channels. Thresholds are the smallest sums, as lanes hold them, that give lo + 1, lo + 2, lo + 3 or,
+ * where m < 0, no longer give hi, hi - 1, hi - 2. */
 struct tables_fix {
     uint16_t at[TABLES_CODES][TABLES_LANES];
-    uint64_t by_residual[TABLES_CODES][TABLES_LANES]; /* 16 bits for each code of the residual */
+    uint16_t base[TABLES_LANES], step[TABLES_LANES]; /* lo and 1, or hi and -1 */
+    /* The same in both halves of 32 bits: to be broadcast as such, which loads do by themselves. */
+    uint32_t at_twice[TABLES_CODES][TABLES_LANES];
+    uint32_t base_twice[TABLES_LANES], step_twice[TABLES_LANES];
+    uint64_t by_residual[TABLES_CODES][TABLES_LANES]; /* `at` of each code of a residual, 16 bits each */
     int32_t bias[TABLES_LANES];                       /* of all windows */
 };
+enum { TABLES_NEVER = 1 << 30 };
 
 bool tables_can(const struct tables_row *row, const struct conv_geom *g, int a_bits, const struct conv_weights *w);
 /* wide: as tables_wide() or the header says. */
@@ -112,26 +121,24 @@ void tables_plan_init(struct tables_plan *p, const struct tables_row *row, const
 bool tables_wide(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
 size_t tables_packed_size(const struct tables_plan *p);
 void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w, void *packed);
-/* Prepared: int32_t place in the image, in pixels, of every pixel of a plane, of which output pixels are the first, and
- * then the last one's again up to a multiple of 64; struct requant_lanes of every 16 channels, then struct
- * tables_thresholds of every 64. */
-size_t tables_requant_at(const struct conv_geom *g);
-size_t tables_thresholds_at(const struct conv_geom *g);
-size_t tables_prepared_size(const struct conv_geom *g);
-void tables_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared);
+void tables_prepare(const struct tables_row *row, const struct conv_geom *g, int a_bits, const void *packed,
+                    const struct requant *rq, void *prepared);
 /* The lane of a panel's channel. */
 int tables_lane(const struct tables_plan *p, int channel);
 
-/* The steps of a call, of tables as tables_make_tables() makes them. Returns how many segments there are. */
-int tables_make_segments(const struct tables_plan *p, const struct conv_geom *g, const struct tables_header *head,
-                         const uint8_t *tables, struct tables_segment *segments);
-/* How many of them fill 16-bit sums. */
+/* How many of n segments fill 16-bit sums. */
 int tables_era(const struct tables_segment *segments, int n);
 
 /* Index vectors of the next tile where so many are left: one, two or four. */
 static inline int tables_vectors(const struct tables_plan *p, int left)
 {
     return left >= p->vectors ? p->vectors : left < 2 ? 1 : 2;
+}
+
+/* Where a call's panels end. */
+static inline int tables_end(const struct tables_plan *p, const struct conv_call *call)
+{
+    return call->channels[1] ? (call->channels[1] + p->lanes - 1) / p->lanes : p->panels;
 }
 
 /* Whether the image has only the bytes that steps start at. */
@@ -170,6 +177,11 @@ static inline bool tables_by_threshold(const struct conv_call *call)
     return call->out_u8 && call->rq->hi - call->rq->lo <= TABLES_CODES;
 }
 
+static inline const struct tables_segment *tables_segments(const struct tables_plan *p)
+{
+    return (const struct tables_segment *)((const char *)p + p->segments_at);
+}
+
 static inline const uint8_t *tables_bias(const void *packed)
 {
     return (const uint8_t *)packed + sizeof(struct tables_header);
@@ -179,6 +191,7 @@ static inline const uint8_t *tables_bias(const void *packed)
 /* What a micro-kernel works on: nv index vectors times m selectors. */
 struct tables_tile {
     bool wide;
+    const uint8_t *tables;
     const struct tables_segment *segments;
     int count; /* of them */
     const uint8_t *index;
@@ -196,11 +209,8 @@ void tables_tile_pixels(int m, int nv, const struct tables_tile *t);
 void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call);
 /* n pixels of a compact image from their codes [n][cin]. */
 void tables_make_pixels(const struct tables_plan *p, const uint8_t *codes, int n, uint8_t *image);
-void tables_make_tables(const struct tables_plan *p, const struct tables_header *head, uint8_t *tables);
 /* A panel's cells, `step` bytes from one vector of them to the next. */
 void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells, size_t step);
-void tables_make_fix(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call, int block,
-                     struct tables_fix *fix);
 #endif
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Product tables in AVX-512 with VBMI: the image and the tables that a call makes, the unpacking of weights and the
+ * Product tables in AVX-512 with VBMI: the image that a call makes, the unpacking of weights and the
  * micro-kernel. Of its permutes one runs each cycle, beside an addition; the rest is kept out of the way of those.
  */
 #include "kernels/intrin.h"
@@ -129,67 +129,15 @@ void tables_make_image(const struct tables_plan *p, const struct conv_geom *g, c
     memset(image, 0, 192);
 }
 
-/* --- tables ---------------------------------------------------------------------------------------------------------
- */
-
-enum { DIGITS = 6, WIDE = 2 }; /* most of a step; vectors of a wide table */
-
-/* What digit t of the selector adds, for 64 indices with these digits t, if it is d. */
-INLINE __m512i digit_products(const struct tables_plan *p, const struct tables_header *head, const uint8_t *digits,
-                              int d)
-{
-    int8_t products[TABLES_LANES] = {0};
-    for (int i = 0; i < p->index_radix; i++)
-        products[i] = (int8_t)(p->row->pixels ? head->levels[d] * i : d * head->levels[i]);
-    return _mm512_permutexvar_epi8(_mm512_loadu_si512(digits), _mm512_loadu_si512(products));
-}
-
-/* All tables over the first `values` values of a step, whatever the codes of the others. digits: of indices */
-static void make_tables(const struct tables_plan *p, const struct tables_header *head, int values,
-                        uint8_t digits[DIGITS][WIDE * TABLES_LANES], uint8_t *tables)
-{
-    for (size_t v = 0; v < p->table; v += TABLES_LANES, tables += TABLES_LANES) {
-        _mm512_store_si512(tables, _mm512_setzero_si512());
-        for (int t = 0, n = 1; t < p->unit; t++, n *= p->select_radix)
-            for (int d = p->select_radix - 1; d >= 0; d--) { /* d == 0 last: the others start from what is there */
-                __m512i add = t < values ? digit_products(p, head, digits[t] + v, d) : _mm512_setzero_si512();
-                for (int i = 0; i < n; i++) {
-                    __m512i x = _mm512_load_si512(tables + (size_t)i * p->table);
-                    _mm512_store_si512(tables + (size_t)(d * n + i) * p->table, _mm512_add_epi8(x, add));
-                }
-            }
-    }
-}
-
-void tables_make_tables(const struct tables_plan *p, const struct tables_header *head, uint8_t *tables)
-{
-    uint8_t digits[DIGITS][WIDE * TABLES_LANES], count[DIGITS] = {0};
-    for (size_t i = 0; i < p->table; i++) {
-        for (int t = 0; t < p->unit; t++)
-            digits[t][i] = count[t];
-        for (int t = 0; t < p->unit && ++count[t] == p->index_radix; t++)
-            count[t] = 0;
-    }
-    make_tables(p, head, p->unit, digits, tables);
-    if (tables_last_differs(p))
-        make_tables(p, head, p->run % p->unit, digits, tables + (size_t)p->tables * p->table);
-}
-
 /* --- weights --------------------------------------------------------------------------------------------------------
  */
 
 /* Cells of `bits` bits to bytes, 64 at a time. */
 void tables_unpack(const struct tables_plan *p, const void *packed, int panel, uint8_t *cells, size_t step)
 {
-    int bits = p->cell_bits;
-    uint8_t gather[64], shifts[64]; /* for eight cells each: their bytes, and where in these a cell starts */
-    for (int i = 0; i < 64; i++) {
-        gather[i] = (uint8_t)(i / 8 * bits + (i % 8 < bits ? i % 8 : 0));
-        shifts[i] = (uint8_t)(i % 8 * bits);
-    }
-    __m512i from = _mm512_loadu_si512(gather), by = _mm512_loadu_si512(shifts);
-    __m512i mask = _mm512_set1_epi8((char)((1 << bits) - 1));
-    size_t bias = ((size_t)(p->panels * p->row->lanes) + 63) / 64 * 64, bytes = (size_t)bits * 8;
+    __m512i from = _mm512_loadu_si512(p->gather), by = _mm512_loadu_si512(p->shifts);
+    __m512i mask = _mm512_set1_epi8((char)((1 << p->cell_bits) - 1));
+    size_t bias = ((size_t)(p->panels * p->lanes) + 63) / 64 * 64, bytes = (size_t)p->cell_bits * 8;
     const uint8_t *in = tables_bias(packed) + bias + (size_t)panel * (size_t)p->chunks * bytes;
     for (int c = 0; c < p->chunks; c++, in += bytes, cells += step) {
         __m512i x = _mm512_permutexvar_epi8(from, _mm512_loadu_si512(in));
@@ -197,50 +145,10 @@ void tables_unpack(const struct tables_plan *p, const void *packed, int panel, u
     }
 }
 
-/* --- what a call prepares
- * ---------------------------------------------------------------------------------------------
- */
-
-/* sums >= t where sums * factor - bias >= at */
-static void fix_thresholds(const struct tables_header *head, const int32_t *at, const int32_t *bias, uint16_t *t)
-{
-    int32_t limit[TABLES_LANES];
-    for (int c = 0; c < TABLES_LANES; c++) {
-        int32_t x = at[c], f = head->factor;
-        limit[c] = f == 1 ? x : x > 0 ? (x - 1) / f + 1 : x / f;
-    }
-    for (int c = 0; c < TABLES_LANES; c += 16) {
-        __m512i x = _mm512_add_epi32(_mm512_loadu_si512(limit + c), _mm512_loadu_si512(bias + c));
-        x = _mm512_min_epi32(_mm512_max_epi32(x, _mm512_setzero_si512()), _mm512_set1_epi32(65535));
-        _mm256_storeu_si256((__m256i *)(t + c), _mm512_cvtepi32_epi16(x));
-    }
-}
-
-void tables_make_fix(const struct tables_plan *p, const struct conv_geom *g, const struct conv_call *call, int block,
-                     struct tables_fix *fix)
-{
-    const struct tables_header *head = call->packed;
-    const uint8_t *bias = tables_bias(call->packed);
-    int first = block * TABLES_LANES, lanes = p->row->lanes;
-    for (int c = 0; c < TABLES_LANES; c++) {
-        int co = first + c, at = co / lanes * lanes + tables_lane(p, co % lanes);
-        fix->bias[c] = co < g->cout ? head->windows * bias[at] : 0;
-    }
-    const struct tables_thresholds *t =
-        (const struct tables_thresholds *)((const char *)call->prepared + tables_thresholds_at(g)) + block;
-    for (int i = 0; i < TABLES_CODES && tables_by_threshold(call); i++) {
-        uint16_t at[TABLES_RESIDUALS][TABLES_LANES];
-        fix_thresholds(head, t->at[0][i], fix->bias, fix->at[i]);
-        for (int r = 0; r < TABLES_RESIDUALS && call->residual; r++)
-            fix_thresholds(head, t->at[r][i], fix->bias, at[r]);
-        for (int c = 0; c < TABLES_LANES && first + c < g->cout && call->residual; c++)
-            fix->by_residual[i][c] =
-                at[0][c] | (uint64_t)at[1][c] << 16 | (uint64_t)at[2][c] << 32 | (uint64_t)at[3][c] << 48;
-    }
-}
-
 /* --- micro-kernel ---------------------------------------------------------------------------------------------------
  */
+
+enum { WIDE = 2 }; /* vectors of a wide table */
 
 /* size * code, by multiplication: the shift that compilers make of it competes with the additions for a port. */
 INLINE size_t table_offset(uint8_t code, int size)
@@ -340,7 +248,7 @@ INLINE void tile(int m, int nv, bool pixels, bool wide, const struct tables_tile
     const size_t index_next = t->index_next, index_step = t->index_step;
     const ptrdiff_t select_step = t->select_step;
     for (const struct tables_segment *s = t->segments, *end = s + t->count; s < end; s++) {
-        const uint8_t *tables = s->tables, *index = t->index + s->index;
+        const uint8_t *tables = t->tables + s->tables, *index = t->index + s->index;
         ptrdiff_t at = s->select, stop = at + s->steps * select_step;
         if (s->starts) {
             SELECTORS(WINDOW)
@@ -422,7 +330,7 @@ INLINE void tile_wide(int m, bool pixels, const struct tables_tile *t)
     const ptrdiff_t select_step = t->select_step;
     bool first = true;
     for (const struct tables_segment *s = t->segments, *end = s + t->count; s < end; s++) {
-        const uint8_t *tables = s->tables, *index = t->index + s->index;
+        const uint8_t *tables = t->tables + s->tables, *index = t->index + s->index;
         ptrdiff_t at = s->select, stop = at + s->steps * select_step;
         if (s->starts) {
             SELECTORS(WIDE_WINDOW)

@@ -237,13 +237,15 @@ void wino_pack(const struct wino_kernel *k, const struct conv_geom *g, int a_bit
 /* --- run ------------------------------------------------------------------------------------------------------------
  */
 
-size_t wino_prepared_size(const struct conv_geom *g)
+size_t wino_prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
+    (void)a_bits, (void)w;
     return (size_t)ceil_div(g->cout, PANEL) * sizeof(struct requant_lanes);
 }
 
-void wino_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared)
+void wino_prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, void *prepared)
 {
+    (void)a_bits, (void)packed;
     struct requant_lanes *r = prepared;
     for (int co = 0; requant_in_lanes(rq) && co < g->cout; co += PANEL)
         requant_lanes_init(r++, g, rq, co, g->cout - co < PANEL ? g->cout - co : PANEL);

@@ -113,8 +113,9 @@ bool wino_can(const struct wino_kernel *k, const struct conv_geom *g, int a_bits
 size_t wino_packed_size(const struct wino_kernel *k, const struct conv_geom *g);
 void wino_pack(const struct wino_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_weights *w,
                void *packed);
-size_t wino_prepared_size(const struct conv_geom *g); /* struct requant_lanes of every panel */
-void wino_prepare(const struct conv_geom *g, const struct requant *rq, void *prepared);
+size_t wino_prepared_size(const struct conv_geom *g, int a_bits,
+                          const struct conv_weights *w); /* struct requant_lanes of every panel */
+void wino_prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, void *prepared);
 size_t wino_scratch_size(const struct wino_kernel *k, const struct conv_geom *g);
 void wino_run(const struct wino_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_call *call);
 

@@ -333,11 +333,11 @@ static void trial_run(const struct trial *t, const struct conv_kernel *k)
     const struct conv_geom *g = &t->g;
     size_t n = trial_outputs(g), unit = t->output == OUT_S32 ? 4 : t->output == OUT_F32 ? 4 : 1;
     void *packed = guard_new_aligned(k->packed_size(g, t->a_bits, &t->w));
-    void *prepared = guard_new_aligned(k->prepared_size(g));
+    void *prepared = guard_new_aligned(k->prepared_size(g, t->a_bits, &t->w));
     void *scratch = guard_new_aligned(k->scratch_size(g, t->a_bits, &t->w));
     void *out = guard_new(n * unit);
     k->pack(g, t->a_bits, &t->w, packed);
-    k->prepare(g, t->output <= OUT_U8_RESIDUAL ? &t->rq : NULL, prepared);
+    k->prepare(g, t->a_bits, packed, t->output <= OUT_U8_RESIDUAL ? &t->rq : NULL, prepared);
     guard_protect(packed);
     guard_protect(prepared);
     struct conv_call call = {
