@@ -92,6 +92,9 @@ int work_profile(struct work *w)
 
 void work_done(struct work *w)
 {
+    struct err e;
+    if (w->session && session_unkept(w->session, &e))
+        report_note(w->options, "measurements are not kept for next time: %s", e.text);
     profile_free(w->profile);
     session_free(w->session);
     *w = (struct work){0};

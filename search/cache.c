@@ -40,19 +40,19 @@ const char *cache_load_text(const struct cache_key *k, char **whole)
     return *whole + n;
 }
 
-void cache_save_text(const struct cache_key *k, struct text *body)
+int cache_save_text(const struct cache_key *k, struct text *body, struct err *e)
 {
     char *path = cache_path(k);
-    if (path) {
-        struct text t = {0};
-        text_printf(&t, "bitfader %s %d\n", k->kind, format_of(k));
-        text_put_n(&t, body->s ? body->s : "", body->n);
-        text_put(&t, cache_end);
-        file_write(path, t.s, t.n, false, NULL);
-        text_done(&t);
-    }
+    struct text t = {0};
+    text_printf(&t, "bitfader %s %d\n", k->kind, format_of(k));
+    text_put_n(&t, body->s ? body->s : "", body->n);
+    text_put(&t, cache_end);
+    int status = path ? file_write(path, t.s, t.n, false, e)
+                      : err_set(e, "no cache folder can be written: $XDG_CACHE_HOME or $HOME must name one");
+    text_done(&t);
     mem_free(path);
     text_done(body);
+    return status;
 }
 
 void cache_adopt(struct tables *t, struct tables *read, bool whole)
@@ -72,14 +72,14 @@ const char *cache_next_line(const char *s)
     return end ? end + 1 : NULL;
 }
 
-void cache_save_loss(const struct cache_key *k, const struct tables *t)
+int cache_save_loss(const struct cache_key *k, const struct tables *t, struct err *e)
 {
     struct text body = {0};
     text_printf(&body, "base %a images %d layers %d\n", t->base_loss, t->calibration_images, t->n_layers);
     for (int l = 0; l < t->n_layers; l++)
         for (int b = 1; b < WIDTHS && t->layers[l].measured; b++)
             text_printf(&body, "%d %d %a %a\n", l, b, t->layers[l].loss_w[b], t->layers[l].loss_a[b]);
-    cache_save_text(k, &body);
+    return cache_save_text(k, &body, e);
 }
 
 void cache_load_loss(const struct cache_key *k, struct tables *t)
@@ -109,13 +109,14 @@ void cache_load_loss(const struct cache_key *k, struct tables *t)
     mem_free(whole);
 }
 
-void cache_save_points(const struct cache_key *k, double fp32_accuracy, const struct fit_point *points, int n)
+int cache_save_points(const struct cache_key *k, double fp32_accuracy, const struct fit_point *points, int n,
+                      struct err *e)
 {
     struct text body = {0};
     text_printf(&body, "fp32 %a\n", fp32_accuracy);
     for (int i = 0; i < n; i++)
         text_printf(&body, "%a %a %d %d\n", points[i].loss, points[i].drop, points[i].images, points[i].held_out);
-    cache_save_text(k, &body);
+    return cache_save_text(k, &body, e);
 }
 
 int cache_load_points(const struct cache_key *k, double *fp32_accuracy, struct fit_point *points, int cap)

@@ -16,7 +16,7 @@
 
 static const char host_tag[] = "host ";
 
-void cache_save_cost(const struct cache_key *k, const struct tables *t, const struct kernel_times *times)
+int cache_save_cost(const struct cache_key *k, const struct tables *t, const struct kernel_times *times, struct err *e)
 {
     struct text body = {0};
     const struct latency_report *r = &t->latency;
@@ -35,7 +35,7 @@ void cache_save_cost(const struct cache_key *k, const struct tables *t, const st
                 r->clock_low_ghz, r->clock_high_ghz, r->plans, r->pairs, r->passes, r->runs, r->core, r->disturbed,
                 r->counted, r->repeated, r->unsteady);
     text_printf(&body, "%s%s\n", host_tag, k->host);
-    cache_save_text(k, &body);
+    return cache_save_text(k, &body, e);
 }
 
 /* A name that lives as long as the program, or NULL. */

@@ -14,7 +14,7 @@ extern const char cache_end[]; /* the last line of a whole file */
 /* The file's text after its first line, which must be the header; the caller frees *whole. NULL: no usable file. */
 const char *cache_load_text(const struct cache_key *k, char **whole);
 /* Takes body over. */
-void cache_save_text(const struct cache_key *k, struct text *body);
+int cache_save_text(const struct cache_key *k, struct text *body, struct err *e);
 
 /* Takes over what was read where it is whole: a file with any bad row is no cache. Frees read. */
 void cache_adopt(struct tables *t, struct tables *read, bool whole);

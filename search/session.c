@@ -255,18 +255,46 @@ int session_need_fp32(struct session *s, int images, const struct progress *p, s
     return 0;
 }
 
+/* Notes the first failure to keep something. */
+static void note_unkept(struct session *s, const char *why)
+{
+    lock_enter(s->lock);
+    if (!*s->unkept.text)
+        err_set(&s->unkept, "%s", why);
+    lock_leave(s->lock);
+}
+
+bool session_unkept(struct session *s, struct err *e)
+{
+    lock_enter(s->lock);
+    *e = s->unkept;
+    lock_leave(s->lock);
+    return *e->text;
+}
+
 void session_save_cost(struct session *s, const struct tables *t)
 {
     if (!s->options.cache || t->latency_partial)
         return;
-    cache_save_cost(&s->cost_key, t, s->times);
+    struct err e;
+    if (cache_save_cost(&s->cost_key, t, s->times, &e))
+        note_unkept(s, e.text);
     s->times_kept = kernel_times_count(s->times);
 }
 
 void session_save_points(struct session *s)
 {
-    if (s->options.cache && s->dataset)
-        cache_save_points(&s->points_key, s->tables->fp32_accuracy, s->points, s->n_points);
+    struct err e;
+    if (s->options.cache && s->dataset &&
+        cache_save_points(&s->points_key, s->tables->fp32_accuracy, s->points, s->n_points, &e))
+        note_unkept(s, e.text);
+}
+
+void session_save_loss(struct session *s, const struct tables *t)
+{
+    struct err e;
+    if (s->options.cache && t->layers_measured && cache_save_loss(&s->loss_key, t, &e))
+        note_unkept(s, e.text);
 }
 
 void session_add_point(struct session *s, double loss, double drop, int images, int held_out)

@@ -43,6 +43,10 @@ const struct profile_model *session_model(const struct session *s);
 struct tables *session_tables(struct session *s);
 unsigned session_tables_version(const struct session *s);
 
+/* Whether measurements could not be kept in the cache, so that the next session has to make them again, and why (the
+ * first failure). May be called from another thread. */
+bool session_unkept(struct session *s, struct err *e);
+
 enum analyze_part {
     ANALYZE_STATIC = 1, /* bytes and weight SQNR: from the weights alone, no dataset */
     ANALYZE_COST = 2,   /* latency table of this host */

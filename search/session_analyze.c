@@ -153,8 +153,7 @@ static int analyze_all_loss(struct session *s, struct tables *t, const struct pr
     struct image_source src = session_calibrate_source(s);
     if (t->layers_measured < t->n_layers) {
         rc = analyze_loss(s->graph, s->calibration, s->cache, &src, loss, s->fp32_calibrate, t, &publish, p, e);
-        if (s->options.cache && t->layers_measured)
-            cache_save_loss(&s->loss_key, t);
+        session_save_loss(s, t);
     }
     if (!rc)
         rc = fit_first_points(s, t, p, e);

@@ -34,8 +34,9 @@ struct session {
     struct fit_point points[MAX_POINTS];
     int n_points;
 
-    struct lock *lock; /* guards tables */
+    struct lock *lock; /* guards tables and unkept */
     struct tables *tables;
+    struct err unkept; /* why the cache was not written, or "" */
     atomic_uint version;
 };
 
@@ -56,7 +57,9 @@ int session_classes(const struct session *s);
 double session_accuracy(const int32_t *best, const int32_t *labels, int n, int *right);
 
 void session_add_point(struct session *s, double loss, double drop, int images, int held_out);
+/* To the cache, if there is one. A failure is noted for session_unkept(). */
 void session_save_points(struct session *s);
+void session_save_loss(struct session *s, const struct tables *t);
 void session_save_cost(struct session *s, const struct tables *t);
 /* Fits t->fit to the points. */
 void session_refit(const struct session *s, struct tables *t);

@@ -201,9 +201,9 @@ static void save_all(void)
 {
     struct tables *t = hand_tables();
     struct kernel_times *times = hand_times();
-    cache_save_loss(&loss_key, t);
-    cache_save_cost(&cost_key, t, times);
-    cache_save_points(&points_key, 93.25, hand_points, 2);
+    struct err e;
+    ck_assert(!cache_save_loss(&loss_key, t, &e) && !cache_save_cost(&cost_key, t, times, &e) &&
+              !cache_save_points(&points_key, 93.25, hand_points, 2, &e));
     kernel_times_free(times);
     tables_free(t);
 }
@@ -340,7 +340,8 @@ static bool found_under(const char *host, char note[160])
     struct tables *t = hand_tables(), *got = tables_new(LAYERS);
     struct kernel_times *times = hand_times(), *more = kernel_times_new();
     const struct cache_key other = {"cost", "xxh3-hand", 9, host};
-    cache_save_cost(&other, t, times);
+    struct err e;
+    ck_assert(!cache_save_cost(&other, t, times, &e));
     cache_load_cost(&cost_key, got, more);
     bool known = got->latency_known;
     ck_assert_int_eq(kernel_times_count(more), known);
@@ -433,11 +434,23 @@ START_TEST(the_host_has_a_fingerprint)
 }
 END_TEST
 
-START_TEST(no_cache_is_no_error)
+START_TEST(a_cache_that_cannot_be_written_is_told)
 {
     setenv("XDG_CACHE_HOME", "/dev/null/nowhere", 1);
-    save_all();
+    struct tables *t = hand_tables();
+    struct err e = {""};
+    ck_assert_int_eq(cache_save_loss(&loss_key, t, &e), -1);
+    ck_assert_msg(strstr(e.text, "XDG_CACHE_HOME"), "%s", e.text);
+    tables_free(t);
     ck_assert_int_eq(load_all(), 0);
+    struct session *s = open_model(models[0], 32, true);
+    if (!s)
+        return;
+    ck_assert(!session_unkept(s, &e));
+    ck_assert_int_eq(session_analyze(s, ANALYZE_COST, NULL, &e), 0); /* all the same */
+    ck_assert(session_unkept(s, &e));
+    ck_assert_msg(strstr(e.text, "XDG_CACHE_HOME"), "%s", e.text);
+    session_free(s);
 }
 END_TEST
 
@@ -844,7 +857,7 @@ Suite *check_session_suite(void)
     tcase_add_loop_test(t, another_hosts_table_is_not_used, 0, sizeof hosts / sizeof *hosts);
     tcase_add_test(t, a_table_that_was_moved_is_not_used);
     tcase_add_test(t, the_host_has_a_fingerprint);
-    tcase_add_test(t, no_cache_is_no_error);
+    tcase_add_test(t, a_cache_that_cannot_be_written_is_told);
     suite_add_tcase(s, t);
     t = tcase_create("session");
     tcase_set_timeout(t, 300);

@@ -98,6 +98,9 @@ static void take_news(struct ui *u)
         desk_take_search(u->desk, &news.search, news.revision);
     else if (news.finished != JOB_NONE && news.result == 1 && news.job.kind == JOB_NONE)
         desk_say(u->desk, ROLE_TEXT, "%s stopped; what it found is kept", names[news.finished]);
+    struct err unkept;
+    if (news.finished == JOB_ANALYZE && session_unkept(u->session, &unkept))
+        desk_say(u->desk, ROLE_NEAR, "not kept for next time: %.200s", unkept.text);
     if (news.finished == JOB_RUN)
         run_result_done(&news.run);
     if (news.finished == JOB_SEARCH)
