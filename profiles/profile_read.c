@@ -470,7 +470,7 @@ struct profile *profile_load(const char *path, const struct profile_model *m, bo
         return profile_new(m, &p);
     const char *name = file_name(path);
     size_t size = 0;
-    if (!file_exists(path) && !strpbrk(path, "/.")) {
+    if (strcmp(path, FILE_STDIN) && !file_exists(path) && !strpbrk(path, "/.")) {
         err_set(e, "%s: is no file, and no name of a profile: those are fp32, own, and w1a1 to w8a8 (32: float)", name);
         return NULL;
     }
