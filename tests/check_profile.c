@@ -573,8 +573,10 @@ START_TEST(builtin_profiles)
         profile_free(p);
     }
     static const char *const not_builtin[] = {"w9a8", "w4", "w4a8x", "fp3", "w0a8", "a8w4"};
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
         ck_assert_ptr_null(profile_load(not_builtin[i], &model, false, &e));
+        ck_assert_msg(strstr(e.text, "no name of a profile"), "%s", e.text);
+    }
 }
 END_TEST
 
