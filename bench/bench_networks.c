@@ -11,6 +11,9 @@
 #include "bench/bench.h"
 #include "engine/evaluate.h"
 #include "engine/kernel_times.h"
+#include "engine/runner.h"
+#include "engine/weight_cache.h"
+#include "model/graph_load.h"
 
 enum { ROUNDS = 15, RUNS = 15, IMAGES = 16 };
 
@@ -57,7 +60,7 @@ static int bench_network(const char *file)
     c = evaluate_calibrate(g, &src, IMAGES, NULL, &e);
     if (!c)
         goto out;
-    in = plan_inputs_new(g);
+    in = runner_inputs_new(g);
     noise_image(g, 0, in);
     for (int i = 0; i < CONFIGS; i++)
         if (!(plans[i] = plan_compile_uniform(g, widths[i][0], widths[i][1], c, cache, &e)))
@@ -86,7 +89,7 @@ out:
         fprintf(stderr, "bench: %s\n", e.text);
     for (int i = 0; i < CONFIGS; i++)
         plan_free(plans[i]);
-    plan_arrays_free(in);
+    runner_arrays_free(in);
     calibration_free(c);
     weight_cache_free(cache);
     kernel_times_free(kernels);

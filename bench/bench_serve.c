@@ -14,6 +14,9 @@
 #include "bench/bench.h"
 #include "engine/evaluate.h"
 #include "engine/kernel_times.h"
+#include "engine/runner.h"
+#include "engine/weight_cache.h"
+#include "model/graph_load.h"
 
 enum { STEP_RUNS = 150, IMAGES = 16 };
 
@@ -23,7 +26,7 @@ struct server {
     struct weight_cache *cache;
     struct kernel_times *kernels;
     struct plan *plan;
-    struct plan_context *x;
+    struct runner *x;
     void **in, **out; /* arrays of the graph's inputs and outputs */
 };
 
@@ -58,18 +61,18 @@ static int server_init(struct server *s, const char *file, int w, int a, struct 
     weight_cache_use_times(s->cache, s->kernels);
     if (!(s->plan = plan_compile_uniform(s->g, w, a, s->c, s->cache, e)))
         return -1;
-    s->x = plan_context_new(s->plan);
-    s->in = plan_inputs_new(s->g);
-    s->out = plan_outputs_new(s->g);
+    s->x = runner_new(s->plan);
+    s->in = runner_inputs_new(s->g);
+    s->out = runner_outputs_new(s->g);
     one_image(s->g, 0, s->in);
     return 0;
 }
 
 static void server_done(struct server *s)
 {
-    plan_arrays_free(s->in);
-    plan_arrays_free(s->out);
-    plan_context_free(s->x);
+    runner_arrays_free(s->in);
+    runner_arrays_free(s->out);
+    runner_free(s->x);
     plan_free(s->plan);
     weight_cache_free(s->cache);
     kernel_times_free(s->kernels);
@@ -81,7 +84,7 @@ static void answer_run(struct server *s, int n)
 {
     for (int i = 0; i < n; i++) {
         int64_t begin = clock_ns();
-        plan_run_arrays(s->x, (const void *const *)s->in, s->out);
+        runner_run_arrays(s->x, (const void *const *)s->in, s->out);
         printf("%lld ", (long long)(clock_ns() - begin));
     }
     printf("\n");

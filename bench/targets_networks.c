@@ -20,6 +20,9 @@
 #include "bench/turns.h"
 #include "engine/evaluate.h"
 #include "engine/kernel_times.h"
+#include "engine/runner.h"
+#include "engine/weight_cache.h"
+#include "model/graph_load.h"
 #include "model/onnx.pb-c.h"
 #include "tests/quantize_model.h"
 
@@ -57,10 +60,10 @@ struct work {
     struct kernel_times *times; /* plans run what is fastest here, as the program's do */
     float *in, *out[TURNS];
     struct plan *plans[WIDTHS];
-    struct runner {
-        struct plan_context *context;
+    struct contestant {
+        struct runner *runner;
         float *in, *out;
-    } runners[WIDTHS];
+    } contestants[WIDTHS];
     struct ort_session *sessions[2]; /* 8 bits, float */
     struct turn turns[TURNS];
 };
@@ -75,10 +78,10 @@ static void noise(void *graph, int i, void *const *in)
         x[k] = (float)(2 * rng_unit(&r) - 0.8);
 }
 
-static void run_plan(void *runner)
+static void run_plan(void *contestant)
 {
-    const struct runner *r = runner;
-    plan_run(r->context, r->in, r->out, NULL);
+    const struct contestant *r = contestant;
+    runner_run(r->runner, r->in, r->out, NULL);
 }
 
 static int compile(struct work *w, int i, struct err *e)
@@ -95,8 +98,8 @@ static int compile(struct work *w, int i, struct err *e)
     mem_free(p);
     if (!w->plans[i])
         return -1;
-    w->runners[i] = (struct runner){plan_context_new(w->plans[i]), w->in, w->out[i]};
-    w->turns[i] = (struct turn){.run = run_plan, .state = &w->runners[i]};
+    w->contestants[i] = (struct contestant){runner_new(w->plans[i]), w->in, w->out[i]};
+    w->turns[i] = (struct turn){.run = run_plan, .state = &w->contestants[i]};
     return 0;
 }
 
@@ -195,7 +198,7 @@ static int open_peer(struct work *w, const void *model, size_t size, struct err 
         return -1;
     for (int i = 0; i < 2; i++)
         w->turns[ORT_INT8 + i] = (struct turn){.run = ort_run, .state = w->sessions[i]};
-    run_plan(&w->runners[0]);
+    run_plan(&w->contestants[0]);
     double same = correlation(w->out[0], w->out[ORT_INT8], plan_output_count(w->plans[0]));
     if (!(same > 0.9))
         return err_set(e, "the outputs of ONNX Runtime and ours at 8 bits correlate by %.3f only", same);
@@ -205,7 +208,7 @@ static int open_peer(struct work *w, const void *model, size_t size, struct err 
 static void work_done(struct work *w)
 {
     for (int i = 0; i < WIDTHS; i++) {
-        plan_context_free(w->runners[i].context);
+        runner_free(w->contestants[i].runner);
         plan_free(w->plans[i]);
     }
     for (int i = 0; i < 2; i++)

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/report.h"
-#include "model/graph.h"
+#include "model/graph_load.h"
 #include "model/names.h"
 #include "quant/own.h"
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/nearest.h"
 #include "kernels/isa.h"
+#include "model/graph_load.h"
 
 static void strings_add(struct strings *l, const char *s)
 {

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "model/graph.h"
+#include "model/graph_load.h"
 #include "profiles/profile.h"
 #include "search/session.h"
 

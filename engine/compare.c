@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "engine/runner.h"
 
 static const double PROBABILITY_LEAST = 1e-12;
 
@@ -29,7 +30,7 @@ struct output_form {
 };
 
 struct side { /* one of the two plans in a worker */
-    struct plan_context *context;
+    struct runner *runner;
     void **out;
     double *values; /* one output */
 };
@@ -178,8 +179,8 @@ static void compare_image(void *ctx, int i, int thread)
     struct image_part *part = &c->block[i];
     int label = c->labels ? c->labels[c->first + i] : -1;
     c->src->get(c->src->ctx, c->first + i, w->in);
-    plan_run_arrays(w->plan.context, (const void *const *)w->in, w->plan.out);
-    plan_run_arrays(w->fp32.context, (const void *const *)w->in, w->fp32.out);
+    runner_run_arrays(w->plan.runner, (const void *const *)w->in, w->plan.out);
+    runner_run_arrays(w->fp32.runner, (const void *const *)w->in, w->fp32.out);
     for (int k = 0; k < c->g->n_outputs; k++) {
         const struct output_form *f = &c->forms[k];
         to_doubles(f->tensor->type, w->plan.out[k], f->n, w->plan.values);
@@ -196,14 +197,13 @@ static void compare_image(void *ctx, int i, int thread)
 
 static struct side side_new(const struct plan *plan, const struct comparer *c)
 {
-    return (struct side){plan_context_new(plan), plan_outputs_new(c->g),
-                         mem_new((size_t)c->largest + 1, sizeof(double))};
+    return (struct side){runner_new(plan), runner_outputs_new(c->g), mem_new((size_t)c->largest + 1, sizeof(double))};
 }
 
 static void side_done(struct side *s)
 {
-    plan_context_free(s->context);
-    plan_arrays_free(s->out);
+    runner_free(s->runner);
+    runner_arrays_free(s->out);
     mem_free(s->values);
 }
 
@@ -219,7 +219,7 @@ static void comparer_init(struct comparer *c, const struct plan *plan, const str
     }
     c->workers = mem_new((size_t)c->n_workers, sizeof *c->workers);
     for (int i = 0; i < c->n_workers; i++)
-        c->workers[i] = (struct worker){.in = plan_inputs_new(g),
+        c->workers[i] = (struct worker){.in = runner_inputs_new(g),
                                         .plan = side_new(plan, c),
                                         .fp32 = side_new(fp32, c),
                                         .p = mem_new((size_t)c->largest + 1, sizeof(double)),
@@ -232,7 +232,7 @@ static void comparer_init(struct comparer *c, const struct plan *plan, const str
 static void comparer_done(struct comparer *c, int block)
 {
     for (int i = 0; i < c->n_workers; i++) {
-        plan_arrays_free(c->workers[i].in);
+        runner_arrays_free(c->workers[i].in);
         side_done(&c->workers[i].plan);
         side_done(&c->workers[i].fp32);
         mem_free(c->workers[i].p);
@@ -322,7 +322,7 @@ int evaluate_compare(const struct plan *plan, const struct plan *fp32, const str
             add_image(&c, &c.block[i], sums, vectors, out);
     }
     for (int i = 0; i < c.n_workers && rc >= 0; i++)
-        if (plan_check(c.workers[i].plan.context, e) || plan_check(c.workers[i].fp32.context, e))
+        if (runner_check(c.workers[i].plan.runner, e) || runner_check(c.workers[i].fp32.runner, e))
             rc = -1;
     settle(out, sums, vectors);
     comparer_done(&c, block);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/compile.h"
+#include "engine/weight_cache.h"
 #include "quant/own.h"
 
 #include <assert.h>

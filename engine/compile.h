@@ -7,6 +7,8 @@
 #define BITFADER_ENGINE_COMPILE_H
 
 #include "engine/step.h"
+#include "engine/weight_cache.h"
+#include "quant/layer_weights.h"
 
 enum { WANT_FLOAT = 1 }; /* bits 1..8 of the mask: wanted as codes of that width */
 
@@ -101,10 +103,6 @@ int emit_rounded(struct compiler *c, int tensor, int bits, const char *name, str
 /* The float weights of a layer's part, rounded where the layer's weights have bits. The caller frees. */
 float *emit_float_weights(struct compiler *c, int layer, int part);
 
-/* Weights of part `part` (0..n_weights-1) of a layer as [cout][kh][kw][cin/groups], the order of kernels, which the
- * caller frees; their number for an output channel. */
-float *layer_weights(const struct graph *g, int layer, int part);
-int layer_weight_count(const struct graph *g, int layer, int part);
 const float *layer_bias(const struct compiler *c, const struct node *n);
 /* Packs for the kernel that is fastest on the geometry. rq: NULL if the output is not codes. */
 void ready_conv(struct compiler *c, const struct conv_geom *g, int a_bits, const struct quant_weights *w,
@@ -128,12 +126,6 @@ const struct lattice *compile_lattice(const struct compiler *c, int tensor);
 
 /* settle.c: which form each tensor takes. */
 void settle_forms(struct compiler *c);
-
-/* A quantizer that was found before for this tensor, width and range method; NULL when there is none. The cache belongs
- * to one model and one calibration. */
-const struct act_quant *weight_cache_find_act(const struct weight_cache *c, int tensor, int bits, int range);
-void weight_cache_keep_act(struct weight_cache *c, int tensor, int bits, int range, const struct act_quant *q);
-struct kernel_times *weight_cache_times(const struct weight_cache *c); /* or NULL */
 
 /* Of a convolution or a pool; a product is that of its rows. */
 struct conv_geom compile_geom(const struct compiler *c, const struct node *n);

@@ -9,6 +9,8 @@
 
 #include "engine/compile.h"
 #include "engine/kernel_times.h"
+#include "engine/weight_cache.h"
+#include "quant/layer_weights.h"
 
 struct conv_geom compile_rows(int64_t rows, int64_t cin, int64_t cout)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/compile.h"
+#include "engine/weight_cache.h"
 #include "ops/recurrent.h"
 
 enum { INPUT_X, INPUT_W, INPUT_R, INPUT_B };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/compile.h"
+#include "engine/weight_cache.h"
 
 /* One axis of one phase. Output first + s * j reads tap taps[i] (-1: a zero) of the input at j - pad + i * dilation. */
 struct phase {

@@ -7,10 +7,11 @@
 
 #include "base/clock.h"
 #include "base/parallel.h"
+#include "engine/runner.h"
 
 /* One thread's memory to run images. */
 struct worker {
-    struct plan_context *context;
+    struct runner *runner;
     void **in, **out; /* out: only the scores, or none */
     float *scores;
     struct calibration *seen;
@@ -43,8 +44,8 @@ static struct crew crew_new(const struct plan *plan, const struct image_source *
         .n_workers = parallel_threads(), .src = src, .per_image = plan_output_count(plan), .scores = graph_scores(g)};
     c.workers = mem_new((size_t)c.n_workers, sizeof *c.workers);
     for (int i = 0; i < c.n_workers; i++) {
-        c.workers[i].context = plan_context_new(plan);
-        c.workers[i].in = plan_inputs_new(g);
+        c.workers[i].runner = runner_new(plan);
+        c.workers[i].in = runner_inputs_new(g);
         c.workers[i].out = mem_new((size_t)g->n_outputs + 1, sizeof *c.workers[i].out);
         c.workers[i].scores = mem_new((size_t)c.per_image + 1, sizeof(float));
     }
@@ -54,8 +55,8 @@ static struct crew crew_new(const struct plan *plan, const struct image_source *
 static void crew_done(struct crew *c)
 {
     for (int i = 0; i < c->n_workers; i++) {
-        plan_context_free(c->workers[i].context);
-        plan_arrays_free(c->workers[i].in);
+        runner_free(c->workers[i].runner);
+        runner_arrays_free(c->workers[i].in);
         mem_free(c->workers[i].out);
         mem_free(c->workers[i].scores);
     }
@@ -80,7 +81,7 @@ static int crew_run(struct crew *c, int n, void (*body)(void *ctx, int i, int th
 static int crew_check(const struct crew *c, struct err *e)
 {
     for (int i = 0; i < c->n_workers; i++)
-        if (plan_check(c->workers[i].context, e))
+        if (runner_check(c->workers[i].runner, e))
             return -1;
     return 0;
 }
@@ -99,7 +100,7 @@ static void observe_image(void *ctx, int i, int thread)
     struct crew *c = ctx;
     struct worker *w = &c->workers[thread];
     c->src->get(c->src->ctx, c->first + i, w->in);
-    plan_run_observed(w->context, (const void *const *)w->in, see_values, w);
+    runner_run_observed(w->runner, (const void *const *)w->in, see_values, w);
 }
 
 /* The extremes of all workers into all workers. */
@@ -183,7 +184,7 @@ static void output_image(void *ctx, int i, int thread)
     float *scores = c->outputs ? c->outputs + (c->first + i) * c->per_image : w->scores;
     c->src->get(c->src->ctx, c->first + i, w->in);
     w->out[c->scores] = scores;
-    plan_run_arrays(w->context, (const void *const *)w->in, w->out);
+    runner_run_arrays(w->runner, (const void *const *)w->in, w->out);
     if (c->best)
         c->best[c->first + i] = evaluate_argmax(scores, (int)c->per_image);
 }
@@ -272,7 +273,7 @@ static double median_of(int64_t *x, int n)
     return (double)x[n / 2];
 }
 
-static struct latency time_runs(const struct plan *plan, struct plan_context *x, const void *const *in, int runs,
+static struct latency time_runs(const struct plan *plan, struct runner *x, const void *const *in, int runs,
                                 double *step_ns)
 {
     enum { WARM_UP = 3 };
@@ -282,12 +283,12 @@ static struct latency time_runs(const struct plan *plan, struct plan_context *x,
     int64_t *one = mem_new((size_t)steps + 1, sizeof *one);
     struct latency l = {.median_ns = INFINITY, .runs = runs};
     for (int i = 0; i < WARM_UP; i++)
-        plan_run_timed(x, in, NULL);
+        runner_run_timed(x, in, NULL);
     for (int first = 0; first < runs; first += LATENCY_BATCH) {
         int n = runs - first < LATENCY_BATCH ? runs - first : LATENCY_BATCH;
         for (int i = 0; i < n; i++) {
             int64_t begin = clock_ns();
-            plan_run_timed(x, in, step_ns ? one : NULL);
+            runner_run_timed(x, in, step_ns ? one : NULL);
             batch[i] = all[first + i] = clock_ns() - begin;
             for (int s = 0; step_ns && s < steps; s++)
                 each[s * LATENCY_BATCH + i] = one[s];
@@ -309,16 +310,16 @@ static struct latency time_runs(const struct plan *plan, struct plan_context *x,
 
 struct latency evaluate_latency(const struct plan *plan, const void *const *in, int runs, double *step_ns)
 {
-    struct plan_context *x = plan_context_new(plan);
+    struct runner *x = runner_new(plan);
     struct latency l = time_runs(plan, x, in, runs, step_ns);
-    plan_context_free(x);
+    runner_free(x);
     return l;
 }
 
 struct latency evaluate_team_latency(const struct plan *plan, int threads, const void *const *in, int runs)
 {
-    struct plan_context *x = plan_context_new_team(plan, threads);
+    struct runner *x = runner_new_team(plan, threads);
     struct latency l = time_runs(plan, x, in, runs, NULL);
-    plan_context_free(x);
+    runner_free(x);
     return l;
 }

@@ -9,7 +9,7 @@
 #include "base/progress.h"
 #include "engine/plan.h"
 
-/* Source of images: writes image i as the model's inputs (arrays as plan_run_arrays takes them). */
+/* Source of images: writes image i as the model's inputs (arrays as runner_run_arrays takes them). */
 struct image_source {
     void (*get)(void *ctx, int i, void *const *in);
     void *ctx;
@@ -22,7 +22,7 @@ struct calibration *evaluate_calibrate(const struct graph *g, const struct image
                                        const struct progress *p, struct err *e);
 
 /* Scores outputs[n][plan_output_count] of images 0..n-1, on all cores. Returns the number of images done from the start
- * (less than n only when stopped), or -1 with a message when an operator refused its values (plan_check) or the graph
+ * (less than n only when stopped), or -1 with a message when an operator refused its values (runner_check) or the graph
  * has no scores. */
 int evaluate_outputs(const struct plan *plan, const struct image_source *src, int n, float *outputs,
                      const struct progress *p, struct err *e);
@@ -49,7 +49,7 @@ struct latency {
     int runs;
 };
 struct latency evaluate_latency(const struct plan *plan, const void *const *in, int runs, double *step_ns);
-/* The same with `threads` threads on that image (plan_context_new_team). */
+/* The same with `threads` threads on that image (runner_new_team). */
 struct latency evaluate_team_latency(const struct plan *plan, int threads, const void *const *in, int runs);
 
 #endif

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "model/graph.h"
+#include "model/graph_load.h"
 #include "model/names.h"
 #include "model/onnx.h"
 

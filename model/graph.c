@@ -1,59 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/graph.h"
 
+#include <limits.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "model/import.h"
-#include "model/layers.h"
-
-/* What onnx_read gave (or not: rc) as a graph. */
-static struct graph *finish(struct build *b, int rc, int *wants)
-{
-    struct graph *g = NULL;
-    if (!rc && !import_model(b)) {
-        g = build_finish(b);
-        if (layers_find(g, b->e)) {
-            graph_free(g);
-            g = NULL;
-        }
-    }
-    if (wants)
-        *wants = import_wanted(b);
-    build_done(b);
-    return g;
-}
-
-struct graph *graph_load(const char *file, struct err *e)
-{
-    return graph_load_with(file, NULL, e);
-}
-
-struct graph *graph_load_with(const char *file, const struct graph_options *o, struct err *e)
-{
-    struct err unused;
-    const char *slash = strrchr(file, '/');
-    char *folder = slash ? mem_printf("%.*s", (int)(slash - file) + 1, file) : mem_strdup(".");
-    struct build b = {.file = file_name(file), .e = e ? e : &unused, .options = o, .wants = -1};
-    int rc = onnx_read_file(&b.model, file, strcmp(file, FILE_STDIN) ? folder : NULL, b.e);
-    struct graph *g = finish(&b, rc, NULL);
-    mem_free(folder);
-    return g;
-}
-
-struct graph *graph_parse_with(const char *file, const void *bytes, size_t n, const struct graph_options *o, int *wants,
-                               struct err *e)
-{
-    struct err unused;
-    struct build b = {.file = file, .e = e ? e : &unused, .options = o, .wants = -1};
-    int rc = onnx_read(&b.model, file, o ? o->folder : NULL, bytes, n, b.e);
-    return finish(&b, rc, wants);
-}
-
-struct graph *graph_parse(const char *file, const void *bytes, size_t n, struct err *e)
-{
-    return graph_parse_with(file, bytes, n, NULL, NULL, e);
-}
+#include "base/text.h"
 
 void graph_free(struct graph *g)
 {
@@ -63,4 +14,48 @@ void graph_free(struct graph *g)
         mem_free(g->blocks[i]);
     arena_done(&g->arena);
     mem_free(g);
+}
+
+int graph_scores(const struct graph *g)
+{
+    for (int i = 0; i < g->n_outputs; i++)
+        if (g->tensors[g->outputs[i]].type == DTYPE_F32)
+            return i;
+    return -1;
+}
+
+int graph_layer_find(const struct graph *g, const char *name)
+{
+    int found = LAYER_NONE;
+    for (int i = 0; i < g->n_layers; i++)
+        if (strcmp(g->layers[i].name, name) == 0)
+            return i;
+    for (int i = 0; i < g->n_layers; i++)
+        for (const char *const *a = g->layers[i].aliases; *a; a++)
+            if (strcmp(*a, name) == 0)
+                found = found == LAYER_NONE ? i : LAYER_AMBIGUOUS;
+    return found;
+}
+
+const char *graph_layer_nearest(const struct graph *g, const char *name)
+{
+    const char *best = NULL;
+    int least = INT_MAX, shortest;
+    for (int i = 0; i < g->n_layers; i++) {
+        int d = text_distance(g->layers[i].name, name);
+        if (d < least) {
+            least = d;
+            best = g->layers[i].name;
+        }
+    }
+    shortest = least / 2; /* far: twice as many letters off */
+    for (int i = 0; i < g->n_layers; i++)
+        for (const char *const *a = g->layers[i].aliases; *a; a++) {
+            int d = text_distance(*a, name);
+            if (d < shortest) {
+                shortest = d;
+                best = *a;
+            }
+        }
+    return best;
 }

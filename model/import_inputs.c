@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "model/graph_load.h"
 #include "model/import.h"
 
 int import_initializer(struct build *b, struct onnx_tensor *t, const char *name, bool again)

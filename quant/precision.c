@@ -31,10 +31,14 @@ void precision_set_a(struct precision *p, int bits)
     p->a_bits = (uint8_t)bits;
 }
 
+bool precision_same_weights(const struct precision *a, const struct precision *b)
+{
+    return a->w_bits == b->w_bits && a->scheme == b->scheme && a->granularity == b->granularity && a->range == b->range;
+}
+
 bool precision_equal(const struct precision *a, const struct precision *b)
 {
-    return a->w_bits == b->w_bits && a->a_bits == b->a_bits && a->scheme == b->scheme &&
-           a->granularity == b->granularity && a->range == b->range;
+    return a->a_bits == b->a_bits && precision_same_weights(a, b);
 }
 
 bool precision_valid(const struct precision *p)

@@ -32,6 +32,8 @@ void precision_set_w(struct precision *p, int bits);
 void precision_set_a(struct precision *p, int bits);
 
 bool precision_equal(const struct precision *a, const struct precision *b);
+/* Whether weights are quantized alike. */
+bool precision_same_weights(const struct precision *a, const struct precision *b);
 /* True when scheme and bits go together. */
 bool precision_valid(const struct precision *p);
 /* True when the layer runs on integer kernels: both sides quantized. */

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/layer_weights.h"
 #include "search/analyze.h"
 #include "search/estimate.h"
 

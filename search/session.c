@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "engine/weight_cache.h"
 #include "quant/own.h"
 #include "search/fingerprint.h"
 

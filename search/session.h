@@ -13,7 +13,7 @@
 #include "base/progress.h"
 #include "engine/compare.h"
 #include "model/dataset.h"
-#include "model/graph.h"
+#include "model/graph_load.h"
 #include "profiles/profile.h"
 #include "search/estimate.h"
 #include "search/tables.h"

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/rng.h"
+#include "engine/runner.h"
 #include "search/session_private.h"
 
 enum { FIT_PROFILES = 16, FIT_IMAGES = 1024, SCORES_MAX = 1 << 26 /* floats kept at once */ };
@@ -169,10 +170,10 @@ static int analyze_all_cost(struct session *s, struct tables *t, const struct pr
     int rc = session_need_calibration(s, p, e);
     if (rc)
         return rc;
-    void **in = plan_inputs_new(s->graph);
+    void **in = runner_inputs_new(s->graph);
     dataset_sample(s->dataset, &s->dataset->calibrate, 0, in);
     rc = analyze_cost(s->graph, s->calibration, s->cache, (const void *const *)in, t, p, e);
-    plan_arrays_free(in);
+    runner_arrays_free(in);
     if (!rc)
         session_save_cost(s, t);
     return rc;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "engine/runner.h"
 #include "search/session_private.h"
 
 enum { RUNS_LEAST = 30, RUNS_MOST = 400, POINT_IMAGES = 500 }; /* a drop on fewer images is mostly chance */
@@ -51,7 +52,7 @@ static bool profile_needs_calibration(const struct profile *p)
 static void **timing_input(struct session *s)
 {
     const struct graph *g = s->graph;
-    void **in = plan_inputs_new(g); /* zeros: any integer input takes them */
+    void **in = runner_inputs_new(g); /* zeros: any integer input takes them */
     if (s->dataset) {
         dataset_sample(s->dataset, &s->dataset->calibrate, 0, in);
         return in;
@@ -92,7 +93,7 @@ static void measure_latency(struct session *s, const struct plan *plan, struct r
         }
     }
     mem_free(ns);
-    plan_arrays_free(in);
+    runner_arrays_free(in);
 }
 
 /* On all threads together, as many runs as fit into the time that one thread got. */
@@ -107,7 +108,7 @@ static void measure_team(struct session *s, const struct plan *plan, struct run_
     double ns = evaluate_team_latency(plan, threads, (const void *const *)in, runs).median_ns;
     r->team_latency_ns = fmin(r->team_latency_ns, ns);
     r->team_threads = threads;
-    plan_arrays_free(in);
+    runner_arrays_free(in);
 }
 
 /* fp32's latency in the same spell of the machine. */
@@ -119,7 +120,7 @@ static int measure_fp32(struct session *s, struct run_result *r, struct err *e)
     void **in = timing_input(s);
     r->fp32_latency_ns =
         fmin(r->fp32_latency_ns, evaluate_latency(fp32, (const void *const *)in, RUNS_LEAST, NULL).median_ns);
-    plan_arrays_free(in);
+    runner_arrays_free(in);
     plan_free(fp32);
     return 0;
 }

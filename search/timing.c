@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/watch.h"
+#include "engine/runner.h"
 
 enum { RUNS_MOST = 15, RUNS_LEAST = 3, PACE_RUNS = 7, WARM_UP = 2, TRIES = 3 /* of a run, of a turn */ };
 static const double CLOCK_STEADY = 0.05, PACE_STEADY = 0.1;
@@ -19,7 +20,7 @@ struct timing_sample { /* one run of a plan, in times of the first one */
 
 struct bench {
     struct watch *watch;
-    struct plan_context *pace_context; /* of the first plan */
+    struct runner *pace_context; /* of the first plan */
     const void *const *in;
     double pace; /* nanoseconds of that plan just now */
     double *paces;
@@ -48,11 +49,11 @@ static bool late(const struct bench *b)
 }
 
 /* One run. Whether it counts undisturbed; ns gets its wall time. */
-static bool run_once(struct bench *b, struct plan_context *x, int64_t *step_ns, int64_t *ns)
+static bool run_once(struct bench *b, struct runner *x, int64_t *step_ns, int64_t *ns)
 {
     bool disturbed;
     watch_start(b->watch);
-    plan_run_timed(x, b->in, step_ns);
+    runner_run_timed(x, b->in, step_ns);
     *ns = watch_stop(b->watch, &disturbed);
     b->report->disturbed += disturbed;
     return !disturbed;
@@ -62,7 +63,7 @@ static void look_at_pace(struct bench *b)
 {
     double ns[PACE_RUNS];
     int n = 0;
-    plan_run_timed(b->pace_context, b->in, NULL);
+    runner_run_timed(b->pace_context, b->in, NULL);
     for (int left = PACE_RUNS * TRIES; n < PACE_RUNS; left--) {
         int64_t one;
         if (run_once(b, b->pace_context, NULL, &one) || left <= PACE_RUNS - n || late(b))
@@ -103,10 +104,10 @@ static struct timing_sample *add_sample(struct timed_plan *p, int slots)
 static void take_samples(struct bench *b, struct timed_plan *p)
 {
     int layers = plan_graph(p->plan)->n_layers, steps = plan_step_count(p->plan);
-    struct plan_context *x = plan_context_new(p->plan);
+    struct runner *x = runner_new(p->plan);
     int64_t *ns = mem_new((size_t)steps + 1, sizeof *ns), whole;
     for (int i = 0; i < WARM_UP; i++)
-        plan_run_timed(x, b->in, NULL);
+        runner_run_timed(x, b->in, NULL);
     for (int left = b->runs * TRIES, n = 0; n < b->runs; left--) {
         bool clean = run_once(b, x, ns, &whole);
         if (!clean && left > b->runs - n && !late(b))
@@ -121,7 +122,7 @@ static void take_samples(struct bench *b, struct timed_plan *p)
         n++;
     }
     mem_free(ns);
-    plan_context_free(x);
+    runner_free(x);
 }
 
 /* A plan's turn: again where the clock or the pace was not the same before and after. */
@@ -208,7 +209,7 @@ int timing_run(struct timed_plan *plans, int n, const void *const *in, double se
     *r = (struct latency_report){0};
     int64_t begin = clock_ns();
     struct bench b = {.watch = watch_begin(),
-                      .pace_context = plan_context_new(plans[0].plan),
+                      .pace_context = runner_new(plans[0].plan),
                       .in = in,
                       .cycle_least = INFINITY,
                       .deadline = begin + (int64_t)(seconds * 1e9),
@@ -227,7 +228,7 @@ int timing_run(struct timed_plan *plans, int n, const void *const *in, double se
     r->clock_high_ghz = 1 / b.cycle_least;
     r->seconds = (double)(clock_ns() - begin) * 1e-9;
     watch_end(b.watch);
-    plan_context_free(b.pace_context);
+    runner_free(b.pace_context);
     mem_free(b.paces);
     return stopped;
 }

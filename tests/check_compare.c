@@ -11,6 +11,8 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "engine/compare.h"
+#include "engine/runner.h"
+#include "model/graph_load.h"
 #include "tests/onnx_make.h"
 
 Suite *check_compare_suite(void);
@@ -173,14 +175,14 @@ START_TEST(as_one_by_one)
     struct sums s[4] = {{0}};
     int right = 0, right5 = 0, fp32_right = 0, fp32_right5 = 0;
     double entropy = 0, fp32_entropy = 0;
-    void **in = plan_inputs_new(f.graph), **a = plan_outputs_new(f.graph), **b = plan_outputs_new(f.graph);
-    struct plan_context *xa = plan_context_new(f.fp32), *xb = plan_context_new(f.low);
+    void **in = runner_inputs_new(f.graph), **a = runner_outputs_new(f.graph), **b = runner_outputs_new(f.graph);
+    struct runner *xa = runner_new(f.fp32), *xb = runner_new(f.low);
     for (int i = 0; i < IMAGES; i++) {
         double va[CLASSES], vb[CLASSES];
         int n;
         get_sample(NULL, i, in);
-        plan_run_arrays(xa, (const void *const *)in, a);
-        plan_run_arrays(xb, (const void *const *)in, b);
+        runner_run_arrays(xa, (const void *const *)in, a);
+        runner_run_arrays(xb, (const void *const *)in, b);
         for (int k = 0; k < 4; k++) {
             int form = k == 2 ? 0 : (k == 0) == probabilities && k < 2 ? 2 : 1;
             read_doubles(a, k, va, &n);
@@ -205,11 +207,11 @@ START_TEST(as_one_by_one)
         ck_assert_int_eq(c.outputs[k].not_finite, s[k].lost);
     }
     ck_assert(s[3].lost > 0 && s[3].noise > 0 && isnan(c.outputs[2].kl)); /* the model does what it is here for */
-    plan_context_free(xa);
-    plan_context_free(xb);
-    plan_arrays_free(in);
-    plan_arrays_free(a);
-    plan_arrays_free(b);
+    runner_free(xa);
+    runner_free(xb);
+    runner_arrays_free(in);
+    runner_arrays_free(a);
+    runner_arrays_free(b);
     comparison_done(&c);
     close_fixture(&f);
 }
@@ -263,18 +265,18 @@ START_TEST(scores_of_several_outputs)
     ck_assert_int_eq(graph_scores(f.graph), 0);
     ck_assert_int_eq(evaluate_outputs(f.low, &source, 8, scores, NULL, &e), 8);
     ck_assert_int_eq(evaluate_top1(f.low, &source, 8, best, NULL, &e), 8);
-    void **in = plan_inputs_new(f.graph), **out = plan_outputs_new(f.graph);
-    struct plan_context *x = plan_context_new(f.low);
+    void **in = runner_inputs_new(f.graph), **out = runner_outputs_new(f.graph);
+    struct runner *x = runner_new(f.low);
     for (int i = 0; i < 8; i++) {
         get_sample(NULL, i, in);
-        plan_run_arrays(x, (const void *const *)in, out);
+        runner_run_arrays(x, (const void *const *)in, out);
         ck_assert(!memcmp(out[0], scores + CLASSES * i, CLASSES * sizeof *scores));
         ck_assert_int_eq(best[i], evaluate_argmax(out[0], CLASSES));
         ck_assert_int_eq(best[i], *(int64_t *)out[2]);
     }
-    plan_context_free(x);
-    plan_arrays_free(in);
-    plan_arrays_free(out);
+    runner_free(x);
+    runner_arrays_free(in);
+    runner_arrays_free(out);
     int index[] = {f.graph->outputs[2]}, *was = f.graph->outputs, n = f.graph->n_outputs;
     f.graph->outputs = index;
     f.graph->n_outputs = 1;

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/graph.h"
+#include "model/graph_load.h"
 #include "model/transpose.h"
 #include "tests/graph_eval.h"
 #include "tests/interpret.h"

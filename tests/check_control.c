@@ -11,6 +11,8 @@
 
 #include "base/file.h"
 #include "engine/plan.h"
+#include "engine/runner.h"
+#include "model/graph_load.h"
 #include "tests/graph_eval.h"
 #include "tests/onnx_make.h"
 
@@ -227,16 +229,16 @@ START_TEST(silero)
         out[k] = arena_new(&a, (size_t)shape_count(&g->tensors[g->outputs[k]].shape), sizeof(float));
     struct plan *plan = plan_compile_uniform(g, 0, 0, NULL, NULL, &e);
     ck_assert_msg(plan != NULL, "%s", e.text);
-    struct plan_context *context = plan_context_new(plan);
+    struct runner *context = runner_new(plan);
     const void *feeds[] = {x, state};
-    plan_run_arrays(context, feeds, out);
-    ck_assert_int_eq(plan_check(context, &e), 0);
+    runner_run_arrays(context, feeds, out);
+    ck_assert_int_eq(runner_check(context, &e), 0);
     for (int k = 0; k < g->n_outputs; k++)
         for (int64_t i = 0; i < shape_count(&g->tensors[g->outputs[k]].shape); i++) {
             float v = ((const float *)out[k])[i], w = want[g->outputs[k]][i];
             ck_assert_msg(fabsf(v - w) <= 1e-4f, "output %d, %d: %g instead of %g", k, (int)i, (double)v, (double)w);
         }
-    plan_context_free(context);
+    runner_free(context);
     plan_free(plan);
     arena_done(&a);
     graph_free(g);

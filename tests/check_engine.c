@@ -14,7 +14,10 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "engine/evaluate.h"
+#include "engine/runner.h"
 #include "engine/step.h"
+#include "engine/weight_cache.h"
+#include "model/graph_load.h"
 #include "tests/graph_eval.h"
 #include "tests/import_cases.h"
 #include "tests/onnx_make.h"
@@ -75,10 +78,10 @@ static struct plan *compile(const struct graph *g, const struct precision *p, co
 
 static float *run_once(const struct plan *plan, const float *input)
 {
-    struct plan_context *x = plan_context_new(plan);
+    struct runner *x = runner_new(plan);
     float *out = mem_new((size_t)plan_output_count(plan), sizeof *out);
-    plan_run(x, input, out, NULL);
-    plan_context_free(x);
+    runner_run(x, input, out, NULL);
+    runner_free(x);
     return out;
 }
 
@@ -186,7 +189,7 @@ static void compare_outputs(const struct graph *g, const char *path, const char 
 {
     struct precision *p = uniform(g, 0, 0);
     struct plan *plan = compile(g, p, NULL);
-    struct plan_context *x = plan_context_new(plan);
+    struct runner *x = runner_new(plan);
     int64_t images = n_in / plan_input_count(plan), n_want[32];
     char *whole[32];
     const float *want[32];
@@ -199,7 +202,7 @@ static void compare_outputs(const struct graph *g, const char *path, const char 
     }
     for (int64_t i = 0; i < images; i++) {
         const void *input[] = {in + i * plan_input_count(plan)};
-        plan_run_arrays(x, input, out);
+        runner_run_arrays(x, input, out);
         for (int k = 0; k < g->n_outputs; k++) {
             int64_t each = shape_count(&g->tensors[g->outputs[k]].shape);
             ck_assert_int_eq(n_want[k], each * images);
@@ -210,7 +213,7 @@ static void compare_outputs(const struct graph *g, const char *path, const char 
         mem_free(whole[k]);
         mem_free(out[k]);
     }
-    plan_context_free(x);
+    runner_free(x);
     plan_free(plan);
     mem_free(p);
 }
@@ -309,7 +312,7 @@ static void check_plan(struct graph *g, const struct precision *p, const struct 
 {
     struct plan *plan = compile(g, p, c);
     plan_keep_all(plan);
-    struct plan_context *x = plan_context_new(plan);
+    struct runner *x = runner_new(plan);
     float *in = mem_new((size_t)plan_input_count(plan), sizeof *in),
           *out = mem_new((size_t)plan_output_count(plan), sizeof *out);
     make_image(g, 3, in);
@@ -331,7 +334,7 @@ static void check_plan(struct graph *g, const struct precision *p, const struct 
     ck_assert_int_eq(checked, integer);
     mem_free(r.arena);
     mem_free(r.scratch);
-    plan_context_free(x);
+    runner_free(x);
     mem_free(in);
     mem_free(out);
     plan_free(plan);
@@ -424,13 +427,13 @@ enum { N_CODE_GRAPHS = sizeof code_graphs / sizeof *code_graphs };
 static float *read_tensor(struct plan *plan, struct graph *g, int tensor, int i)
 {
     plan_keep_all(plan);
-    struct plan_context *x = plan_context_new(plan);
+    struct runner *x = runner_new(plan);
     float *in = mem_new((size_t)count_of(g, g->inputs[0]), sizeof *in);
     float *out = mem_new((size_t)count_of(g, tensor) + (size_t)plan_output_count(plan), sizeof *out);
     make_image(g, i, in);
-    plan_run(x, in, out, NULL);
-    ck_assert_int_eq(plan_read_tensor(x, tensor, out), 0);
-    plan_context_free(x);
+    runner_run(x, in, out, NULL);
+    ck_assert_int_eq(runner_read_tensor(x, tensor, out), 0);
+    runner_free(x);
     mem_free(in);
     return out;
 }
@@ -635,7 +638,7 @@ START_TEST(test_memory_is_shared)
 }
 END_TEST
 
-struct sight { /* what plan_run_observed shows */
+struct sight { /* what runner_run_observed shows */
     const struct graph *g;
     float **tensors; /* [n_tensors] */
 };
@@ -662,8 +665,8 @@ START_TEST(test_sums_are_seen)
     make_image(g, 0, input);
     float *out = run_once(plan, input);
     struct sight s = {g, mem_new((size_t)g->n_tensors, sizeof *s.tensors)};
-    struct plan_context *x = plan_context_new(plan);
-    plan_run_observed(x, (const void *const[]){input}, see_tensor, &s);
+    struct runner *x = runner_new(plan);
+    runner_run_observed(x, (const void *const[]){input}, see_tensor, &s);
     assert_close(s.tensors[g->outputs[0]], out, plan_output_count(plan), 1e-5, "output");
     int sums = 0;
     for (int i = 0; i < g->n_nodes; i++) {
@@ -682,7 +685,7 @@ START_TEST(test_sums_are_seen)
     for (int i = 0; i < g->n_tensors; i++)
         mem_free(s.tensors[i]);
     mem_free(s.tensors);
-    plan_context_free(x);
+    runner_free(x);
     mem_free(out);
     mem_free(input);
     plan_free(plan);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "model/graph.h"
+#include "model/graph_load.h"
 #include "tests/graph_eval.h"
 #include "tests/hostile.h"
 #include "tests/import_cases.h"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/graph.h"
+#include "model/graph_load.h"
 #include "tests/graph_eval.h"
 #include "tests/onnx_make.h"
 

@@ -14,7 +14,10 @@
 #include "base/rng.h"
 #include "engine/evaluate.h"
 #include "engine/kernel_times.h"
+#include "engine/runner.h"
 #include "engine/step.h"
+#include "engine/weight_cache.h"
+#include "model/graph_load.h"
 
 Suite *check_kernel_times_suite(void);
 
@@ -167,11 +170,11 @@ START_TEST(an_invented_table_is_followed)
     struct plan *still = compile(&b, x[0], x[1], NULL);
     int64_t n = plan_output_count(still);
     float *expected = mem_new((size_t)n, sizeof *expected), *got = mem_new((size_t)n, sizeof *got);
-    void **in = plan_inputs_new(b.g);
+    void **in = runner_inputs_new(b.g);
     get_noise(b.g, 99, in);
-    struct plan_context *c = plan_context_new(still);
-    plan_run(c, in[0], expected, NULL);
-    plan_context_free(c);
+    struct runner *c = runner_new(still);
+    runner_run(c, in[0], expected, NULL);
+    runner_free(c);
     for (int favourite = 0; favourite < conv_kernel_count; favourite++) {
         struct kernel_times *times = kernel_times_new();
         invent(&b, still, x[0], favourite, times);
@@ -180,15 +183,15 @@ START_TEST(an_invented_table_is_followed)
         ck_assert_int_eq(kernel_times_count(times), known);
         assert_favourite(&b, p, x[0], favourite);
         check_fastest(&b, p, x[0], times);
-        c = plan_context_new(p);
-        plan_run(c, in[0], got, NULL);
-        plan_context_free(c);
+        c = runner_new(p);
+        runner_run(c, in[0], got, NULL);
+        runner_free(c);
         ck_assert_mem_eq(expected, got, (size_t)n * sizeof *got);
         plan_free(p);
         kernel_times_free(times);
     }
     plan_free(still);
-    plan_arrays_free(in);
+    runner_arrays_free(in);
     mem_free(expected);
     mem_free(got);
     bed_done(&b);

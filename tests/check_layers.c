@@ -11,7 +11,9 @@
 
 #include "base/rng.h"
 #include "engine/evaluate.h"
+#include "engine/runner.h"
 #include "ops/recurrent.h"
+#include "quant/layer_weights.h"
 #include "quant/range.h"
 #include "tests/onnx_make.h"
 
@@ -54,16 +56,16 @@ static float *run_at(struct graph *g, int w, int a, const struct calibration *c,
     struct err e = {{0}};
     struct plan *plan = plan_compile_uniform(g, w, a, c, NULL, &e);
     ck_assert_msg(plan, "%s", e.text);
-    struct plan_context *x = plan_context_new(plan);
+    struct runner *x = runner_new(plan);
     float *in = mem_new((size_t)plan_input_count(plan), sizeof *in),
           *out = mem_new((size_t)plan_output_count(plan), sizeof *out);
     make_input(g, 1, in);
-    plan_run(x, in, out, NULL);
-    ck_assert_int_eq(plan_check(x, &e), 0);
+    runner_run(x, in, out, NULL);
+    ck_assert_int_eq(runner_check(x, &e), 0);
     if (layer)
         *layer = plan_layers(plan)[0];
     mem_free(in);
-    plan_context_free(x);
+    runner_free(x);
     plan_free(plan);
     return out;
 }

@@ -12,7 +12,8 @@
 #include "base/text.h"
 #include "engine/evaluate.h"
 #include "engine/plan.h"
-#include "model/graph.h"
+#include "engine/runner.h"
+#include "model/graph_load.h"
 #include "tests/graph_eval.h"
 #include "tests/interpret.h"
 #include "tests/onnx_make.h"
@@ -251,15 +252,15 @@ static void check_plan(const struct graph *g, const float *x, const struct array
     struct err e = {""};
     struct plan *plan = plan_compile_uniform(g, 0, 0, NULL, NULL, &e);
     ck_assert_msg(plan != NULL, "%s: %s", what, e.text);
-    struct plan_context *run = plan_context_new(plan);
+    struct runner *run = runner_new(plan);
     void **out = arena_new(a, (size_t)g->n_outputs, sizeof *out);
     for (int i = 0; i < g->n_outputs; i++)
         out[i] = arena_new(a, (size_t)shape_count(&g->tensors[g->outputs[i]].shape), sizeof(float));
     const void *in[] = {x};
-    plan_run_arrays(run, in, out);
+    runner_run_arrays(run, in, out);
     for (int i = 0; i < g->n_outputs; i++)
         assert_same(&want[i], out[i], what, "plan");
-    plan_context_free(run);
+    runner_free(run);
     plan_free(plan);
 }
 
@@ -400,9 +401,9 @@ START_TEST(test_no_copies)
             ck_assert_msg(strcmp(kernel, "copy") && strcmp(kernel, "permute"), "%s", kernel);
         }
         out[i] = arena_new(&a, 36, sizeof(float));
-        struct plan_context *run = plan_context_new(plan);
-        plan_run(run, x, out[i], NULL);
-        plan_context_free(run);
+        struct runner *run = runner_new(plan);
+        runner_run(run, x, out[i], NULL);
+        runner_free(run);
         plan_free(plan);
     }
     assert_same(reference(bytes, n, x, &a), out[0], "NHWC", "plan");

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "engine/plan.h"
+#include "engine/runner.h"
+#include "model/graph_load.h"
 #include "tests/tally.h"
 
 Suite *check_ops_suite(void);
@@ -78,10 +80,10 @@ static int run_engine(const struct case_data *c, struct arena *a, struct array *
         out[i] = got[i].data;
     }
     if (!rc) {
-        struct plan_context *x = plan_context_new(plan);
-        plan_run_arrays(x, in, out);
-        rc = plan_check(x, e);
-        plan_context_free(x);
+        struct runner *x = runner_new(plan);
+        runner_run_arrays(x, in, out);
+        rc = runner_check(x, e);
+        runner_free(x);
         t->folded += g->n_inputs == 0;
     }
     plan_free(plan);

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "engine/plan.h"
+#include "engine/runner.h"
+#include "model/graph_load.h"
 #include "tests/interpret.h"
 #include "tests/onnx_make.h"
 
@@ -349,13 +351,13 @@ START_TEST(test_case)
     ck_assert_msg(plan != NULL, "%s: %s", c->what, e.text);
     const struct tensor *y = &g->tensors[g->outputs[0]];
     got = (struct array){y->type, y->shape, arena_new(&a, (size_t)shape_count(&y->shape) + 1, dtype_size(y->type))};
-    struct plan_context *run = plan_context_new(plan);
+    struct runner *run = runner_new(plan);
     const void *ins[] = {x};
     void *outs[] = {got.data};
-    plan_run_arrays(run, ins, outs);
-    ck_assert_msg(plan_check(run, &e) == 0, "%s: %s", c->what, e.text);
+    runner_run_arrays(run, ins, outs);
+    ck_assert_msg(runner_check(run, &e) == 0, "%s: %s", c->what, e.text);
     assert_values(c, &got, "engine");
-    plan_context_free(run);
+    runner_free(run);
     plan_free(plan);
     graph_free(g);
     arena_done(&a);

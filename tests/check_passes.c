@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "model/graph.h"
+#include "model/graph_load.h"
 #include "tests/graph_eval.h"
 #include "tests/onnx_make.h"
 

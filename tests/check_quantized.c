@@ -12,7 +12,9 @@
 
 #include "base/file.h"
 #include "engine/evaluate.h"
+#include "engine/runner.h"
 #include "model/dataset.h"
+#include "model/graph_load.h"
 #include "profiles/profile.h"
 #include "quant/own.h"
 #include "search/session.h"
@@ -52,10 +54,10 @@ static struct plan *compile_at(const struct graph *g, int w, int a, const struct
 
 static float *run(const struct plan *p, const float *in)
 {
-    struct plan_context *x = plan_context_new(p);
+    struct runner *x = runner_new(p);
     float *out = mem_new((size_t)plan_output_count(p), sizeof *out);
-    plan_run(x, in, out, NULL);
-    plan_context_free(x);
+    runner_run(x, in, out, NULL);
+    runner_free(x);
     return out;
 }
 
@@ -436,7 +438,7 @@ struct agreement {                   /* of two plans over images */
     int images, same_top;
 };
 
-static void compare_tensors(const struct graph *g, const struct plan_context *a, const struct plan_context *b,
+static void compare_tensors(const struct graph *g, const struct runner *a, const struct runner *b,
                             struct agreement *sum)
 {
     for (int t = 0; t < g->n_tensors; t++) {
@@ -445,7 +447,7 @@ static void compare_tensors(const struct graph *g, const struct plan_context *a,
         if (!l || g->tensors[t].data)
             continue;
         float *x = mem_new((size_t)n, sizeof *x), *y = mem_new((size_t)n, sizeof *y);
-        bool both = !plan_read_tensor(a, t, x) && !plan_read_tensor(b, t, y);
+        bool both = !runner_read_tensor(a, t, x) && !runner_read_tensor(b, t, y);
         for (int64_t i = 0; both && i < n; i++) {
             int64_t apart = llrint(fabs((double)x[i] - y[i]) / l->scale[0]);
             sum->codes++;
@@ -466,16 +468,16 @@ static struct agreement compare_plans(const struct graph *g, struct plan *a, str
     float *x = mem_new((size_t)classes, sizeof *x), *y = mem_new((size_t)classes, sizeof *y);
     plan_keep_all(a);
     plan_keep_all(b);
-    struct plan_context *ca = plan_context_new(a), *cb = plan_context_new(b);
+    struct runner *ca = runner_new(a), *cb = runner_new(b);
     for (int i = 0; i < src->n; i++) {
         src->get(src->ctx, i, (void *const[]){in});
-        plan_run(ca, in, x, NULL);
-        plan_run(cb, in, y, NULL);
+        runner_run(ca, in, x, NULL);
+        runner_run(cb, in, y, NULL);
         sum.same_top += evaluate_argmax(x, classes) == evaluate_argmax(y, classes);
         compare_tensors(g, ca, cb, &sum);
     }
-    plan_context_free(ca);
-    plan_context_free(cb);
+    runner_free(ca);
+    runner_free(cb);
     mem_free(in);
     mem_free(x);
     mem_free(y);

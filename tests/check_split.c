@@ -11,7 +11,9 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "engine/evaluate.h"
+#include "engine/runner.h"
 #include "engine/split.h"
+#include "model/graph_load.h"
 #include "tests/import_cases.h"
 #include "tests/onnx_make.h"
 
@@ -137,7 +139,7 @@ enum { N_SIZES = sizeof sizes / sizeof *sizes };
 /* Returns the most steps that were split. */
 static int compare_plan(const char *what, struct plan *p, int64_t work)
 {
-    void **in = plan_inputs_new(p->graph);
+    void **in = runner_inputs_new(p->graph);
     int most = 0;
     random_input((void *)p->graph, 0, in);
     for (int i = 0; i < N_SIZES; i++)
@@ -148,7 +150,7 @@ static int compare_plan(const char *what, struct plan *p, int64_t work)
         most = split > most ? split : most;
         ck_assert(sizes[i] > 1 || split == 0);
     }
-    plan_arrays_free(in);
+    runner_arrays_free(in);
     return most;
 }
 
@@ -277,22 +279,22 @@ END_TEST
 static void compare_team(const struct plan *p, int threads)
 {
     const struct graph *g = plan_graph(p);
-    struct plan_context *one = plan_context_new(p), *team = plan_context_new_team(p, threads);
-    void **in = plan_inputs_new(g), **want = plan_outputs_new(g), **got = plan_outputs_new(g);
+    struct runner *one = runner_new(p), *team = runner_new_team(p, threads);
+    void **in = runner_inputs_new(g), **want = runner_outputs_new(g), **got = runner_outputs_new(g);
     for (int i = 0; i < 4 * IMAGES; i++) {
         random_input((void *)g, i % IMAGES, in);
-        plan_run_arrays(one, (const void *const *)in, want);
-        plan_run_arrays(team, (const void *const *)in, got);
+        runner_run_arrays(one, (const void *const *)in, want);
+        runner_run_arrays(team, (const void *const *)in, got);
         for (int k = 0; k < g->n_outputs; k++) {
             const struct tensor *t = &g->tensors[g->outputs[k]];
             ck_assert(!memcmp(want[k], got[k], (size_t)shape_count(&t->shape) * dtype_size(t->type)));
         }
     }
-    plan_arrays_free(in);
-    plan_arrays_free(want);
-    plan_arrays_free(got);
-    plan_context_free(one);
-    plan_context_free(team);
+    runner_arrays_free(in);
+    runner_arrays_free(want);
+    runner_arrays_free(got);
+    runner_free(one);
+    runner_free(team);
 }
 
 START_TEST(test_networks_on_teams)

@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "base/text.h"
-#include "model/graph.h"
+#include "model/graph_load.h"
 #include "model/wire.h"
 #include "tests/onnx_make.h"
 #include "tests/process.h"

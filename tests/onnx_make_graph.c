@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <check.h>
 
+#include "model/graph_load.h"
 #include "tests/onnx_make.h"
 
 struct graph *onnx_make_graph(const char *text)

@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "engine/plan.h"
+#include "engine/runner.h"
+#include "model/graph_load.h"
 #include "quant/own.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
@@ -23,7 +25,7 @@ static int is_small(const struct graph *g)
 
 static void run(const struct graph *g, const struct plan *plan)
 {
-    struct plan_context *x = plan_context_new(plan);
+    struct runner *x = runner_new(plan);
     const void **in = mem_new((size_t)g->n_inputs + 1, sizeof *in);
     void **out = mem_new((size_t)g->n_outputs + 1, sizeof *out);
     struct arena a = {0};
@@ -31,11 +33,11 @@ static void run(const struct graph *g, const struct plan *plan)
         in[i] = arena_new(&a, (size_t)shape_count(&g->tensors[g->inputs[i]].shape) + 1, 8);
     for (int i = 0; i < g->n_outputs; i++)
         out[i] = arena_new(&a, (size_t)shape_count(&g->tensors[g->outputs[i]].shape) + 1, 8);
-    plan_run_arrays(x, in, out);
+    runner_run_arrays(x, in, out);
     arena_done(&a);
     mem_free(in);
     mem_free(out);
-    plan_context_free(x);
+    runner_free(x);
 }
 
 /* A model that is quantized already, on its own codes; what would need calibration is refused. */
