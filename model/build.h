@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "model/graph_load.h"
+#include "model/graph.h"
 #include "model/names.h"
 #include "model/onnx.h"
 
@@ -54,7 +54,7 @@ struct build {
     int *inputs, n_inputs;
     int *outputs, n_outputs;
     bool failed; /* an attribute could not be read: e is set */
-    const struct graph_options *options;
+    const struct graph_options *options; /* model/graph_load.h */
     int wants; /* the tensor whose value would decide a shape, when that was what failed; -1 */
 };
 
