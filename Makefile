@@ -34,12 +34,10 @@ DEPS_BENCH := libdnnl-dev libxnnpack-dev libpthreadpool-dev
 
 # --- sources ----------------------------------------------------------------------------------------------------------
 ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
-LIB_DIRS := base kernels ops model quant engine search profiles
-# What other architectures' instruction sets are for stays out.
-SIMD := $(if $(filter x86_64,$(ARCH)),,_avx2.c _fma.c _avx512.c _avx512vnni.c _avx512vbmi.c) \
-        $(if $(filter aarch64,$(ARCH)),,_neon.c _neondot.c)
-drop = $(foreach f,$(1),$(if $(filter $(addprefix %,$(SIMD)),$(f)),,$(f)))
-LIB_SRC := $(call drop,$(wildcard $(addsuffix /*.c,$(LIB_DIRS))))
+# Kernels of an instruction set are in a folder of its architecture.
+ARCH_DIR := $(patsubst x86_64,kernels/x86,$(patsubst aarch64,kernels/arm,$(filter x86_64 aarch64,$(ARCH))))
+LIB_DIRS := base kernels $(ARCH_DIR) ops model quant engine search profiles
+LIB_SRC := $(wildcard $(addsuffix /*.c,$(LIB_DIRS)))
 APP_SRC := $(wildcard ui/*.c) $(filter-out cli/main.c,$(wildcard cli/*.c))
 TEST_SRC := $(wildcard tests/*.c)
 # Peers to measure against, each built where its library is.

@@ -12,6 +12,8 @@ found() {
     status=1
 }
 
+folders="base kernels ops model quant engine profiles search ui cli"
+
 # --- layers: a folder includes only itself and those below it ---------------------------------------------------------
 allowed() {
     case $1 in
@@ -28,9 +30,9 @@ allowed() {
     *) echo "base kernels ops model quant engine profiles search ui cli tests bench" ;;
     esac
 }
-for dir in base kernels ops model quant engine profiles search ui cli; do
+for dir in $folders; do
     ok=" $(allowed $dir) "
-    grep -n '^#include "' $dir/*.[ch] | while IFS= read -r line; do
+    find $dir -name '*.[ch]' -exec grep -n '^#include "' {} + | while IFS= read -r line; do
         target=$(printf '%s' "$line" | sed 's/.*#include "\([^/"]*\).*/\1/')
         case $ok in *" $target "*) ;; *) printf '%s: %s must not include %s\n' "${line%%:*}" $dir "$target" ;; esac
     done
@@ -39,24 +41,23 @@ done >"$tmp/layers"
 
 # --- fences -----------------------------------------------------------------------------------------------------------
 fence() { # pattern, what, files it may be in (extended regex)
-    hits=$(grep -lE "$1" base/* kernels/* ops/* model/* quant/* engine/* profiles/* search/* ui/* cli/* 2>/dev/null |
-        grep -E '\.[ch]$' | grep -vE "$3")
+    hits=$(grep -rlE --include='*.[ch]' "$1" $folders | grep -vE "$3")
     [ -z "$hits" ] || for f in $hits; do found "$f: $2"; done
 }
 fence '#include <(n?curses|ncursesw/|term\.h)' 'curses only in ui/' '^ui/'
 fence '#include <yaml\.h>' '<yaml.h> only in base/yaml_doc.c' '^base/yaml_doc\.c$'
-fence '#include <(immintrin|x86intrin|arm_neon|simde)' 'intrinsics only in kernels/' '^kernels/'
+fence '#include <(immintrin|x86intrin|arm_neon|simde)' 'intrinsics only in kernels/x86/ and kernels/arm/' '^kernels/(x86|arm)/'
 fence '#include <(pthread|threads|omp)\.h>' 'threads only in base/' '^base/(parallel\.c|team\.c|thread\.h)$'
 fence '(^|[^_a-zA-Z])(printf|puts|putchar|exit)\(' 'printf and exit only in cli/ and ui/' '^(cli|ui)/'
 
 # --- headers stand alone ----------------------------------------------------------------------------------------------
 make -s B=build-lint build-lint/model/onnx.pb-c.h || status=1
 flags="-std=c11 -D_GNU_SOURCE -I. -Ibuild-lint $(pkg-config --cflags ncursesw yaml-0.1 libprotobuf-c zlib libcjson openblas libxxhash check)"
-for h in base/*.h kernels/*.h ops/*.h model/*.h quant/*.h engine/*.h profiles/*.h search/*.h ui/*.h cli/*.h tests/*.h; do
+for h in $(find $folders tests -name '*.h' | sort); do
     isa=
     case $h in *avx2*) isa=-mavx2 ;; *avx512*) isa="-mavx512f -mavx512bw -mavx512vl -mavx512vnni" ;; esac
-    case $h in *avx2* | *avx512* | kernels/intrin.h) [ "$(uname -m)" = x86_64 ] || continue ;; esac
-    case $h in *_neon.h) [ "$(uname -m)" = aarch64 ] || continue ;; esac
+    case $h in kernels/x86/*) [ "$(uname -m)" = x86_64 ] || continue ;; esac
+    case $h in kernels/arm/*) [ "$(uname -m)" = aarch64 ] || continue ;; esac
     case $h in *_template.h) continue ;; esac # whose includers define its types
     # shellcheck disable=SC2086
     printf '#include "%s"\nint lint_unused;\n' "$h" | ${CC:-gcc} $flags $isa -Wall -Werror -fsyntax-only -x c - 2>/dev/null ||
@@ -74,11 +75,11 @@ for cc in gcc clang; do
 done
 
 # --- exported names: declared in a header of their folder -------------------------------------------------------------
-for dir in base kernels ops model quant engine profiles search ui cli; do
-    for o in build-lint-gcc/$dir/*.o; do
+for dir in $folders; do
+    for o in $(find build-lint-gcc/$dir -name '*.o'); do
         case $o in *pb-c.o | *main.o) continue ;; esac
         for name in $(nm -g --defined-only "$o" | awk '$2 ~ /[TDRB]/ {print $3}'); do
-            grep -qE "(^|[^a-zA-Z0-9_])$name([^a-zA-Z0-9_]|\$)" $dir/*.h ||
+            grep -qE "(^|[^a-zA-Z0-9_])$name([^a-zA-Z0-9_]|\$)" $(find $dir -name '*.h') ||
                 found "$o: $name is exported but no header of $dir/ declares it"
         done
     done

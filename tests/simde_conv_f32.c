@@ -5,5 +5,5 @@
 #if defined(__x86_64__)
 #define BITFADER_SIMDE
 #define conv_f32_avx512 conv_f32_avx512_simde
-#include "kernels/conv_f32_avx512.c"
+#include "kernels/x86/conv_f32_avx512.c"
 #endif

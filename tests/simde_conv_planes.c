@@ -8,5 +8,5 @@
 #define conv_planes_avx512  conv_planes_avx512_simde
 #define conv_planes4_avx512 conv_planes4_avx512_simde
 #define conv_carries_avx512 conv_carries_avx512_simde
-#include "kernels/conv_planes_avx512vbmi.c"
+#include "kernels/x86/conv_planes_avx512vbmi.c"
 #endif

@@ -9,9 +9,7 @@
 #define tables_tile_pixels   tables_tile_pixels_simde
 #define tables_make_image    tables_make_image_simde
 #define tables_make_pixels   tables_make_pixels_simde
-#define tables_make_tables   tables_make_tables_simde
-#define tables_make_fix      tables_make_fix_simde
 #define tables_unpack        tables_unpack_simde
-#include "kernels/conv_tables_avx512vbmi.c"
-#include "kernels/tables_avx512vbmi.c"
+#include "kernels/x86/conv_tables_avx512vbmi.c"
+#include "kernels/x86/tables_avx512vbmi.c"
 #endif

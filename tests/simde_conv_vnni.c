@@ -5,5 +5,5 @@
 #if defined(__x86_64__)
 #define BITFADER_SIMDE
 #define conv_vnni_avx512 conv_vnni_avx512_simde
-#include "kernels/conv_vnni_avx512vnni.c"
+#include "kernels/x86/conv_vnni_avx512vnni.c"
 #endif

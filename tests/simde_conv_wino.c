@@ -5,5 +5,5 @@
 #if defined(__x86_64__)
 #define BITFADER_SIMDE
 #define conv_wino_avx512 conv_wino_avx512_simde
-#include "kernels/conv_wino_avx512vnni.c"
+#include "kernels/x86/conv_wino_avx512vnni.c"
 #endif

@@ -5,5 +5,5 @@
 #if defined(__x86_64__)
 #define BITFADER_SIMDE
 #define dwconv_avx512 dwconv_avx512_simde
-#include "kernels/dwconv_avx512vnni.c"
+#include "kernels/x86/dwconv_avx512vnni.c"
 #endif

@@ -7,5 +7,5 @@
 #define BITFADER_SIMDE
 #define SIMDE_NO_INLINE   /* compiling takes minutes otherwise */
 #define dwconv_3x3_avx512 dwconv_3x3_avx512_simde
-#include "kernels/dwconv_3x3_avx512vnni.c"
+#include "kernels/x86/dwconv_3x3_avx512vnni.c"
 #endif

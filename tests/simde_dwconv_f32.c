@@ -6,5 +6,5 @@
 #if defined(__x86_64__)
 #define BITFADER_SIMDE
 #define dwconv_f32_avx512 dwconv_f32_avx512_simde
-#include "kernels/dwconv_f32_avx512.c"
+#include "kernels/x86/dwconv_f32_avx512.c"
 #endif

@@ -5,5 +5,5 @@
 #if defined(__x86_64__)
 #define BITFADER_SIMDE
 #define matmul_avx512 matmul_avx512_simde
-#include "kernels/matmul_avx512vnni.c"
+#include "kernels/x86/matmul_avx512vnni.c"
 #endif

@@ -7,5 +7,5 @@
 #define SIMDE_NO_INLINE    /* compiling takes minutes otherwise */
 #define conv_stream_avx512 conv_stream_avx512_simde
 #define gemv_run_avx512    gemv_run_avx512_simde
-#include "kernels/conv_stream_avx512vnni.c"
+#include "kernels/x86/conv_stream_avx512vnni.c"
 #endif
