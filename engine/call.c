@@ -8,7 +8,7 @@
 
 static size_t arrays_bytes(const struct op_call *c)
 {
-    return scratch_align((size_t)(c->n_in + c->n_out) * sizeof(struct array));
+    return align64((size_t)(c->n_in + c->n_out) * sizeof(struct array));
 }
 
 struct op_call call_begin(const struct step *s, const struct run_state *r, void **rest)
@@ -28,7 +28,7 @@ struct op_call call_begin(const struct step *s, const struct run_state *r, void 
     c.in = in;
     c.out = out;
     c.work = (char *)r->scratch + arrays_bytes(&c);
-    *rest = (char *)c.work + scratch_align(c.work_bytes);
+    *rest = (char *)c.work + align64(c.work_bytes);
     return c;
 }
 
@@ -47,7 +47,7 @@ static void step_call(const struct step *s, const struct run_state *r)
 
 size_t call_scratch(const struct call_plan *p)
 {
-    return arrays_bytes(&p->call) + scratch_align(p->call.work_bytes);
+    return arrays_bytes(&p->call) + align64(p->call.work_bytes);
 }
 
 /* Order does not matter to an operator that works element by element on equal shapes: then 4-D tensors stay as they are

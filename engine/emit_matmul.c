@@ -29,7 +29,7 @@ void step_matmul_codes(const struct step *s, const struct run_state *r)
     int64_t size = (int64_t)p->rows * p->shape.n;
     struct matmul_call call = {.rows = p->rows,
                                .packed = r->scratch,
-                               .scratch = (char *)r->scratch + scratch_align(p->kernel->packed_size(&p->shape)),
+                               .scratch = (char *)r->scratch + align64(p->kernel->packed_size(&p->shape)),
                                .rq = &p->rq,
                                .scale = p->scale};
     for (int i = 0; i < p->batch; i++) {
@@ -155,7 +155,7 @@ static int emit_codes(struct compiler *c, const struct node *n, int layer, struc
     st->run = step_matmul_codes;
     st->product = x;
     c->plan->layers[layer].kernel = x->kernel->name;
-    compile_scratch(c, scratch_align(x->kernel->packed_size(s)) + x->kernel->scratch_size(s));
+    compile_scratch(c, align64(x->kernel->packed_size(s)) + x->kernel->scratch_size(s));
     const struct shape *to = &c->g->tensors[tensor].shape;
     if (bits)
         c->forms[tensor].as_codes[bits] = compile_is_permuted(to) ? compile_permute(c, out, to, false) : out;

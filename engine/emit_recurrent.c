@@ -81,8 +81,8 @@ static void step_recurrent(const struct step *s, const struct run_state *r)
     void *rest;
     struct op_call c = call_begin(s, r, &rest);
     struct running a = {.p = p, .r = r, .z = value_at(r, p->from_input), .codes = rest};
-    a.rounded = (float *)((char *)rest + scratch_align((size_t)p->hidden));
-    a.scratch = (char *)a.rounded + scratch_align((size_t)p->hidden * sizeof(float));
+    a.rounded = (float *)((char *)rest + align64((size_t)p->hidden));
+    a.scratch = (char *)a.rounded + align64((size_t)p->hidden * sizeof(float));
     const struct recurrent_products products = {&a, take_input, p->integer ? state_codes : state_float};
     call_end(s, r, recurrent_run(&c, &products));
 }
@@ -197,8 +197,8 @@ static int emit_quantized(struct compiler *c, int node, struct err *e)
     s->recurrent = p;
     s->layer = layer;
     s->kernel = c->plan->layers[layer].kernel;
-    compile_scratch(c, call_scratch(s->call) + scratch_align((size_t)p->hidden) +
-                           scratch_align((size_t)p->hidden * sizeof(float)) + scratch);
+    compile_scratch(c, call_scratch(s->call) + align64((size_t)p->hidden) + align64((size_t)p->hidden * sizeof(float)) +
+                           scratch);
     return 0;
 }
 

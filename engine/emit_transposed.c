@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "base/num.h"
 #include "engine/compile.h"
 #include "engine/weight_cache.h"
 
@@ -18,20 +19,10 @@ struct phase {
 };
 enum { PHASE_TAPS = sizeof((struct phase *)0)->taps / sizeof(int), PHASES_MOST = 1024 };
 
-static int gcd(int a, int b)
-{
-    while (b) {
-        int rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* False when there are more taps than a phase has room for. A tap k reaches input (y + pad - k * dilation) / stride. */
 static bool find_phase(int remainder, int kernel, int stride, int dilation, int pad, int out, struct phase *p)
 {
-    int last = 0, step = dilation / gcd(dilation, stride), n = 0;
+    int last = 0, step = dilation / gcd_int(dilation, stride), n = 0;
     for (int k = 0; k < kernel; k++)
         if (k * dilation % stride == remainder) {
             last = (k * dilation - remainder) / stride;

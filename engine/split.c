@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/num.h"
+
 /* What other work weighs beside a multiply-add of codes: an output of a layer beyond its products, a multiply-add in
  * float, and an element or a tap of what is no layer. */
 enum { WORK_OUTPUT = 64, WORK_FLOAT = 4, WORK_ELEMENT = 32, WORK_COPY = 16, WORK_TAP = 8, WORK_SOFTMAX = 256 };
@@ -19,20 +21,10 @@ struct splitter {
     size_t scratch;
 };
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* How many parts this much work, which can be cut into so many units, is worth. */
 static int parts_for(const struct splitter *x, int64_t work, int64_t units)
 {
-    return (int)most(1, least(x->threads, least(units, work / x->part_work)));
+    return (int)max_i64(1, min_i64(x->threads, min_i64(units, work / x->part_work)));
 }
 
 /* Where part i of n begins: the first ones are the larger. */
@@ -58,7 +50,7 @@ struct band {
 /* At most n bands of whole `align`s of outputs. None begins behind the image's end: it would have no input. */
 static int cut_axis(const struct axis *a, int n, int align, struct band *bands)
 {
-    int inside = (int)least(a->out, (a->size - 1 + a->pad) / a->stride + 1), units = (inside + align - 1) / align;
+    int inside = (int)min_i64(a->out, (a->size - 1 + a->pad) / a->stride + 1), units = (inside + align - 1) / align;
     n = n < units ? n : units;
     for (int i = 0; i < n; i++) {
         int first = (int)begin_of(units, i, n) * align, end = (int)begin_of(units, i + 1, n) * align;
@@ -66,7 +58,7 @@ static int cut_axis(const struct axis *a, int n, int align, struct band *bands)
         int top = first * a->stride - a->pad, from = top > 0 ? top : 0;
         int last = (end - 1) * a->stride - a->pad + a->reach; /* input of the last tap */
         bands[i] = (struct band){.axis = *a, .from = from, .first = first};
-        bands[i].axis.size = (int)most(1, least(a->size, last + 1) - from);
+        bands[i].axis.size = (int)max_i64(1, min_i64(a->size, last + 1) - from);
         bands[i].axis.out = end - first;
         bands[i].axis.pad = from - top;
     }
@@ -150,7 +142,7 @@ static bool channels_are_better(const struct conv_geom *g, int n, int unit, int6
     struct conv_geom c = cuttable(g);
     int64_t rows = c.h == 1 && c.oh == 1 ? c.ow : c.oh, units = (g->cout + unit - 1) / unit;
     double share_rows = (double)((rows + n - 1) / n) / (double)rows;
-    double share_channels = (double)least((units + n - 1) / n * unit, g->cout) / (double)g->cout;
+    double share_channels = (double)min_i64((units + n - 1) / n * unit, g->cout) / (double)g->cout;
     double weights = (double)(size * g->cout * g->cin * g->kh * g->kw);
     double image = (double)(size * ((int64_t)g->h * g->w * g->cin + (int64_t)g->oh * g->ow * g->cout));
     return share_channels * (double)work + image * WORK_REMOTE * (n - 1) / n <
@@ -292,7 +284,7 @@ static int split_copy(struct splitter *x, const struct step *s, struct step *par
     int n = s->fill >= 0 ? 1 : parts_for(x, WORK_COPY * count, units);
     for (int i = 0; i < n; i++) {
         int64_t first = begin_of(units, i, n) * TOGETHER, end = begin_of(units, i + 1, n) * TOGETHER;
-        parts[i].copy.d[k] = least(end, c->d[k]) - first;
+        parts[i].copy.d[k] = min_i64(end, c->d[k]) - first;
         parts[i].copy.src_at += first * c->ss[k];
         parts[i].copy.dst_at += first * c->ds[k];
     }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "base/num.h"
 #include "engine/plan.h"
 #include "kernels/float_conv.h"
 #include "kernels/kernels.h"
@@ -152,12 +153,6 @@ static inline void *step_out(const struct step *s, const struct run_state *r)
 static inline size_t step_count(const struct step *s, const struct run_state *r)
 {
     return (size_t)(s->range.count ? s->range.count : r->plan->values[s->out].count);
-}
-
-/* What follows something of this size in scratch. */
-static inline size_t scratch_align(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
 }
 
 /* Execution, one function a kind of step; which of them can be split is in split.c. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/num.h"
+
 static int rounded(const struct depthwise_kernel *k, const struct conv_geom *g)
 {
     return (g->cout + k->lanes - 1) / k->lanes * k->lanes;
@@ -59,11 +61,6 @@ struct depthwise_plan {
 
 enum { STRIP_FLOATS = 6 * 1024 };
 
-static int at_least(int x, int least)
-{
-    return x < least ? least : x;
-}
-
 static struct depthwise_plan make_plan(const struct depthwise_kernel *k, const struct conv_geom *shape)
 {
     struct depthwise_plan p = {.k = k, .g = float_conv_lying(shape), .wide = rounded(k, shape)};
@@ -79,7 +76,7 @@ static struct depthwise_plan make_plan(const struct depthwise_kernel *k, const s
     p.beyond = right < 0 ? 0 : right / g->stride_w + 1;
     p.beyond = p.beyond < g->ow ? p.beyond : g->ow;
     int columns = STRIP_FLOATS / (g->kh * g->cin);
-    p.strip = at_least((columns - reach) / g->stride_w, 2 * k->pixels);
+    p.strip = max_int((columns - reach) / g->stride_w, 2 * k->pixels);
     return p;
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/num.h"
+
 struct float_plan {
     int cg, og;          /* channels of a group in and out */
     int run, n_runs;     /* values of a run, runs */
@@ -25,26 +27,11 @@ struct float_header {
 
 enum { CHUNK_FLOATS = 6 * 1024, FLAT_MIN = 14, FLAT_MAX = 112 };
 
-static size_t round_up(size_t n, size_t to)
-{
-    return (n + to - 1) / to * to;
-}
-
 static bool leaves_image(const struct conv_geom *g)
 {
     int bottom = (g->oh - 1) * g->stride_h - g->pad_top + (g->kh - 1) * g->dilation_h;
     int right = (g->ow - 1) * g->stride_w - g->pad_left + (g->kw - 1) * g->dilation_w;
     return g->pad_top > 0 || g->pad_left > 0 || bottom >= g->h || right >= g->w;
-}
-
-static int at_least(int x, int least)
-{
-    return x < least ? least : x;
-}
-
-static int at_most(int x, int most)
-{
-    return x > most ? most : x;
 }
 
 static struct float_plan make_plan(const struct float_panel_kernel *k, const struct conv_geom *g)
@@ -58,12 +45,12 @@ static struct float_plan make_plan(const struct float_panel_kernel *k, const str
     p.rows = g->oh;
     p.width = g->ow;
     if (p.flat) {
-        int pixels = g->oh * g->ow, most = at_most(at_least(CHUNK_FLOATS / g->cin, FLAT_MIN), FLAT_MAX);
+        int pixels = g->oh * g->ow, most = min_int(max_int(CHUNK_FLOATS / g->cin, FLAT_MIN), FLAT_MAX);
         p.rows = (pixels + most - 1) / most;
         p.width = (pixels + p.rows - 1) / p.rows;
     }
-    p.chunk = p.flat ? 1 : CHUNK_FLOATS / at_most(g->stride_h * p.iw * g->cin, CHUNK_FLOATS);
-    p.chunk = at_most(at_least(p.chunk, p.copy ? g->kh : 1), p.rows); /* neighbouring chunks copy rows twice */
+    p.chunk = p.flat ? 1 : CHUNK_FLOATS / min_int(g->stride_h * p.iw * g->cin, CHUNK_FLOATS);
+    p.chunk = min_int(max_int(p.chunk, p.copy ? g->kh : 1), p.rows); /* neighbouring chunks copy rows twice */
     p.vectors = (p.og + k->lanes - 1) / k->lanes;
     p.widest = p.width <= k->pixels[4] ? 4 : 2;
     p.group_floats = (size_t)(1 + p.n_runs * p.run) * (size_t)(p.vectors * k->lanes);
@@ -129,7 +116,7 @@ static void copy_rows(const struct float_plan *p, const struct conv_geom *g, con
                       float *to)
 {
     size_t pixel = (size_t)g->cin, row = (size_t)p->iw * pixel;
-    int right = at_most(p->iw, g->pad_left + g->w), left = at_most(g->pad_left, right);
+    int right = min_int(p->iw, g->pad_left + g->w), left = min_int(g->pad_left, right);
     for (int y = first - g->pad_top; y < end - g->pad_top; y++, to += row) {
         if (y < 0 || y >= g->h) {
             memset(to, 0, row * sizeof *to);
@@ -184,9 +171,9 @@ static void run_group(const struct float_panel_kernel *k, const struct conv_geom
     t.weights += (taps + 1) * (size_t)(first_vector * k->lanes);
     for (int v = first_vector, nv; v < end_vector; v += nv) {
         nv = block_at(p, v);
-        t.channels = at_most(nv * k->lanes, p->og - v * k->lanes);
+        t.channels = min_int(nv * k->lanes, p->og - v * k->lanes);
         for (int y = first; y < end; y++) {
-            int pixel = y * p->width, count = p->flat ? at_most(p->width, g->oh * g->ow - pixel) : p->width;
+            int pixel = y * p->width, count = p->flat ? min_int(p->width, g->oh * g->ow - pixel) : p->width;
             size_t at = (size_t)pixel * (size_t)g->cout + (size_t)(group * p->og + v * k->lanes);
             t.in = image + (size_t)(y - first) * down + (size_t)(group * p->cg);
             t.out = call->out + at;
@@ -205,7 +192,7 @@ void float_panel_run(const struct float_panel_kernel *k, const struct conv_geom 
     p.widest = ((const struct float_header *)call->packed)->widest;
     make_runs(&p, g, (int32_t *)((char *)call->scratch + p.runs_at));
     for (int first = 0; first < p.rows; first += p.chunk) {
-        int end = at_most(first + p.chunk, p.rows);
+        int end = min_int(first + p.chunk, p.rows);
         const float *image = call->scratch;
         if (p.copy)
             copy_rows(&p, g, call->in, first * g->stride_h, (end - 1) * g->stride_h + (g->kh - 1) * g->dilation_h + 1,

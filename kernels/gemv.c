@@ -3,14 +3,10 @@
 
 #include <string.h>
 
+#include "base/num.h"
 #include "kernels/panel.h"
 
 enum { LINE = 64 };
-
-static size_t round_up(size_t n, size_t unit)
-{
-    return (n + unit - 1) / unit * unit;
-}
 
 bool gemv_shape(const struct conv_geom *g)
 {

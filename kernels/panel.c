@@ -3,15 +3,7 @@
 
 #include <string.h>
 
-static int max_int(int a, int b)
-{
-    return a > b ? a : b;
-}
-
-static size_t align64(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
+#include "base/num.h"
 
 /* Places in what is prepared and in scratch, in the order of the fields. */
 static void plan_places(struct panel_plan *p, const struct conv_geom *g)

@@ -3,10 +3,7 @@
 
 #include <string.h>
 
-static size_t align64(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
+#include "base/num.h"
 
 void planes_plan_init(struct planes_plan *p, const struct planes_kernel *k, const struct conv_geom *g)
 {

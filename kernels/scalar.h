@@ -8,17 +8,8 @@
 
 #include <math.h>
 
+#include "base/num.h"
 #include "kernels/kernels.h"
-
-static inline int64_t clamp_i64(int64_t x, int64_t lo, int64_t hi)
-{
-    return x < lo ? lo : x > hi ? hi : x;
-}
-
-static inline float clamp_f32(float x, float lo, float hi)
-{
-    return x < lo ? lo : x > hi ? hi : x;
-}
 
 static inline float unary_one_f32(enum float_unary f, float x, float alpha, float lo, float hi)
 {

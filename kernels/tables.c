@@ -3,20 +3,7 @@
 
 #include <string.h>
 
-static int min_int(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-static int max_int(int a, int b)
-{
-    return a > b ? a : b;
-}
-
-static size_t align64(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
+#include "base/num.h"
 
 /* --- plan -----------------------------------------------------------------------------------------------------------
  */

@@ -3,19 +3,11 @@
 
 #include <string.h>
 
+#include "base/num.h"
+
 /* Bytes of V and of sums that a block should take: of a cache of 1 MB that weights stream through as well, or, where
  * the products of a tile are too few to hide stores that miss it, of the nearest cache. */
 enum { BLOCK_BYTES = 320 * 1024, NARROW_BLOCK_BYTES = 40 * 1024 };
-
-static size_t align64(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
-
-static int ceil_div(int a, int b)
-{
-    return (a + b - 1) / b;
-}
 
 /* --- what fits ------------------------------------------------------------------------------------------------------
  */
@@ -66,18 +58,18 @@ bool wino_can(const struct wino_kernel *k, const struct conv_geom *g, int a_bits
 static void plan_init(struct wino_plan *p, const struct wino_kernel *k, const struct conv_geom *g)
 {
     memset(p, 0, sizeof *p);
-    p->pixel = g->cin <= 16 ? 16 : g->cin <= 32 ? 32 : ceil_div(g->cin, 64) * 64;
-    p->steps = g->cin <= 16 ? 4 : ceil_div(g->cin, 4);
-    p->panels = ceil_div(g->cout, PANEL);
-    p->tiles_y = ceil_div(g->oh, 2);
-    p->tiles_x = ceil_div(g->ow, 2);
+    p->pixel = g->cin <= 16 ? 16 : g->cin <= 32 ? 32 : div_up_int(g->cin, 64) * 64;
+    p->steps = g->cin <= 16 ? 4 : div_up_int(g->cin, 4);
+    p->panels = div_up_int(g->cout, PANEL);
+    p->tiles_y = div_up_int(g->oh, 2);
+    p->tiles_x = div_up_int(g->ow, 2);
     int lanes = (p->panels < k->group ? p->panels : k->group) * PANEL;
     int most = (p->pixel == 16 ? NARROW_BLOCK_BYTES : BLOCK_BYTES) / (WINO_POSITIONS * (p->pixel + 4 * lanes));
     most = most < 8 ? 8 : most > WINO_MAX_TILES ? WINO_MAX_TILES : most;
-    p->blocks_x = ceil_div(p->tiles_x, most);
-    p->block_x = ceil_div(p->tiles_x, p->blocks_x);
-    p->blocks_y = ceil_div(p->tiles_y, most / p->block_x);
-    p->block_y = ceil_div(p->tiles_y, p->blocks_y);
+    p->blocks_x = div_up_int(p->tiles_x, most);
+    p->block_x = div_up_int(p->tiles_x, p->blocks_x);
+    p->blocks_y = div_up_int(p->tiles_y, most / p->block_x);
+    p->block_y = div_up_int(p->tiles_y, p->blocks_y);
 
     size_t pixel = (size_t)p->pixel, tiles = (size_t)(p->block_y * p->block_x);
     /* Transforms of narrow pixels work on up to four tiles at once, of which three may not be there; positions are a
@@ -240,7 +232,7 @@ void wino_pack(const struct wino_kernel *k, const struct conv_geom *g, int a_bit
 size_t wino_prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     (void)a_bits, (void)w;
-    return (size_t)ceil_div(g->cout, PANEL) * sizeof(struct requant_lanes);
+    return (size_t)div_up_int(g->cout, PANEL) * sizeof(struct requant_lanes);
 }
 
 void wino_prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, void *prepared)
@@ -306,7 +298,7 @@ static void block_run(const struct wino_kernel *k, const struct wino_pass *s, co
         k->across(s, b, y);
     }
     const int *channels = s->call->channels;
-    int first = channels[0] / PANEL, end = channels[1] ? ceil_div(channels[1], PANEL) : p->panels;
+    int first = channels[0] / PANEL, end = channels[1] ? div_up_int(channels[1], PANEL) : p->panels;
     const char *packed = (const char *)s->call->packed + sizeof(struct wino_header) + group_bytes(p, first);
     for (int panel = first; panel < end; panel += k->group) {
         int nv = p->panels - panel < k->group ? p->panels - panel : k->group;

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "model/lower.h"
 
 /* True when the order of elements stays: the axes longer than 1 keep their order. */
@@ -72,17 +73,12 @@ int lower_concat(struct build *b, const struct source *s)
     return 0;
 }
 
-static int64_t clamp(int64_t v, int64_t lo, int64_t hi)
-{
-    return v < lo ? lo : v > hi ? hi : v;
-}
-
 /* One axis of a slice by the rules of the specification: negative positions count from the end, then all is clamped. */
 static int64_t slice_axis(int64_t d, int64_t start, int64_t end, int64_t step, int64_t *begin)
 {
     bool down = step < 0;
-    start = clamp(start < 0 ? start + d : start, 0, down ? d - 1 : d);
-    end = clamp(end < 0 ? end + d : end, down ? -1 : 0, down ? d - 1 : d);
+    start = clamp_i64(start < 0 ? start + d : start, 0, down ? d - 1 : d);
+    end = clamp_i64(end < 0 ? end + d : end, down ? -1 : 0, down ? d - 1 : d);
     *begin = start;
     int64_t way = down ? start - end : end - start;
     return way <= 0 ? 0 : (way - 1) / (down ? -step : step) + 1;

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/num.h"
+
 struct node *passes_sole_producer(struct build *b, const int *uses, const struct node *n, int k)
 {
     int t = n->in[k];
@@ -49,19 +51,14 @@ static void fold_pad(struct build *b, const int *uses, struct node *conv)
     pad->op = OP_COUNT;
 }
 
-static float clamp(float v, float lo, float hi)
-{
-    return v < lo ? lo : v > hi ? hi : v;
-}
-
 /* A clamp becomes part of the node before it. Two clamps one after the other are one. */
 static void fuse_clip(struct build *b, const int *uses, struct node *n)
 {
     struct node *p = passes_sole_producer(b, uses, n, 0);
     if (!p || (!passes_is_convolution(p) && p->op != OP_GEMM && p->op != OP_ADD && p->op != OP_CLIP))
         return;
-    p->act_lo = clamp(p->act_lo, n->act_lo, n->act_hi);
-    p->act_hi = clamp(p->act_hi, n->act_lo, n->act_hi);
+    p->act_lo = clamp_f32(p->act_lo, n->act_lo, n->act_hi);
+    p->act_hi = clamp_f32(p->act_hi, n->act_lo, n->act_hi);
     p->act_name = p->op == OP_CLIP ? p->act_name : n->name;
     passes_absorb(b, p, n);
 }
@@ -82,8 +79,8 @@ static bool is_near(float v, float want)
     return fabsf(v - want) <= 1e-6f * fabsf(want);
 }
 
-/* n is x * clamp(x * f + s, 0, top) * g, which with f * g = 1/6, s * g = 1/2 and top * g = 1 is HardSwish. gate is the
- * index of the clamped operand. */
+/* n is x * clamp_f32(x * f + s, 0, top) * g, which with f * g = 1/6, s * g = 1/2 and top * g = 1 is HardSwish. gate is
+ * the index of the clamped operand. */
 static bool match_gate(struct build *b, const int *uses, struct node *n, int gate, float g)
 {
     struct node *after, *before;

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "ops/op.h"
 #include "ops/strided.h"
 
@@ -150,11 +151,6 @@ struct slice { /* per axis */
     struct shape to;
 };
 
-static int64_t clamp(int64_t v, int64_t lo, int64_t hi)
-{
-    return v < lo ? lo : v > hi ? hi : v;
-}
-
 static int64_t from_end(int64_t v, int64_t d)
 {
     return v < 0 ? (v < -d ? -1 : v + d) : v;
@@ -165,8 +161,8 @@ static int64_t slice_axis(int64_t d, int64_t start, int64_t end, int64_t step, i
 {
     bool down = step < 0;
     int64_t first = from_end(start, d), last = from_end(end, d);
-    first = clamp(first, 0, down ? d - 1 : d);
-    last = clamp(last, down ? -1 : 0, down ? d - 1 : d);
+    first = clamp_i64(first, 0, down ? d - 1 : d);
+    last = clamp_i64(last, down ? -1 : 0, down ? d - 1 : d);
     *begin = first;
     int64_t way = down ? first - last : last - first, stride = down ? -step : step;
     return d == 0 || way <= 0 ? 0 : (way - 1) / stride + 1;
@@ -194,7 +190,7 @@ static int read_slice(struct op_call *c, struct slice *s, struct err *e)
         int64_t step = n_steps < 0 ? 1 : steps[i];
         if (step == 0)
             return err_set(e, "a step of 0");
-        s->step[axis] = clamp(step, -INT_MAX, INT_MAX); /* longer than any axis all the same */
+        s->step[axis] = clamp_i64(step, -INT_MAX, INT_MAX); /* longer than any axis all the same */
         s->to.d[axis] = slice_axis(c->in[0].shape.d[axis], starts[i], ends[i], s->step[axis], &s->begin[axis]);
     }
     return 0;

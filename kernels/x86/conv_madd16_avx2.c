@@ -9,13 +9,6 @@
 
 #include <string.h>
 
-static inline int load4(const uint8_t *p)
-{
-    int x;
-    memcpy(&x, p, 4);
-    return x;
-}
-
 /* The accumulators of pixel i: 2 vectors of 8 lanes. Named, because gcc spills arrays of them. */
 #define PIXELS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
 

@@ -38,13 +38,6 @@ static void bits(const uint8_t *codes, int n, int a_bits, uint8_t *out, size_t p
 /* --- tile -----------------------------------------------------------------------------------------------------------
  */
 
-static inline int load4(const uint8_t *p)
-{
-    int x;
-    memcpy(&x, p, 4);
-    return x;
-}
-
 /* A byte counts up to 8 bits in a step. */
 enum { WINDOW = 255 / 8 };
 

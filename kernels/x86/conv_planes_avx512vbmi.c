@@ -12,13 +12,6 @@
 
 #include <string.h>
 
-static inline int load4(const uint8_t *p)
-{
-    int x;
-    memcpy(&x, p, 4);
-    return x;
-}
-
 /* --- image ----------------------------------------------------------------------------------------------------------
  */
 

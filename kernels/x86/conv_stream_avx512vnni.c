@@ -21,14 +21,6 @@ enum { BYTES_AHEAD = 2560, CODES_AHEAD = 4608 };
 /* --- dot products ---------------------------------------------------------------------------------------------------
  */
 
-/* Four activations from `quad` on, in every lane. */
-static inline __m512i quad(const uint8_t *act, int quad)
-{
-    int x;
-    memcpy(&x, act + 4 * quad, 4);
-    return _mm512_set1_epi32(x);
-}
-
 static inline __m512i load(const uint8_t *w, int i)
 {
     return _mm512_load_si512(w + 64 * i);
@@ -43,7 +35,7 @@ static inline __m512i load(const uint8_t *w, int i)
 #define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
 #define CLEAR(j)    __m512i a##j = _mm512_setzero_si512();
-#define DOT(j, v)   a##j = _mm512_dpbusd_epi32(a##j, quad(act, (j) / width), v)
+#define DOT(j, v)   a##j = _mm512_dpbusd_epi32(a##j, _mm512_set1_epi32(load4(act + 4 * ((j) / width))), v)
 #define BYTES(b)    _mm512_set1_epi8((char)(b))
 #define FIELD(x, m) _mm512_and_si512(x, BYTES(m))
 #define DOWN(x, s)  _mm512_srli_epi16(x, s)
@@ -145,8 +137,8 @@ static inline __attribute__((always_inline)) void plane3(const uint8_t *w, const
         DOT(5, FIELD(c, 0x38));
         DOT(6, FIELD(a, 0xC0));
         DOT(7, FIELD(b, 0xC0));
-        top6 = _mm512_dpbusd_epi32(top6, quad(act, 6 / width), FIELD(c, 0x40));
-        top7 = _mm512_dpbusd_epi32(top7, quad(act, 7 / width), FIELD(c, 0x80));
+        top6 = _mm512_dpbusd_epi32(top6, _mm512_set1_epi32(load4(act + 4 * (6 / width))), FIELD(c, 0x40));
+        top7 = _mm512_dpbusd_epi32(top7, _mm512_set1_epi32(load4(act + 4 * (7 / width))), FIELD(c, 0x80));
     }
     sum[0] = a0, sum[1] = _mm512_srai_epi32(a1, 3);
     sum[2] = a2, sum[3] = _mm512_srai_epi32(a3, 3);

@@ -12,13 +12,6 @@
 
 enum { AHEAD = 8192 }; /* bytes from what is read to what is prefetched */
 
-static inline __m512i quad(const uint8_t *act, int quad)
-{
-    int x;
-    memcpy(&x, act + 4 * quad, 4);
-    return _mm512_set1_epi32(x);
-}
-
 /* Sums of fields 0, 1 and 2; those of codes 0..3 and of codes 4..7 add up to different channels if there are 64. */
 #define SUMS(DO) DO(0) DO(1) DO(2) DO(3)
 
@@ -26,14 +19,17 @@ static inline __m512i quad(const uint8_t *act, int quad)
 
 /* Codes `i` of a step: low bits from a nibble, the top bit moved to bit 4. vpermb ignores bits 6 and 7, and the table
  * is there twice for bit 5. */
-#define CODES(i, acc, nibble, top)                                                                         \
-    {                                                                                                      \
-        __m512i code = _mm512_ternarylogic_epi32(nibble, top, low, 0xE4 /* bit of low ? nibble : top */);  \
-        __m512i trits = _mm512_permutexvar_epi8(code, table);                                              \
-        const uint8_t *q = act + 12 * ((i) / width);                                                       \
-        a##acc = _mm512_dpbusd_epi32(a##acc, quad(q, 0), _mm512_and_si512(trits, _mm512_set1_epi8(0x03))); \
-        b##acc = _mm512_dpbusd_epi32(b##acc, quad(q, 1), _mm512_and_si512(trits, _mm512_set1_epi8(0x0C))); \
-        c##acc = _mm512_dpbusd_epi32(c##acc, quad(q, 2), _mm512_and_si512(trits, _mm512_set1_epi8(0x30))); \
+#define CODES(i, acc, nibble, top)                                                                        \
+    {                                                                                                     \
+        __m512i code = _mm512_ternarylogic_epi32(nibble, top, low, 0xE4 /* bit of low ? nibble : top */); \
+        __m512i trits = _mm512_permutexvar_epi8(code, table);                                             \
+        const uint8_t *q = act + 12 * ((i) / width);                                                      \
+        a##acc = _mm512_dpbusd_epi32(a##acc, _mm512_set1_epi32(load4(q + 0)),                             \
+                                     _mm512_and_si512(trits, _mm512_set1_epi8(0x03)));                    \
+        b##acc = _mm512_dpbusd_epi32(b##acc, _mm512_set1_epi32(load4(q + 4)),                             \
+                                     _mm512_and_si512(trits, _mm512_set1_epi8(0x0C)));                    \
+        c##acc = _mm512_dpbusd_epi32(c##acc, _mm512_set1_epi32(load4(q + 8)),                             \
+                                     _mm512_and_si512(trits, _mm512_set1_epi8(0x30)));                    \
     }
 
 static inline __attribute__((always_inline)) void dot_width(const struct gemv_header *head, int width, int steps,

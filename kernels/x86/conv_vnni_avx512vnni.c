@@ -11,13 +11,6 @@
 
 #include <string.h>
 
-static inline int load4(const uint8_t *p)
-{
-    int x;
-    memcpy(&x, p, 4);
-    return x;
-}
-
 /* The accumulators of pixel i: one vector of 16 channels for each of up to four panels; or, of a single panel, one for
  * even and one for odd steps, because one for each pixel is too few to keep two units busy. Named, because gcc spills
  * arrays of them. */

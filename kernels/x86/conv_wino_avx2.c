@@ -89,13 +89,6 @@ struct product {
     int steps, window;
 };
 
-static inline int load4(const uint8_t *p)
-{
-    int x;
-    memcpy(&x, p, 4);
-    return x;
-}
-
 /* The accumulators of tile i: 2 vectors of 16 lanes. Named, because gcc spills arrays of them. */
 #define TILES(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
 

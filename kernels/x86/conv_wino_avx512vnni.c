@@ -89,13 +89,6 @@ struct product {
     int steps;
 };
 
-static inline int load4(const uint8_t *p)
-{
-    int x;
-    memcpy(&x, p, 4);
-    return x;
-}
-
 /* The accumulators of tile i: one vector of 16 channels for each panel. Named, because gcc spills arrays of them. */
 #define TILES(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 

@@ -14,6 +14,7 @@
  */
 #include "kernels/panel.h"
 #include "kernels/rows.h"
+#include "kernels/x86/dwconv_avx512.h"
 #include "kernels/x86/intrin.h"
 #include "kernels/x86/requant_avx512.h"
 
@@ -101,23 +102,13 @@ static inline __attribute__((always_inline)) __m512i load_parts(const uint8_t *p
     return load_each(each, parts);
 }
 
-static inline __attribute__((always_inline)) void interleave(__m512i a, __m512i b, __m512i c, __m512i d, uint8_t *out)
-{
-    __m512i ab = _mm512_unpacklo_epi8(a, b), cd = _mm512_unpacklo_epi8(c, d);
-    _mm512_store_si512(out, _mm512_unpacklo_epi16(ab, cd));
-    _mm512_store_si512(out + 64, _mm512_unpackhi_epi16(ab, cd));
-    ab = _mm512_unpackhi_epi8(a, b), cd = _mm512_unpackhi_epi8(c, d);
-    _mm512_store_si512(out + 128, _mm512_unpacklo_epi16(ab, cd));
-    _mm512_store_si512(out + 192, _mm512_unpackhi_epi16(ab, cd));
-}
-
 static inline __attribute__((always_inline)) void interleave_n(const uint8_t *const r[4], const ptrdiff_t *off,
                                                                int parts, int n, size_t step, uint8_t *out)
 {
     const uint8_t *a = r[0], *b = r[1], *c = r[2], *d = r[3];
     for (; n > 0; n--, a += step, b += step, c += step, d += step, out += ELEMENT)
-        interleave(load_parts(a, off, parts), load_parts(b, off, parts), load_parts(c, off, parts),
-                   load_parts(d, off, parts), out);
+        interleave64(load_parts(a, off, parts), load_parts(b, off, parts), load_parts(c, off, parts),
+                     load_parts(d, off, parts), out);
 }
 
 /* An element that leaves the image in some part. x: its column in part 0, dx: of the sources. */
@@ -132,7 +123,7 @@ static void edge(const struct strip *s, const uint8_t *const row[4], const int d
         }
         v[k] = s->parts == 1 ? load_each(from[k], 1) : s->parts == 2 ? load_each(from[k], 2) : load_each(from[k], 4);
     }
-    interleave(v[0], v[1], v[2], v[3], out);
+    interleave64(v[0], v[1], v[2], v[3], out);
 }
 
 /* The window whose first image row is y. again: it had another row's, and keeps what is the pad code in any. */

@@ -16,10 +16,12 @@
  * Packed weights are 4 bytes for each window, output row and column of taps, whatever their width: 12 or 24 bytes where
  * a 3x3 filter has 9 weights.
  */
+#include "base/num.h"
 #include "kernels/panel.h"
 #include "kernels/rows.h"
 #include "kernels/scalar.h"
 #include "kernels/unroll.h"
+#include "kernels/x86/dwconv_avx512.h"
 #include "kernels/x86/intrin.h"
 #include "kernels/x86/requant_avx512.h"
 
@@ -50,16 +52,6 @@ struct rows_plan {
     size_t pad_at, scratch_bytes;
 };
 
-static size_t align64(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
-
-static int gcd(int a, int b)
-{
-    return b ? gcd(b, a % b) : a;
-}
-
 /* Columns under n output columns. */
 static int columns_under(const struct conv_geom *g, int n)
 {
@@ -69,7 +61,8 @@ static int columns_under(const struct conv_geom *g, int n)
 /* Whole blocks of output, in as much of the cache as a strip may have. */
 static int strip_columns(const struct rows_plan *p, const struct conv_geom *g)
 {
-    int unit = BLOCK / gcd(p->width, BLOCK), n = STRIP_BYTES / (4 * p->width * g->stride_w * p->windows) / unit * unit;
+    int unit = BLOCK / gcd_int(p->width, BLOCK),
+        n = STRIP_BYTES / (4 * p->width * g->stride_w * p->windows) / unit * unit;
     n = n < unit ? unit : n;
     return n < g->ow ? n : g->ow;
 }
@@ -92,8 +85,8 @@ static void plan_init(struct rows_plan *p, const struct conv_geom *g)
     p->rows = g->stride_h == 1 && g->dilation_h == 1 ? 2 : 1;
     p->windows = (g->kh + p->rows - 1 + 3) / 4;
     p->taps = p->windows * g->kw;
-    p->vectors = p->flat ? p->c / gcd(p->c, LANES) : 4 * p->slices;
-    p->patterns = p->width / gcd(p->width, BLOCK);
+    p->vectors = p->flat ? p->c / gcd_int(p->c, LANES) : 4 * p->slices;
+    p->patterns = p->width / gcd_int(p->width, BLOCK);
     p->strip = strip_columns(p, g);
     p->blocks = (p->strip * p->width + BLOCK - 1) / BLOCK;
     /* Vector stores and loads reach a block past the end. */
@@ -117,17 +110,6 @@ static int channel_of(const struct rows_plan *p, int vector, int lane)
 
 /* --- windows --------------------------------------------------------------------------------------------------------
  */
-
-/* 64 elements of four rows to 64 lanes, out of order as above. */
-static inline void interleave64(__m512i a, __m512i b, __m512i c, __m512i d, uint8_t *out)
-{
-    __m512i ab = _mm512_unpacklo_epi8(a, b), cd = _mm512_unpacklo_epi8(c, d);
-    _mm512_storeu_si512(out, _mm512_unpacklo_epi16(ab, cd));
-    _mm512_storeu_si512(out + 64, _mm512_unpackhi_epi16(ab, cd));
-    ab = _mm512_unpackhi_epi8(a, b), cd = _mm512_unpackhi_epi8(c, d);
-    _mm512_storeu_si512(out + 128, _mm512_unpacklo_epi16(ab, cd));
-    _mm512_storeu_si512(out + 192, _mm512_unpackhi_epi16(ab, cd));
-}
 
 /* To lanes in order: what comes into the same 128 bits is brought together first. */
 static inline void interleave64_in_order(__m512i a, __m512i b, __m512i c, __m512i d, uint8_t *out)
@@ -180,11 +162,6 @@ static size_t slice_channels(const struct rows_plan *p, int slice)
 {
     int left = p->c - slice * p->width;
     return (size_t)(left < p->width ? left : p->width);
-}
-
-static int clamp_int(int x, int lo, int hi)
-{
-    return x < lo ? lo : x > hi ? hi : x;
 }
 
 /* All windows of a strip. */
@@ -310,64 +287,25 @@ static void sums(const struct few *f, const uint8_t *packed, int first, int rows
 /* --- outputs --------------------------------------------------------------------------------------------------------
  */
 
-/* What requantizes 16 elements: multipliers and offsets of even and of odd ones. */
-#define CONSTANTS(k)                                                                  \
-    const struct requant_lanes *r##k = lanes + (first + k) % p->vectors;              \
-    __m512i em##k = _mm512_load_si512(r##k->m), om##k = _mm512_srli_epi64(em##k, 32); \
-    __m512i eb##k = _mm512_load_si512(r##k->even), ob##k = _mm512_load_si512(r##k->odd);
-
-/* 16 elements before the clamp, each four of them in the order 0, 2, 1, 3. */
-static inline __attribute__((always_inline)) __m512i requant16_mixed(const int32_t *acc, __m512i em, __m512i om,
-                                                                     __m512i eb, __m512i ob, bool has_left,
-                                                                     __m128i left, __m128i shift)
-{
-    __m512i x = _mm512_load_si512(acc);
-    __m512i even = _mm512_mul_epi32(x, em), odd = _mm512_mul_epi32(_mm512_srli_epi64(x, 32), om);
-    if (has_left) {
-        even = _mm512_sll_epi64(even, left);
-        odd = _mm512_sll_epi64(odd, left);
-    }
-    even = _mm512_add_epi64(even, eb);
-    odd = _mm512_add_epi64(odd, ob);
-    /* the upper halves: see panel.h */
-    __m512 upper = _mm512_shuffle_ps(_mm512_castsi512_ps(even), _mm512_castsi512_ps(odd), 0xDD);
-    return _mm512_sra_epi32(_mm512_castps_si512(upper), shift);
-}
-
 /* Requantizes blocks to codes, a block's distance apart. in_order: `room` elements of the strip from the first block
  * on, else of each block. */
-static inline __attribute__((always_inline)) void codes(const struct few *f, const struct requant_lanes *lanes,
-                                                        int first, const struct requant *rq, int rows, bool in_order,
-                                                        bool has_left, uint8_t *out, size_t row, size_t distance,
-                                                        size_t room)
+INLINE void codes(const struct few *f, const struct requant_lanes *lanes, int first, const struct requant *rq, int rows,
+                  bool in_order, uint8_t *out, size_t row, size_t distance, size_t room, enum requant_way way)
 {
-    const struct rows_plan *p = f->p;
-    CONSTANTS(0)
-    CONSTANTS(1)
-    CONSTANTS(2)
-    CONSTANTS(3) const __m512i gather = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i order = _mm512_set4_epi32(0x0f0d0e0c, 0x0b090a08, 0x07050604, 0x03010200);
-    __m512i lo = _mm512_set1_epi8((char)rq->lo), hi = _mm512_set1_epi8((char)rq->hi);
-    __m128i left = _mm_cvtsi32_si128(rq->left), shift = _mm_cvtsi32_si128(rq->shift - 32);
+    const struct requant_common common = requant_common(rq);
+    struct requant_panel panels[4];
+    for (int k = 0; k < 4; k++)
+        panels[k] = requant_panel(lanes + (first + k) % f->p->vectors);
     const int32_t *acc = f->acc;
     for (int i = 0; i < f->count; i++, out += distance, room -= in_order ? distance : 0)
         for (int r = 0; r < rows; r++, acc += BLOCK) {
-            __m512i x0 = requant16_mixed(acc, em0, om0, eb0, ob0, has_left, left, shift);
-            __m512i x1 = requant16_mixed(acc + 16, em1, om1, eb1, ob1, has_left, left, shift);
-            __m512i x2 = requant16_mixed(acc + 32, em2, om2, eb2, ob2, has_left, left, shift);
-            __m512i x3 = requant16_mixed(acc + 48, em3, om3, eb3, ob3, has_left, left, shift);
-            __m512i x = _mm512_packus_epi16(_mm512_packs_epi32(x0, x1), _mm512_packs_epi32(x2, x3));
-            if (in_order)
-                x = _mm512_permutexvar_epi32(gather, x);
-            x = _mm512_shuffle_epi8(x, order);
-            if (rq->lo > 0)
-                x = _mm512_max_epu8(x, lo);
-            if (rq->hi < 255)
-                x = _mm512_min_epu8(x, hi);
-            if (room >= BLOCK)
-                _mm512_storeu_si512(out + (size_t)r * row, x);
-            else
-                _mm512_mask_storeu_epi8(out + (size_t)r * row, first_of(room), x);
+            __m512i x[4];
+            UNROLL for (int k = 0; k < 4; k++) x[k] =
+                requant16(&common, &panels[k], _mm512_load_si512(acc + LANES * k), _mm_setzero_si128(), way);
+            __m512i y = in_order ? saturate_codes(x[0], x[1], x[2], x[3])
+                                 : _mm512_packus_epi16(_mm512_packs_epi32(x[0], x[1]), _mm512_packs_epi32(x[2], x[3]));
+            y = _mm512_min_epu8(_mm512_max_epu8(y, common.lo), common.hi);
+            _mm512_mask_storeu_epi8(out + (size_t)r * row, first_of(room), y);
         }
 }
 
@@ -509,17 +447,23 @@ static void fused_outputs(const struct few *f, const struct conv_call *call, int
 }
 #endif
 
-/* Whether sums need not leave the registers. */
-static bool is_fused(const struct rows_plan *p, const struct conv_call *call)
+/* Whether floats requantize all lanes. */
+static bool all_floats(const struct rows_plan *p, const struct conv_call *call)
 {
 #if defined(BITFADER_SIMDE)
     (void)p, (void)call;
-    return false;
+    return false; /* no rounding in a certain direction there */
 #else
     int32_t floats;
     memcpy(&floats, (const char *)call->prepared + p->floats_at, sizeof floats);
-    return call->out_u8 && !call->residual && floats && p->taps == 3;
+    return floats;
 #endif
+}
+
+/* Whether sums need not leave the registers. */
+static bool is_fused(const struct rows_plan *p, const struct conv_call *call)
+{
+    return call->out_u8 && !call->residual && p->taps == 3 && all_floats(p, call);
 }
 
 /* Blocks from the b-th of a strip on, their first vector's number `first`. */
@@ -543,16 +487,12 @@ static void outputs(const struct few *f, const struct conv_geom *g, const struct
     if (call->out_u8 && !call->residual && requant_in_lanes(call->rq)) {
         const struct requant_lanes *lanes = call->prepared;
         uint8_t *out = call->out_u8 + at;
-        if (call->rq->left)
-            codes(f, lanes, first, call->rq, s->rows, in_order, true, out, row, distance, room);
-        else if (in_order && s->rows == 2)
-            codes(f, lanes, first, call->rq, 2, true, false, out, row, distance, room);
-        else if (in_order)
-            codes(f, lanes, first, call->rq, 1, true, false, out, row, distance, room);
-        else if (s->rows == 2)
-            codes(f, lanes, first, call->rq, 2, false, false, out, row, distance, room);
+        if (all_floats(p, call))
+            codes(f, lanes, first, call->rq, s->rows, in_order, out, row, distance, room, WAY_FLOATS);
+        else if (call->rq->left)
+            codes(f, lanes, first, call->rq, s->rows, in_order, out, row, distance, room, WAY_LEFT);
         else
-            codes(f, lanes, first, call->rq, 1, false, false, out, row, distance, room);
+            codes(f, lanes, first, call->rq, s->rows, in_order, out, row, distance, room, WAY_INTEGERS);
         return;
     }
     const int32_t *acc = f->acc;

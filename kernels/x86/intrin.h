@@ -6,6 +6,9 @@
 #ifndef BITFADER_KERNELS_INTRIN_H
 #define BITFADER_KERNELS_INTRIN_H
 
+#include <stdint.h>
+#include <string.h>
+
 #ifdef BITFADER_SIMDE
 #pragma GCC diagnostic ignored "-Wpsabi" /* 512-bit vectors as parameters of SIMDe's own functions */
 #define SIMDE_ENABLE_NATIVE_ALIASES
@@ -201,6 +204,14 @@ static inline void _mm512_mask_storeu_ps(float *p, __mmask16 mask, simde__m512 a
 #else
 #include <immintrin.h>
 #endif
+
+/* Four bytes, to be broadcast. */
+static inline int load4(const uint8_t *p)
+{
+    int x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
 
 /* Accumulator c += x, with the instruction of this name, here and in place. Left to itself, gcc gathers the loads of
  * all pixels in front and spills accumulators in the inner loop, or adds into another register and moves the sum back.

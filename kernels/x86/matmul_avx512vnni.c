@@ -92,13 +92,6 @@ static void copy_rows(const struct matmul_shape *s, const uint8_t *a, int m, uin
     }
 }
 
-static inline int load4(const uint8_t *p)
-{
-    int x;
-    memcpy(&x, p, 4);
-    return x;
-}
-
 /* The accumulators of row i, named: gcc spills arrays of them. */
 #define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
