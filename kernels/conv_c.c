@@ -2,9 +2,9 @@
  *
  * Convolution of any shape at any widths: the definition of every other convolution kernel.
  */
+#include "kernels/plain_weights.h"
 #include "kernels/rows.h"
 #include "kernels/scalar.h"
-#include "kernels/stream.h"
 
 static bool conv_c_can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
@@ -41,7 +41,7 @@ static int32_t conv_c_sum(const struct conv_geom *g, const struct conv_call *cal
 static void conv_c_blocks(const struct conv_geom *g, const struct conv_call *call, const int8_t *levels, int co, int oy,
                           int ox)
 {
-    const struct stream *s = call->packed;
+    const struct plain_weights *s = call->packed;
     int cg = g->cin / g->groups, k = g->kh * g->kw * cg, first = co / (g->cout / g->groups) * cg;
     float x = 0;
     for (int b = 0; b < s->blocks; b++) {
@@ -60,11 +60,11 @@ static void conv_c_run(const struct conv_geom *g, int a_bits, const struct conv_
     size_t k = conv_c_scratch_size(g, a_bits, NULL);
     for (int co = call->channels[0]; co < conv_end(g, call); co++) {
         for (size_t i = 0; i < k; i++)
-            levels[i] = stream_level(call->packed, (size_t)co * k + i);
+            levels[i] = plain_level(call->packed, (size_t)co * k + i);
         int group = co / (g->cout / g->groups);
         for (int oy = 0; oy < g->oh; oy++)
             for (int ox = 0; ox < g->ow; ox++) {
-                if (((const struct stream *)call->packed)->block) {
+                if (((const struct plain_weights *)call->packed)->block) {
                     conv_c_blocks(g, call, levels, co, oy, ox);
                     continue;
                 }
@@ -85,10 +85,10 @@ const struct conv_kernel conv_c = {
     .block_scales = true,
     .a_effect = A_EFFECT_NONE,
     .can = conv_c_can,
-    .packed_size = stream_size,
-    .pack = stream_pack,
-    .prepared_size = stream_prepared_size,
-    .prepare = stream_prepare,
+    .packed_size = plain_size,
+    .pack = plain_pack,
+    .prepared_size = plain_prepared_size,
+    .prepare = plain_prepare,
     .scratch_size = conv_c_scratch_size,
     .run = conv_c_run,
     .channel_unit = 1,

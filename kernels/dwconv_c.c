@@ -2,9 +2,9 @@
  *
  * Depthwise convolution at any widths: every input channel gives cout / cin output channels of its own.
  */
+#include "kernels/plain_weights.h"
 #include "kernels/rows.h"
 #include "kernels/scalar.h"
-#include "kernels/stream.h"
 
 static bool dwconv_c_can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
@@ -40,7 +40,7 @@ static void dwconv_c_run(const struct conv_geom *g, int a_bits, const struct con
     int taps = g->kh * g->kw;
     for (int co = 0; co < g->cout; co++) {
         for (int i = 0; i < taps; i++)
-            levels[i] = stream_level(call->packed, (size_t)co * (size_t)taps + (size_t)i);
+            levels[i] = plain_level(call->packed, (size_t)co * (size_t)taps + (size_t)i);
         for (int oy = 0; oy < g->oh; oy++)
             for (int ox = 0; ox < g->ow; ox++) {
                 int32_t acc = dwconv_c_pixel(g, call, levels, co / (g->cout / g->cin), oy, ox);
@@ -59,10 +59,10 @@ const struct conv_kernel dwconv_c = {
     .tile = "1x1",
     .a_effect = A_EFFECT_NONE,
     .can = dwconv_c_can,
-    .packed_size = stream_size,
-    .pack = stream_pack,
-    .prepared_size = stream_prepared_size,
-    .prepare = stream_prepare,
+    .packed_size = plain_size,
+    .pack = plain_pack,
+    .prepared_size = plain_prepared_size,
+    .prepare = plain_prepare,
     .scratch_size = dwconv_c_scratch_size,
     .run = dwconv_c_run,
 };

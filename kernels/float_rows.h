@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The rows of the table in float_table.c, one a file. Private to kernels/ and its tests.
+ * The rows of the table in float_list.c, one a file. Private to kernels/ and its tests.
  */
 #ifndef BITFADER_KERNELS_FLOAT_ROWS_H
 #define BITFADER_KERNELS_FLOAT_ROWS_H

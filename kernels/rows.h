@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The rows of the tables in table.c, one a file. Private to kernels/ and its tests.
+ * The rows of the tables in kernel_list.c, one a file. Private to kernels/ and its tests.
  */
 #ifndef BITFADER_KERNELS_ROWS_H
 #define BITFADER_KERNELS_ROWS_H

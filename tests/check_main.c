@@ -27,7 +27,7 @@
     X(layout)       \
     X(dataset)      \
     X(images)       \
-    X(arrays)       \
+    X(npy)          \
     X(compare)      \
     X(quant)        \
     X(engine)       \

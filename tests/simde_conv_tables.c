@@ -11,5 +11,5 @@
 #define tables_make_pixels   tables_make_pixels_simde
 #define tables_unpack        tables_unpack_simde
 #include "kernels/x86/conv_tables_avx512vbmi.c"
-#include "kernels/x86/tables_avx512vbmi.c"
+#include "kernels/x86/product_tables_avx512vbmi.c"
 #endif

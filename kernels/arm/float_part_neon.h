@@ -3,8 +3,8 @@
  * Vectors of floats at the end of a row, of which only some lanes exist. Private to kernels/; NEON files alone include
  * it.
  */
-#ifndef BITFADER_KERNELS_FLOAT_PART_NEON_H
-#define BITFADER_KERNELS_FLOAT_PART_NEON_H
+#ifndef BITFADER_KERNELS_ARM_FLOAT_PART_NEON_H
+#define BITFADER_KERNELS_ARM_FLOAT_PART_NEON_H
 
 #include <arm_neon.h>
 #include <string.h>

@@ -5,8 +5,8 @@
  * Both sides are taken less 128, as signed bytes. With S' = sum (a - 128)(b - 128) and the names of matmul.h,
  * S = S' + 128 B: one more number a column, which pack() adds to that column's correction.
  */
-#ifndef BITFADER_KERNELS_MATMUL_NEON_H
-#define BITFADER_KERNELS_MATMUL_NEON_H
+#ifndef BITFADER_KERNELS_ARM_MATMUL_NEON_H
+#define BITFADER_KERNELS_ARM_MATMUL_NEON_H
 
 #include "kernels/matmul.h"
 

@@ -2,8 +2,8 @@
  *
  * What NEON does around the micro-kernels. Private to kernels/.
  */
-#ifndef BITFADER_KERNELS_PANEL_NEON_H
-#define BITFADER_KERNELS_PANEL_NEON_H
+#ifndef BITFADER_KERNELS_ARM_PANEL_NEON_H
+#define BITFADER_KERNELS_ARM_PANEL_NEON_H
 
 #include "kernels/panel.h"
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Convolution by product tables (tables.h) with 64 pixels in lanes: activations are indices, the weights of a channel
- * select tables. 128 pixels by 4 channels, or 64 where only one vector of pixels is left. For layers with fewer
+ * Convolution by product tables (product_tables.h) with 64 pixels in lanes: activations are indices, the weights of a
+ * channel select tables. 128 pixels by 4 channels, or 64 where only one vector of pixels is left. For layers with fewer
  * channels than a vector has bytes.
  *
  * Planes. The index of step i of a run, for all pixels of a row of the image and all such rows, is a plane [rows][ow];
  * a kernel row is a plane's offset where the stride allows it, else it has planes of its own.
  */
+#include "kernels/product_tables.h"
 #include "kernels/rows.h"
-#include "kernels/tables.h"
 #include "kernels/unroll.h"
 #include "kernels/x86/intrin.h"
-#include "kernels/x86/tables_sums_avx512vbmi.h"
+#include "kernels/x86/product_sums_avx512vbmi.h"
 
 #include <string.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Convolution by product tables (tables.h) with 64 channels in lanes: weights are indices, the activations of a pixel
- * select tables. 4 pixels by 128 channels, or by 64 where only one panel is left.
+ * Convolution by product tables (product_tables.h) with 64 channels in lanes: weights are indices, the activations of a
+ * pixel select tables. 4 pixels by 128 channels, or by 64 where only one panel is left.
  */
+#include "kernels/product_tables.h"
 #include "kernels/rows.h"
-#include "kernels/tables.h"
 #include "kernels/unroll.h"
 #include "kernels/x86/intrin.h"
-#include "kernels/x86/tables_sums_avx512vbmi.h"
+#include "kernels/x86/product_sums_avx512vbmi.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * What depthwise convolutions with vpdpbusd share: four rows of bytes become 32-bit lanes. Private to the files with
  * AVX-512.
  */
-#ifndef BITFADER_KERNELS_DWCONV_AVX512_H
-#define BITFADER_KERNELS_DWCONV_AVX512_H
+#ifndef BITFADER_KERNELS_X86_DWCONV_AVX512_H
+#define BITFADER_KERNELS_X86_DWCONV_AVX512_H
 
 #include "kernels/unroll.h"
 #include "kernels/x86/intrin.h"

@@ -3,8 +3,8 @@
  * The processor's intrinsics, or SIMDe's portable ones: a test compiles the AVX-512 kernels with BITFADER_SIMDE to run
  * them on processors without AVX-512. Included only by files whose suffix names an instruction set.
  */
-#ifndef BITFADER_KERNELS_INTRIN_H
-#define BITFADER_KERNELS_INTRIN_H
+#ifndef BITFADER_KERNELS_X86_INTRIN_H
+#define BITFADER_KERNELS_X86_INTRIN_H
 
 #include <stdint.h>
 #include <string.h>

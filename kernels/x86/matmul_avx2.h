@@ -3,8 +3,8 @@
  * What the AVX-512 product of codes takes over from the AVX2 one. Private to kernels/; files with those instruction
  * sets alone call it.
  */
-#ifndef BITFADER_KERNELS_MATMUL_AVX2_H
-#define BITFADER_KERNELS_MATMUL_AVX2_H
+#ifndef BITFADER_KERNELS_X86_MATMUL_AVX2_H
+#define BITFADER_KERNELS_X86_MATMUL_AVX2_H
 
 #include "kernels/matmul.h"
 

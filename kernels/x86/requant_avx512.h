@@ -2,8 +2,8 @@
  *
  * The way from accumulators to codes in 512-bit vectors, 64 at a time. Private to the files with AVX-512.
  */
-#ifndef BITFADER_KERNELS_REQUANT_AVX512_H
-#define BITFADER_KERNELS_REQUANT_AVX512_H
+#ifndef BITFADER_KERNELS_X86_REQUANT_AVX512_H
+#define BITFADER_KERNELS_X86_REQUANT_AVX512_H
 
 #include "kernels/requant_lanes.h"
 #include "kernels/unroll.h"

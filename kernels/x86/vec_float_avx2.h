@@ -2,8 +2,8 @@
  *
  * The float kernels of the AVX2 table. Private to kernels/.
  */
-#ifndef BITFADER_KERNELS_VEC_FLOAT_AVX2_H
-#define BITFADER_KERNELS_VEC_FLOAT_AVX2_H
+#ifndef BITFADER_KERNELS_X86_VEC_FLOAT_AVX2_H
+#define BITFADER_KERNELS_X86_VEC_FLOAT_AVX2_H
 
 #include "kernels/kernels.h"
 

@@ -2,7 +2,7 @@
  *
  * Product tables: what a layer's calls share, made once.
  */
-#include "kernels/tables.h"
+#include "kernels/product_tables.h"
 
 #include <string.h>
 

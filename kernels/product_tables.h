@@ -29,8 +29,8 @@
  *
  * Prepared: struct tables_plan, and what it has the places of: tables, steps and constants of channels.
  */
-#ifndef BITFADER_KERNELS_TABLES_H
-#define BITFADER_KERNELS_TABLES_H
+#ifndef BITFADER_KERNELS_PRODUCT_TABLES_H
+#define BITFADER_KERNELS_PRODUCT_TABLES_H
 
 #include "kernels/kernels.h"
 #include "kernels/panel.h"

@@ -2,8 +2,8 @@
  *
  * How the micro-kernel of product tables leaves 64 sums of 16 bits. Private to the files with AVX-512 VBMI.
  */
-#ifndef BITFADER_KERNELS_TABLES_SUMS_AVX512VBMI_H
-#define BITFADER_KERNELS_TABLES_SUMS_AVX512VBMI_H
+#ifndef BITFADER_KERNELS_X86_PRODUCT_SUMS_AVX512VBMI_H
+#define BITFADER_KERNELS_X86_PRODUCT_SUMS_AVX512VBMI_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "kernels/tables.h"
+#include "kernels/product_tables.h"
 
 #include <string.h>
 

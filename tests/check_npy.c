@@ -17,13 +17,13 @@
 #include "base/text.h"
 #include "model/dataset.h"
 
-Suite *check_arrays_suite(void);
+Suite *check_npy_suite(void);
 
 static char dir[64];
 
 static void make_dir(void)
 {
-    strcpy(dir, "/tmp/check_arrays.XXXXXX");
+    strcpy(dir, "/tmp/check_npy.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
 }
 
@@ -508,10 +508,10 @@ START_TEST(bombs)
 }
 END_TEST
 
-Suite *check_arrays_suite(void)
+Suite *check_npy_suite(void)
 {
-    Suite *s = suite_create("arrays");
-    TCase *t = tcase_create("arrays");
+    Suite *s = suite_create("npy");
+    TCase *t = tcase_create("npy");
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, make_dir, drop_dir);
     tcase_add_test(t, both_orders_into_both_orders);

@@ -3,7 +3,7 @@
  * Product tables in AVX-512 with VBMI: the image that a call makes, the unpacking of weights and the
  * micro-kernel. Of its permutes one runs each cycle, beside an addition; the rest is kept out of the way of those.
  */
-#include "kernels/tables.h"
+#include "kernels/product_tables.h"
 #include "kernels/unroll.h"
 #include "kernels/x86/intrin.h"
 

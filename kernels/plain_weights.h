@@ -3,14 +3,14 @@
  * The packed weights of the C kernels: a header, the scales of blocks if there are any, and a stream of codes, the
  * lowest bit first. Private to kernels/.
  */
-#ifndef BITFADER_KERNELS_STREAM_H
-#define BITFADER_KERNELS_STREAM_H
+#ifndef BITFADER_KERNELS_PLAIN_WEIGHTS_H
+#define BITFADER_KERNELS_PLAIN_WEIGHTS_H
 
 #include <string.h>
 
 #include "kernels/kernels.h"
 
-struct stream {
+struct plain_weights {
     int32_t bits;
     int32_t block, blocks; /* values that share a scale (0: no such scales), blocks of an output channel */
     int32_t codes_at;      /* bytes */
@@ -18,41 +18,41 @@ struct stream {
     uint8_t bytes[]; /* scales [cout][blocks], codes */
 };
 
-static inline size_t stream_count(const struct conv_geom *g)
+static inline size_t plain_count(const struct conv_geom *g)
 {
     return (size_t)g->cout * (size_t)(g->kh * g->kw * (g->cin / g->groups));
 }
 
 /* Blocks of an output channel, 0 without block scales. */
-static inline int stream_blocks(const struct conv_geom *g, const struct conv_weights *w)
+static inline int plain_blocks(const struct conv_geom *g, const struct conv_weights *w)
 {
     int k = g->kh * g->kw * (g->cin / g->groups);
     return w->block ? (k + w->block - 1) / w->block : 0;
 }
 
-static inline size_t stream_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+static inline size_t plain_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     (void)a_bits;
-    size_t scales = (size_t)g->cout * (size_t)stream_blocks(g, w) * sizeof(float);
-    return sizeof(struct stream) + scales + (stream_count(g) * (size_t)w->bits + 7) / 8;
+    size_t scales = (size_t)g->cout * (size_t)plain_blocks(g, w) * sizeof(float);
+    return sizeof(struct plain_weights) + scales + (plain_count(g) * (size_t)w->bits + 7) / 8;
 }
 
-static inline void stream_pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
+static inline void plain_pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
 {
-    struct stream *s = packed;
-    size_t size = stream_size(g, a_bits, w);
+    struct plain_weights *s = packed;
+    size_t size = plain_size(g, a_bits, w);
     for (size_t i = 0; i < size; i++)
         ((uint8_t *)packed)[i] = 0;
     s->bits = w->bits;
     s->block = w->block;
-    s->blocks = stream_blocks(g, w);
+    s->blocks = plain_blocks(g, w);
     s->codes_at = g->cout * s->blocks * (int32_t)sizeof(float);
     if (w->block)
         memcpy(s->bytes, w->block_scales, (size_t)s->codes_at);
     uint8_t *codes = s->bytes + s->codes_at;
     for (int c = 0; c < 1 << w->bits; c++)
         s->levels[c] = w->levels[c];
-    for (size_t i = 0; i < stream_count(g); i++)
+    for (size_t i = 0; i < plain_count(g); i++)
         for (int b = 0; b < w->bits; b++) {
             size_t at = i * (size_t)w->bits + (size_t)b;
             codes[at / 8] = (uint8_t)(codes[at / 8] | ((w->codes[i] >> b & 1) << at % 8));
@@ -60,20 +60,20 @@ static inline void stream_pack(const struct conv_geom *g, int a_bits, const stru
 }
 
 /* Nothing needs preparing. */
-static inline size_t stream_prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
+static inline size_t plain_prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     (void)g, (void)a_bits, (void)w;
     return 0;
 }
 
-static inline void stream_prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq,
-                                  void *prepared)
+static inline void plain_prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq,
+                                 void *prepared)
 {
     (void)g, (void)a_bits, (void)packed, (void)rq, (void)prepared;
 }
 
 /* The integer that weight i stands for. */
-static inline int8_t stream_level(const struct stream *s, size_t i)
+static inline int8_t plain_level(const struct plain_weights *s, size_t i)
 {
     const uint8_t *codes = s->bytes + s->codes_at;
     int code = 0;
