@@ -74,10 +74,10 @@ int product_split(struct arena *a, const struct step *s, int n, int64_t work, st
             own->batch = end - first;
             own->a += first;
             own->b += first;
-            parts[i].range = (struct range){.out = first * size, .count = (end - first) * size};
+            parts[i].share = (struct share){.out = first * size, .count = (end - first) * size};
         } else {
             own->rows = end - first;
-            parts[i].range = (struct range){.in = {(int64_t)first * x->shape.k},
+            parts[i].share = (struct share){.in = {(int64_t)first * x->shape.k},
                                             .out = (int64_t)first * x->shape.n,
                                             .count = (int64_t)(end - first) * x->shape.n};
         }

@@ -95,7 +95,7 @@ static int cut_window(const struct splitter *x, const struct conv_geom *whole, i
         *(across ? &geoms[i].w : &geoms[i].h) = a->size;
         *(across ? &geoms[i].ow : &geoms[i].oh) = a->out;
         *(across ? &geoms[i].pad_left : &geoms[i].pad_top) = a->pad;
-        parts[i].range = (struct range){
+        parts[i].share = (struct share){
             .in = {bands[i].from * in, bands[i].first * out}, .out = bands[i].first * out, .count = a->out * out};
     }
     return n;
@@ -108,8 +108,8 @@ static int cut_channels(const struct conv_geom *g, int n, int unit, struct step 
     n = n < units ? n : units;
     for (int i = 0; i < n; i++) {
         int end = (int)begin_of(units, i + 1, n) * unit;
-        parts[i].range.channels[0] = (int)begin_of(units, i, n) * unit;
-        parts[i].range.channels[1] = end < g->cout ? end : g->cout;
+        parts[i].share.channels[0] = (int)begin_of(units, i, n) * unit;
+        parts[i].share.channels[1] = end < g->cout ? end : g->cout;
     }
     return n;
 }
@@ -209,7 +209,7 @@ static int split_pool(struct splitter *x, const struct step *s, struct step *par
     for (int i = 0; i < n; i++) {
         parts[i].geom = geoms[i];
         if (s->run == step_avgpool_f32) /* a scale for each pixel */
-            parts[i].scale = s->scale + parts[i].range.out / g->cout;
+            parts[i].scale = s->scale + parts[i].share.out / g->cout;
     }
     return n;
 }
@@ -225,7 +225,7 @@ static int cut_elements(const struct splitter *x, int64_t work, int64_t units, i
     int n = parts_for(x, work, units);
     for (int i = 0; i < n; i++) {
         int64_t first = begin_of(units, i, n) * size, end = begin_of(units, i + 1, n) * size;
-        parts[i].range = (struct range){.in = {first, first}, .out = first, .count = end - first};
+        parts[i].share = (struct share){.in = {first, first}, .out = first, .count = end - first};
     }
     return n;
 }
@@ -234,7 +234,7 @@ static int split_elements(struct splitter *x, const struct step *s, struct step 
 {
     int64_t count = x->plan->values[s->out].count;
     int n = cut_elements(x, WORK_ELEMENT * count, (count + STRETCH - 1) / STRETCH, STRETCH, parts);
-    parts[n - 1].range.count = count - parts[n - 1].range.out;
+    parts[n - 1].share.count = count - parts[n - 1].share.out;
     return n;
 }
 
@@ -250,7 +250,7 @@ static int split_softmax(struct splitter *x, const struct step *s, struct step *
     int64_t row = s->inner * s->stride;
     int n = cut_elements(x, WORK_SOFTMAX * s->outer * row, s->outer, row, parts);
     for (int i = 0; i < n; i++)
-        parts[i].outer = parts[i].range.count / row;
+        parts[i].outer = parts[i].share.count / row;
     return n;
 }
 
@@ -261,7 +261,7 @@ static int split_binary(struct splitter *x, const struct step *s, struct step *p
     int64_t count = x->plan->values[s->out].count, size = count / b->d[0];
     int n = cut_elements(x, WORK_ELEMENT * count, b->d[0], size, parts);
     for (int i = 0; i < n; i++) {
-        struct range *r = &parts[i].range;
+        struct share *r = &parts[i].share;
         parts[i].cast.d[0] = r->count / size;
         r->in[0] = r->out / size * b->a[0];
         r->in[1] = r->out / size * b->b[0];
@@ -369,7 +369,7 @@ static bool can_follow(const struct splitter *x, const struct split *s, int firs
 {
     const struct step *step = &x->plan->steps[i], *before = s->steps[i - 1].parts;
     const struct value *values = x->plan->values;
-    if (splitter_of(step) != split_elements || s->steps[i - 1].n < 2 || before->range.count == 0 ||
+    if (splitter_of(step) != split_elements || s->steps[i - 1].n < 2 || before->share.count == 0 ||
         values[before->out].count != values[step->out].count)
         return false;
     if (splitter_of(&x->plan->steps[i - 1]) != split_elements && first != i - 1)
@@ -387,9 +387,9 @@ static struct split_step follow(struct splitter *x, const struct step *s, const 
 {
     struct step *parts = mem_new((size_t)before->n, sizeof *parts);
     for (int i = 0; i < before->n; i++) {
-        const struct range *r = &before->parts[i].range;
+        const struct share *r = &before->parts[i].share;
         parts[i] = *s;
-        parts[i].range = (struct range){.in = {r->out, r->out}, .out = r->out, .count = r->count};
+        parts[i].share = (struct share){.in = {r->out, r->out}, .out = r->out, .count = r->count};
     }
     struct split_step out = keep_parts(x, parts, before->n);
     mem_free(parts);

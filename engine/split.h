@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Private to engine/: the steps of a plan in parts, for one image on several threads. A part is a step of the same kind
- * whose range is a band of rows, or a stretch of elements, of the whole step's output; it has the whole step's packed
+ * whose share is a band of rows, or a stretch of elements, of the whole step's output; it has the whole step's packed
  * weights and offset tables of its own. Which parts there are follows from the plan and the number of threads alone,
  * and every output element is computed from the same numbers in the same order as in the whole step.
  *

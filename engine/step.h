@@ -62,7 +62,7 @@ struct conv_ready {
 
 /* The part of a step that one thread runs: elements before those that it reads and writes, and how many it writes; or
  * channels of a convolution, first and end. All 0: the whole step. */
-struct range {
+struct share {
     int64_t in[2], out, count;
     int channels[2];
 };
@@ -88,7 +88,7 @@ struct step {
     int in[2]; /* values, -1 when absent */
     int out;
     void (*run)(const struct step *s, const struct run_state *r);
-    struct range range;
+    struct share share;
 
     struct conv_ready conv;
     struct conv_geom geom; /* of pooling and float layers */
@@ -139,20 +139,20 @@ static inline void *value_at(const struct run_state *r, int v)
     return x->constant ? (void *)x->data : r->arena + (r->places ? r->places[v] : x->offset);
 }
 
-/* What a step reads and writes: where its range begins, and how many elements it writes. */
+/* What a step reads and writes: where its share begins, and how many elements it writes. */
 static inline void *step_in(const struct step *s, const struct run_state *r, int k)
 {
-    return (char *)value_at(r, s->in[k]) + (size_t)s->range.in[k] * r->plan->values[s->in[k]].size;
+    return (char *)value_at(r, s->in[k]) + (size_t)s->share.in[k] * r->plan->values[s->in[k]].size;
 }
 
 static inline void *step_out(const struct step *s, const struct run_state *r)
 {
-    return (char *)value_at(r, s->out) + (size_t)s->range.out * r->plan->values[s->out].size;
+    return (char *)value_at(r, s->out) + (size_t)s->share.out * r->plan->values[s->out].size;
 }
 
 static inline size_t step_count(const struct step *s, const struct run_state *r)
 {
-    return (size_t)(s->range.count ? s->range.count : r->plan->values[s->out].count);
+    return (size_t)(s->share.count ? s->share.count : r->plan->values[s->out].count);
 }
 
 /* Execution, one function a kind of step; which of them can be split is in split.c. */

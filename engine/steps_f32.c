@@ -71,7 +71,7 @@ static void conv_f32(const struct step *s, const struct run_state *r, const floa
                                    .lo = lo,
                                    .hi = hi,
                                    .out = step_out(s, r),
-                                   .channels = {s->range.channels[0], s->range.channels[1]}};
+                                   .channels = {s->share.channels[0], s->share.channels[1]}};
     s->float_conv->run(&s->geom, &call);
 }
 

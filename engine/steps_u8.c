@@ -18,7 +18,7 @@ void step_conv_u8(const struct step *s, const struct run_state *r)
         .pad_code = (uint8_t)s->pad_code,
         .scale = s->scale,
         .bias = s->bias,
-        .channels = {s->range.channels[0], s->range.channels[1]},
+        .channels = {s->share.channels[0], s->share.channels[1]},
     };
     if (out->codes) {
         call.out_u8 = step_out(s, r);
