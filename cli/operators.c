@@ -26,11 +26,14 @@ static int compare_rows(const void *a, const void *b)
 
 static const char *way_of(const struct op_row *r)
 {
-    const struct lower_row *own = *r->domain ? NULL : lower_find(r->name);
+    const struct lower_row *own = lower_find(r->name);
+    own = own && (own->any_domain || !*r->domain) ? own : NULL;
     if (layers_are_made_of(own ? own->becomes : OP_CALL, r))
         return "layer";
     if (own && own->becomes != OP_CALL)
         return plan_op_has_codes(own->becomes) ? "codes" : "float";
+    if (r->flags & OP_GENTLE)
+        return "codes by table";
     if (r->flags & OP_RESHAPES)
         return "reshape";
     return r->min_in == 0 || r->flags & OP_OF_SHAPES ? "import" : "call";
@@ -47,6 +50,8 @@ static const char head[] =
     "- *codes*: kernels on codes and in float; no precision of its own. Clamps (Relu, Clip, Min, Max), constant "
     "factors and\n"
     "  addends, BatchNormalization and Pad go into the layers beside them where they can.\n"
+    "- *codes by table*: a table of 256 entries on codes, where the other inputs are constant numbers; in float as a "
+    "call.\n"
     "- *float*: a float kernel.\n"
     "- *reshape*: no work but where the order in memory changes.\n"
     "- *call*: as `ops/` defines it, in fp32, on row-major arrays. So do the cases of the others that their kernels do "

@@ -70,6 +70,23 @@ static bool any_order(const struct compiler *c, const struct node *n)
     return true;
 }
 
+int compile_call_input(const struct compiler *c, const struct node *n)
+{
+    const struct tensor *tensors = c->g->tensors;
+    int input = -1;
+    if (!(n->row->flags & OP_GENTLE) || tensors[n->out[0]].type != DTYPE_F32)
+        return -1;
+    for (int k = 0; k < n->n_in; k++) {
+        const struct tensor *t = n->in[k] < 0 ? NULL : &tensors[n->in[k]];
+        if (!t || (t->data && shape_count(&t->shape) == 1))
+            continue;
+        if (t->data || input >= 0 || !shape_equal(&t->shape, &tensors[n->out[0]].shape))
+            return -1;
+        input = k;
+    }
+    return input;
+}
+
 static int make_call(struct compiler *c, const struct node *n, struct call_plan *p, struct err *e)
 {
     struct arena *a = &c->plan->arena;
@@ -92,6 +109,21 @@ static int make_call(struct compiler *c, const struct node *n, struct call_plan 
     if (n->row->infer(&p->call, &why)) /* import asked the same; this sets shapes and the size of the work memory */
         return err_set(e, "%s: node \"%s\": %s", c->g->file, n->name, why.text);
     return 0;
+}
+
+int compile_call_values(struct compiler *c, const struct node *n, int input, int count, const float *x, float *y,
+                        struct err *e)
+{
+    struct call_plan p;
+    if (make_call(c, n, &p, e))
+        return -1;
+    struct array *in = (struct array *)p.call.in, *out = p.call.out;
+    in[input] = (struct array){DTYPE_F32, {1, {count}}, (void *)x};
+    out[0] = (struct array){DTYPE_F32, {1, {count}}, y};
+    p.call.work = mem_new(p.call.work_bytes + 1, 1);
+    const char *wrong = n->row->run(&p.call);
+    mem_free(p.call.work);
+    return wrong ? err_set(e, "%s: node \"%s\": %s", c->g->file, n->name, wrong) : 0;
 }
 
 int emit_call(struct compiler *c, const struct node *n, struct err *e)

@@ -115,6 +115,12 @@ int requant_shift(double largest, int *left);
 
 int emit_op(struct compiler *c, int node, struct err *e);
 int emit_call(struct compiler *c, const struct node *n, struct err *e);
+/* call.c: the input whose codes a table turns into the output's, where the operator is such (OP_GENTLE) and all other
+ * inputs are numbers; else -1. */
+int compile_call_input(const struct compiler *c, const struct node *n);
+/* The call's outputs y[n] for the values x[n] of that input. */
+int compile_call_values(struct compiler *c, const struct node *n, int input, int count, const float *x, float *y,
+                        struct err *e);
 /* The same with values for some inputs (-1: as the node has it; NULL: all). The step, or NULL with a message. */
 struct step *emit_call_with(struct compiler *c, const struct node *n, const int *given, struct err *e);
 /* emit_snap.c: rounding to a lattice, on codes and in float, and codes of a float tensor by such rounding. */

@@ -51,21 +51,36 @@ static int emit_add_codes(struct compiler *c, const struct node *n, struct err *
     return 0;
 }
 
+/* What a unary node makes of the values x. */
+static int unary_values(struct compiler *c, const struct node *n, int input, int count, const float *x, float *y,
+                        struct err *e)
+{
+    if (n->op == OP_CALL)
+        return compile_call_values(c, n, input, count, x, y, e);
+    for (int i = 0; i < count; i++)
+        y[i] = unary_value(n->op, x[i], n->alpha, n->act_lo, n->act_hi);
+    return 0;
+}
+
 static int emit_unary_codes(struct compiler *c, const struct node *n, struct err *e)
 {
+    enum { CODES = 256 };
     struct act_quant q;
-    int in = compile_any_codes(c, n->in[0], e);
+    float x[CODES], y[CODES];
+    int input = n->op == OP_CALL ? compile_call_input(c, n) : 0, in = compile_any_codes(c, n->in[input], e);
     if (in < 0 || output_quantizer(c, n->out[0], &q, e))
         return -1;
     int out = compile_value(c, n->out[0], true, &q);
     struct step *s = compile_step(c, n->name, "lut_u8", in, -1, out);
     const struct act_quant from = c->plan->values[in].q;
-    uint8_t *table = arena_new(&c->plan->arena, 256, 1);
+    for (int i = 0; i < CODES; i++)
+        x[i] = ((float)i - from.zero) * from.scale;
+    if (unary_values(c, n, input, CODES, x, y, e))
+        return -1;
+    uint8_t *table = arena_new(&c->plan->arena, CODES, 1);
     int top = act_quant_top(&q);
-    for (int i = 0; i < 256; i++) {
-        float y = unary_value(n->op, ((float)i - from.zero) * from.scale, n->alpha, n->act_lo, n->act_hi);
-        table[i] = (uint8_t)fmin(fmax(rint((double)y / q.scale + q.zero), 0), top);
-    }
+    for (int i = 0; i < CODES; i++)
+        table[i] = (uint8_t)fmin(fmax(rint((double)y[i] / q.scale + q.zero), 0), top);
     s->table = table;
     s->run = step_lut_u8;
     made_codes(c, n->out[0], q.bits, out);
@@ -426,7 +441,7 @@ int emit_op(struct compiler *c, int node, struct err *e)
     bool codes = c->on_codes[node];
     switch (n->op) {
     case OP_CALL:
-        return emit_call(c, n, e);
+        return codes ? emit_unary_codes(c, n, e) : emit_call(c, n, e);
     case OP_SNAP:
         return emit_snap(c, node, e);
     case OP_ADD:

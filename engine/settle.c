@@ -22,6 +22,8 @@ static bool op_on_codes(const struct compiler *c, const struct node *n)
                (n->window.pad_top | n->window.pad_left | n->window.pad_bottom | n->window.pad_right) == 0;
     case OP_PAD:
         return n->value == 0;
+    case OP_CALL:
+        return compile_call_input(c, n) >= 0;
     default:
         return plan_op_has_codes(n->op);
     }

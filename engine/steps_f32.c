@@ -3,6 +3,7 @@
  * Steps in float: the fp32 reference (by kernels of our own, or OpenBLAS where there are none), and the islands around
  * operators that have no kernel on codes.
  */
+#include <assert.h>
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
@@ -151,6 +152,7 @@ static enum float_unary unary_of(enum op op)
     case OP_HARD_SWISH:
         return FLOAT_HARD_SWISH;
     default:
+        assert(op == OP_CLIP);
         return FLOAT_CLAMP;
     }
 }

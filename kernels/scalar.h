@@ -22,9 +22,10 @@ static inline float unary_one_f32(enum float_unary f, float x, float alpha, floa
         return x * clamp_f32(x / 6 + 0.5f, 0, 1);
     case FLOAT_EXP:
         return expf(x);
-    default:
-        return clamp_f32(x, lo, hi);
+    case FLOAT_CLAMP:
+        break;
     }
+    return clamp_f32(x, lo, hi);
 }
 
 /* One accumulator of channel c to the output element at index i, whichever output the call asks for. */

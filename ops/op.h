@@ -67,7 +67,10 @@ enum op_flag {
     OP_RESHAPES = 2,    /* output 0 has input 0's elements in their order: no work but a copy */
     OP_RANDOM = 4,      /* never folded */
     OP_OF_SHAPES = 8,   /* run looks at the shapes of inputs alone */
-    OP_KEEPS = 16       /* when output 0 has input 0's type and shape, it has its elements too */
+    OP_KEEPS = 16,      /* when output 0 has input 0's type and shape, it has its elements too */
+    OP_GENTLE = 32      /* beside OP_ELEMENTWISE, of one output: no steeper than a small factor, so that codes of 8 bits
+                           give good codes of 8 bits. Activations are; Log and Reciprocal are not. The engine then runs
+                           it on codes, by a table. */
 };
 
 /* NULL when there is none. domain "" and "ai.onnx" are the same. */

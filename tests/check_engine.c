@@ -18,6 +18,7 @@
 #include "engine/step.h"
 #include "engine/weight_cache.h"
 #include "model/graph_load.h"
+#include "ops/op.h"
 #include "tests/graph_eval.h"
 #include "tests/import_cases.h"
 #include "tests/onnx_make.h"
@@ -399,32 +400,35 @@ START_TEST(test_mixed_profiles)
 END_TEST
 
 /* Small graphs around every operator that works on codes; at 8 bits the output must be near fp32's. */
-static const char *const code_graphs[] = {
-    "Relu(c)->d",
-    "Clip(c)->d",
-    "LeakyRelu(c)->d alpha=0.25",
-    "Sigmoid(c)->d",
-    "opset14 HardSwish(c)->d",
-    "MaxPool(c)->d kernel_shape=[2,2] strides=[2,2]",
-    "MaxPool(c)->d kernel_shape=[3,3] pads=[1,1,1,1]",
-    "AveragePool(c)->d kernel_shape=[3,3] pads=[1,1,1,1]",
-    "AveragePool(c)->d kernel_shape=[3,3] pads=[1,1,1,1] count_include_pad=1",
-    "AveragePool(c)->d kernel_shape=[2,2] strides=[2,2] count_include_pad=1",
-    "GlobalAveragePool(c)->d",
-    "Transpose(c)->d perm=[0,1,3,2]",
-    "Concat(c,x)->d axis=1",
-    "Concat(c,c)->d axis=2",
-    "Add(c,x)->d",
-    "Add(c,c)->e\nRelu(e)->d",
-    "Mul(c,x)->d",
-    "Pad(c)->d pads=[0,0,1,2,0,0,0,1]",
-    "Slice(c,s0,s1,s2,s3)->d",
-    "Softmax(c)->d axis=1",
+static const struct {
+    const char *body;
+    int opset; /* 0: 13 */
+} code_graphs[] = {
+    {"Relu(c)->d"},
+    {"Clip(c)->d min=-1.0 max=2.0", .opset = 7},
+    {"LeakyRelu(c)->d alpha=0.25"},
+    {"Sigmoid(c)->d"},
+    {"HardSwish(c)->d", .opset = 14},
+    {"MaxPool(c)->d kernel_shape=[2,2] strides=[2,2]"},
+    {"MaxPool(c)->d kernel_shape=[3,3] pads=[1,1,1,1]"},
+    {"AveragePool(c)->d kernel_shape=[3,3] pads=[1,1,1,1]"},
+    {"AveragePool(c)->d kernel_shape=[3,3] pads=[1,1,1,1] count_include_pad=1"},
+    {"AveragePool(c)->d kernel_shape=[2,2] strides=[2,2] count_include_pad=1"},
+    {"GlobalAveragePool(c)->d"},
+    {"Transpose(c)->d perm=[0,1,3,2]"},
+    {"Concat(c,x)->d axis=1"},
+    {"Concat(c,c)->d axis=2"},
+    {"Add(c,x)->d"},
+    {"Add(c,c)->e\nRelu(e)->d"},
+    {"Mul(c,x)->d"},
+    {"Pad(c)->d pads=[0,0,1,2,0,0,0,1]", .opset = 7},
+    {"Slice(c,s0,s1,s2,s3)->d"},
+    {"Softmax(c)->d axis=1"},
 };
 enum { N_CODE_GRAPHS = sizeof code_graphs / sizeof *code_graphs };
 
-/* A tensor of image i, row-major. */
-static float *read_tensor(struct plan *plan, struct graph *g, int tensor, int i)
+/* A tensor of image i, row-major; NULL when it is part of a step. */
+static float *find_tensor(struct plan *plan, struct graph *g, int tensor, int i)
 {
     plan_keep_all(plan);
     struct runner *x = runner_new(plan);
@@ -432,9 +436,18 @@ static float *read_tensor(struct plan *plan, struct graph *g, int tensor, int i)
     float *out = mem_new((size_t)count_of(g, tensor) + (size_t)plan_output_count(plan), sizeof *out);
     make_image(g, i, in);
     runner_run(x, in, out, NULL);
-    ck_assert_int_eq(runner_read_tensor(x, tensor, out), 0);
+    bool found = !runner_read_tensor(x, tensor, out);
     runner_free(x);
     mem_free(in);
+    if (!found)
+        mem_free(out);
+    return found ? out : NULL;
+}
+
+static float *read_tensor(struct plan *plan, struct graph *g, int tensor, int i)
+{
+    float *out = find_tensor(plan, g, tensor, i);
+    ck_assert_ptr_nonnull(out);
     return out;
 }
 
@@ -467,17 +480,13 @@ START_TEST(test_products_over_rows)
 }
 END_TEST
 
-START_TEST(test_operators_on_codes)
+/* body: nodes from c, a convolution's output, to d, which another layer reads. Ends in the plan at 8 bits. */
+static void check_on_codes(int opset, const char *body)
 {
-    const char *body = code_graphs[_i];
-    const char *opset = !strncmp(body, "opset14 ", 8)                             ? "opset 14\n"
-                        : !strncmp(body, "Clip(", 5) || !strncmp(body, "Pad(", 4) ? "opset 7\n"
-                                                                                  : "opset 13\n";
-    body += !strncmp(body, "opset14 ", 8) ? 8 : 0;
-    char *text = mem_printf("%sin x 1,4,6,8\nconst w 4,4,3,3\nconst b 4\n"
+    char *text = mem_printf("opset %d\nin x 1,4,6,8\nconst w 4,4,3,3\nconst b 4\nconst slope 1 = 0.25\n"
                             "ints s0 2 = 1,0\nints s1 2 = 5,8\nints s2 2 = 2,3\nints s3 2 = 1,2\n"
-                            "Conv(x,w,b)->c pads=[1,1,1,1]\n%s%s\nFlatten(d)->f axis=1\nout f\n",
-                            opset, body, strncmp(body, "Clip(", 5) ? "" : " min=-1.0 max=2.0");
+                            "Conv(x,w,b)->c pads=[1,1,1,1]\n%s\nFlatten(d)->f axis=1\nout f\n",
+                            opset, body);
     struct graph *g = onnx_make_graph(text);
     int64_t k = count_of(g, g->outputs[0]);
     graph_free(g);
@@ -490,13 +499,19 @@ START_TEST(test_operators_on_codes)
     struct plan *a = compile(g, fp, NULL), *b = compile(g, w8a8, c);
     int gemm_input = g->nodes[g->layers[g->n_layers - 1].node].in[0];
     for (int i = 0; i < 4; i++) {
+        int conv_output = g->nodes[g->layers[0].node].out[0];
         float *x = read_tensor(a, g, gemm_input, i), *y = read_tensor(b, g, gemm_input, i);
+        float *before = find_tensor(a, g, conv_output, i);
         double peak = 0, worst = 0;
+        for (int64_t j = 0; before && j < count_of(g, conv_output); j++)
+            peak = fmax(peak, fabs(before[j]));
+        mem_free(before);
         for (int64_t j = 0; j < k; j++) {
             peak = fmax(peak, fabs(x[j]));
             worst = fmax(worst, fabs((double)x[j] - y[j]));
         }
-        /* A few steps of 1/255 of the range: of the image, the weights, the convolution's output and the operator's. */
+        /* A few steps of 1/255 of the range: of the image, the weights, the convolution's output, whose errors pass
+         * through the operator, and the operator's own. */
         ck_assert_msg(worst <= 0.03 * peak, "%s: off by %g of %g", body, worst, peak);
         mem_free(x);
         mem_free(y);
@@ -513,6 +528,51 @@ START_TEST(test_operators_on_codes)
     graph_free(g);
     mem_free(longer);
     mem_free(text);
+}
+
+START_TEST(test_operators_on_codes)
+{
+    check_on_codes(code_graphs[_i].opset ? code_graphs[_i].opset : 13, code_graphs[_i].body);
+}
+END_TEST
+
+/* Every operator that says it is gentle, whatever there will be. */
+START_TEST(test_gentle_operators_on_codes)
+{
+    const struct op_row *row;
+    int tried = 0;
+    for (int i = 0; (row = op_row(i)); i++) {
+        if (!(row->flags & OP_GENTLE))
+            continue;
+        char *body = mem_printf("%s(c%s)->d", row->name, row->min_in > 1 ? ",slope" : "");
+        check_on_codes(20, body);
+        mem_free(body);
+        tried++;
+    }
+    ck_assert_int_ge(tried, 16);
+}
+END_TEST
+
+/* Between two layers on codes no step is in float. */
+START_TEST(test_gentle_operators_stay_on_codes)
+{
+    struct graph *g = onnx_make_graph("opset 20\nin x 1,4,6,8\nconst w 4,4,3,3\nconst v 4,4,1,1\nConv(x,w)->c\n"
+                                      "Tanh(c)->d\nElu(d)->e\nConv(e,v)->f\nLog(f)->h\nConv(h,v)->y\nout y");
+    struct calibration *c = calibrate(g);
+    struct precision *p = uniform(g, 8, 8);
+    struct plan *plan = compile(g, p, c);
+    int tables = 0, calls = 0;
+    for (int i = 0; i < plan_step_count(plan); i++) {
+        tables += !strcmp(plan_step(plan, i).kernel, "lut_u8");
+        calls += !strcmp(plan_step(plan, i).kernel, "Log"); /* steep: codes would be too coarse */
+        ck_assert_str_ne(plan_step(plan, i).kernel, "Tanh");
+    }
+    ck_assert_int_eq(tables, 2);
+    ck_assert_int_eq(calls, 1);
+    plan_free(plan);
+    mem_free(p);
+    calibration_free(c);
+    graph_free(g);
 }
 END_TEST
 
@@ -706,6 +766,8 @@ Suite *check_engine_suite(void)
     tcase_add_loop_test(t, test_mixed_profiles, 0, 6);
     tcase_add_test(t, test_products_over_rows);
     tcase_add_loop_test(t, test_operators_on_codes, 0, N_CODE_GRAPHS);
+    tcase_add_test(t, test_gentle_operators_on_codes);
+    tcase_add_test(t, test_gentle_operators_stay_on_codes);
     tcase_add_loop_test(t, test_same_bits_everywhere, 0, N_ZOO);
     tcase_add_loop_test(t, test_memory_is_shared, 0, N_ZOO);
     tcase_add_test(t, test_needs_calibration);

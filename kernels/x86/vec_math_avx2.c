@@ -54,9 +54,10 @@ static inline __attribute__((always_inline)) __m256 unary_8(enum float_unary f, 
     }
     case FLOAT_EXP:
         return exp_f32(x);
-    default:
-        return clamp_8(x, _mm256_set1_ps(lo), _mm256_set1_ps(hi));
+    case FLOAT_CLAMP:
+        break;
     }
+    return clamp_8(x, _mm256_set1_ps(lo), _mm256_set1_ps(hi));
 }
 
 /* All of n with f known. The last ones go through a vector of their own: every element by the same arithmetic. */
@@ -91,8 +92,9 @@ void unary_f32_avx2(enum float_unary f, size_t n, const float *x, float alpha, f
     case FLOAT_EXP:
         unary_all(FLOAT_EXP, n, x, alpha, lo, hi, out);
         break;
-    default:
+    case FLOAT_CLAMP:
         unary_all(FLOAT_CLAMP, n, x, alpha, lo, hi, out);
+        break;
     }
 }
 
