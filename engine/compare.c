@@ -281,7 +281,7 @@ static double sqnr(double signal, double noise)
     return signal > 0 ? 10 * log10(signal / noise) : NAN;
 }
 
-static void settle(struct comparison *out, const struct output_part *sums, const int *vectors)
+static void finish_scores(struct comparison *out, const struct output_part *sums, const int *vectors)
 {
     for (int k = 0; k < out->n_outputs; k++) {
         const struct output_part *x = &sums[k];
@@ -324,7 +324,7 @@ int evaluate_compare(const struct plan *plan, const struct plan *fp32, const str
     for (int i = 0; i < c.n_workers && rc >= 0; i++)
         if (runner_check(c.workers[i].plan.runner, e) || runner_check(c.workers[i].fp32.runner, e))
             rc = -1;
-    settle(out, sums, vectors);
+    finish_scores(out, sums, vectors);
     comparer_done(&c, block);
     mem_free(sums);
     mem_free(vectors);

@@ -335,34 +335,6 @@ static int emit_outputs(struct compiler *c, struct err *e)
     return 0;
 }
 
-/* Accumulators are 32 bits: a layer with so many taps that they could overflow stays in fp32. */
-static void settle_applied(struct compiler *c)
-{
-    const struct graph *g = c->g;
-    for (int l = 0; l < g->n_layers; l++) {
-        struct plan_layer *pl = &c->plan->layers[l];
-        pl->requested = pl->applied = c->precisions[l];
-        if (!pl->requested.w_bits && !pl->requested.a_bits)
-            continue;
-        const struct tensor *in = &g->tensors[g->nodes[g->layers[l].node].in[0]];
-        const struct tensor *w = &g->tensors[g->nodes[g->layers[l].node].in[1]];
-        if (g->layers[l].n_weights && (!w->data || in->data)) {
-            pl->applied.w_bits = pl->applied.a_bits = BITS_FLOAT;
-            strcpy(pl->note, "weights are not constant: fp32");
-            continue;
-        }
-        int w_bits = pl->requested.w_bits; /* the levels of weights are signed, activations are not */
-        double w_peak = !w_bits ? 1 : g->layers[l].n_weights ? 1 << (w_bits - 1) : (1 << w_bits) - 1;
-        double peak = ((1 << pl->requested.a_bits) - 1) * w_peak;
-        if (precision_is_integer(&pl->requested) && peak * g->layers[l].k >= 2147483648.0) {
-            pl->applied.w_bits = pl->applied.a_bits = BITS_FLOAT;
-            strcpy(pl->note, "32-bit sums could overflow: fp32");
-        } else if (!precision_is_integer(&pl->requested)) {
-            strcpy(pl->note, "emulated: fp32 arithmetic");
-        }
-    }
-}
-
 static int emit_all(struct compiler *c, struct err *e)
 {
     emit_inputs(c);
@@ -399,8 +371,7 @@ struct plan *plan_compile(const struct graph *g, const struct precision *precisi
         c.layer_of[i] = -1;
     for (int l = 0; l < g->n_layers; l++)
         c.layer_of[g->layers[l].node] = l;
-    settle_applied(&c);
-    settle_forms(&c);
+    settle(&c);
     int failed = emit_all(&c, e);
     arena_done(&scratch);
     weight_cache_free(own);
@@ -410,9 +381,9 @@ struct plan *plan_compile(const struct graph *g, const struct precision *precisi
     }
     for (int i = 0; i < p->n_steps; i++)
         if (p->steps[i].copy.n > 0)
-            copy_settle(&p->steps[i].copy);
+            copy_flatten(&p->steps[i].copy);
     plan_place(p);
-    plan_settle_inputs(p);
+    plan_share_inputs(p);
     return p;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Private to engine/: the state of a compilation, and what its parts (compile.c: which form each tensor takes, and
- * conversions; emit_layer.c: layers; emit_ops.c: everything else) ask of each other.
+ * Private to engine/: the state of a compilation, and what its parts (settle.c: which form each tensor takes;
+ * compile.c: conversions between forms; emit_*.c: steps of layers and of everything else) ask of each other.
  */
 #ifndef BITFADER_ENGINE_COMPILE_H
 #define BITFADER_ENGINE_COMPILE_H
@@ -130,8 +130,8 @@ void emit_snap_codes(struct compiler *c, const char *name, const struct lattice 
 /* The lattice that a tensor is stored on: its own, or that of the tensor it is rounded to. NULL when there is none. */
 const struct lattice *compile_lattice(const struct compiler *c, int tensor);
 
-/* settle.c: which form each tensor takes. */
-void settle_forms(struct compiler *c);
+/* settle.c: layers[].applied and .note, forms[].want, on_codes. */
+void settle(struct compiler *c);
 
 /* Of a convolution or a pool; a product is that of its rows. */
 struct conv_geom compile_geom(const struct compiler *c, const struct node *n);

@@ -32,7 +32,7 @@ static int find_unit(const int64_t *strides, const int64_t *d, int n)
     return -1;
 }
 
-void copy_settle(struct copy_dims *c)
+void copy_flatten(struct copy_dims *c)
 {
     int n = 0;
     for (int k = 0; k < c->n; k++) { /* dimensions of one element go, neighbours that are one stretch become one */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Everything that is not a layer: on codes where the node was settled to, in float otherwise.
+ * Everything that is not a layer: on codes where settle.c decided so, in float otherwise.
  */
 #include <math.h>
 #include <string.h>
@@ -294,7 +294,7 @@ static void broadcast_strides(const struct compiler *c, int tensor, int value, c
 }
 
 /* One dimension at least, and none that could be one with its neighbour. */
-static void settle_broadcast(struct broadcast *b)
+static void flatten_broadcast(struct broadcast *b)
 {
     int n = 0;
     for (int k = 0; k < b->n; k++) {
@@ -339,7 +339,7 @@ static int emit_binary(struct compiler *c, const struct node *n, struct err *e)
     bool same = n->op == OP_ADD && !memcmp(sa, sb, (size_t)to->n * sizeof *sa);
     for (int i = 0; i < to->n; i++)
         same &= to->d[i] == 1 || sa[i] != 0;
-    settle_broadcast(&s->cast);
+    flatten_broadcast(&s->cast);
     s->run = same ? step_add_f32 : step_binary_f32;
     made_float(c, n->out[0], out);
     return 0;

@@ -100,7 +100,8 @@ int kernel_times_rows(const struct conv_geom *g, int a_bits, const struct conv_w
 {
     int n = 0;
     for (int i = 0; i < conv_kernel_count; i++)
-        if (conv_kernels[i]->isa != ISA_C && isa_enabled(conv_kernels[i]->isa) && conv_kernels[i]->can(g, a_bits, w))
+        if (conv_kernels[i]->isa != ISA_C && isa_enabled(conv_kernels[i]->isa) &&
+            conv_kernel_can(conv_kernels[i], g, a_bits, w))
             rows[n++] = conv_kernels[i];
     if (!n)
         rows[n++] = conv_kernel_find(g, a_bits, w);

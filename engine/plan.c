@@ -84,7 +84,7 @@ static bool is_only_quantized(const struct plan *p, int v)
     return true;
 }
 
-void plan_settle_inputs(struct plan *p)
+void plan_share_inputs(struct plan *p)
 {
     for (int i = 0; i < p->graph->n_inputs; i++)
         if (is_only_quantized(p, p->inputs[i]))

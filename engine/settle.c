@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which form each tensor takes: float, or codes of the widths that its readers ask for, and which nodes run on codes.
+ * What is decided before a step is made: what each layer's precision becomes, which form each tensor takes (float, or
+ * codes of the widths that its readers ask for), and which nodes run on codes.
  */
 #include <math.h>
 #include <string.h>
@@ -124,7 +125,7 @@ static bool keeps_lattices(const struct compiler *c, int node)
 }
 
 /* From the outputs back: which node runs on codes, and which widths each tensor is wanted in. */
-void settle_forms(struct compiler *c)
+static void settle_forms(struct compiler *c)
 {
     const struct graph *g = c->g;
     count_readers(c);
@@ -153,4 +154,38 @@ void settle_forms(struct compiler *c)
             }
         }
     }
+}
+
+/* Accumulators are 32 bits: a layer with so many taps that they could overflow stays in fp32. */
+static void settle_applied(struct compiler *c)
+{
+    const struct graph *g = c->g;
+    for (int l = 0; l < g->n_layers; l++) {
+        struct plan_layer *pl = &c->plan->layers[l];
+        pl->requested = pl->applied = c->precisions[l];
+        if (!pl->requested.w_bits && !pl->requested.a_bits)
+            continue;
+        const struct tensor *in = &g->tensors[g->nodes[g->layers[l].node].in[0]];
+        const struct tensor *w = &g->tensors[g->nodes[g->layers[l].node].in[1]];
+        if (g->layers[l].n_weights && (!w->data || in->data)) {
+            pl->applied.w_bits = pl->applied.a_bits = BITS_FLOAT;
+            strcpy(pl->note, "weights are not constant: fp32");
+            continue;
+        }
+        int w_bits = pl->requested.w_bits; /* the levels of weights are signed, activations are not */
+        double w_peak = !w_bits ? 1 : g->layers[l].n_weights ? 1 << (w_bits - 1) : (1 << w_bits) - 1;
+        double peak = ((1 << pl->requested.a_bits) - 1) * w_peak;
+        if (precision_is_integer(&pl->requested) && peak * g->layers[l].k >= 2147483648.0) {
+            pl->applied.w_bits = pl->applied.a_bits = BITS_FLOAT;
+            strcpy(pl->note, "32-bit sums could overflow: fp32");
+        } else if (!precision_is_integer(&pl->requested)) {
+            strcpy(pl->note, "emulated: fp32 arithmetic");
+        }
+    }
+}
+
+void settle(struct compiler *c)
+{
+    settle_applied(c);
+    settle_forms(c);
 }

@@ -167,7 +167,7 @@ static int split_conv_u8(struct splitter *x, const struct step *s, struct step *
         n = cut_window(x, &c->geom, n, align, geoms, parts);
         refused = false;
         for (int i = 0; i < n; i++)
-            refused |= !k->can(&geoms[i], c->a_bits, &c->weights);
+            refused |= !conv_kernel_can(k, &geoms[i], c->a_bits, &c->weights);
     }
     for (int i = 0; n > 1 && i < n; i++) {
         void *prepared = arena_new(x->arena, k->prepared_size(&geoms[i], c->a_bits, &c->weights), 1);

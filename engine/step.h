@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Private to engine/: the steps of a plan. Compilation (plan.c, emit.c) writes them, execution (steps_u8.c,
- * steps_f32.c) runs them. A step is data and one function.
+ * Private to engine/: the steps of a plan. Compilation (compile.c, emit_*.c) writes them, execution (runner.c,
+ * steps_*.c) runs them. A step is data and one function.
  */
 #ifndef BITFADER_ENGINE_STEP_H
 #define BITFADER_ENGINE_STEP_H
@@ -113,8 +113,8 @@ struct step {
     const struct call_plan *call;
     const struct product_plan *product;     /* private to emit_matmul.c */
     const struct recurrent_plan *recurrent; /* private to emit_recurrent.c */
-    int64_t outer, inner; /* softmax: rows and length; stride between elements in alpha's place is `stride` */
-    int64_t stride;
+    int64_t outer, inner;                   /* softmax: rows, and elements of each; affine: channels */
+    int64_t stride;                         /* from one of them to the next */
 };
 
 struct plan {
@@ -200,7 +200,7 @@ void call_end(const struct step *s, const struct run_state *r, const char *wrong
 
 /* The same copy with as few dimensions as there can be (2 at least) and the contiguous ones last. At the end of
  * compilation. */
-void copy_settle(struct copy_dims *c);
+void copy_flatten(struct copy_dims *c);
 
 /* A product of two activations in up to n parts, each of at least so many multiply-adds; returns how many. What they
  * need is in the arena. */
@@ -213,7 +213,7 @@ int call_outputs(const struct step *s, const int **values);
 void plan_place(struct plan *p);
 
 /* Finds the inputs that need no copy. At the end of compilation. */
-void plan_settle_inputs(struct plan *p);
+void plan_share_inputs(struct plan *p);
 
 /* A unary operator's value at x: also what lookup tables on codes are made from. */
 float unary_value(enum op op, float x, float alpha, float lo, float hi);

@@ -9,13 +9,15 @@
  *           wino           F(2x2,3x3) in exact integers (3x3 kernels, weights of up to 4 bits, activations of up to 6)
  *           planes         bits of 32 values in a word, AND or XOR and population counts (one or two products of bits)
  *           planes4        the same for three and four products of bits
+ *           carries        the same for one, where full adders count two words at once (long sums)
  *           tables         codes of three weights and of three activations select their sum from a table of 64 bytes;
  *                          channels in the lanes
  *           pixels         the same with pixels in the lanes
  *           rows           depthwise, four image rows interleaved
+ *           3x3            the same for 3x3, strides 1 and 2, 16 channels or multiples
  *           stream         matrix times vector, weights read once (every width)
  *           trits          the same, three ternary weights in 5 bits
- *     isa   c, avx2, avx512, neon, neondot
+ *     isa   c, avx2, avx512, neon, neondot; the file's suffix says which extensions of AVX-512 (vnni, vbmi) it takes
  *
  * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
  * every path but wino, which stores them transformed (16 bytes for 9 weights), tables, whose codes of three weights

@@ -41,8 +41,8 @@ struct conv_weights {
     int bits;             /* 1..8 */
     const int8_t *levels; /* [1 << bits] the integer that each code stands for, -127..127. With more than 4 bits
                              levels[c] == c - (1 << (bits - 1)) and code 0 (-128 at 8 bits) is not used. */
-    int block; /* 0, or: so many consecutive values of an output channel (the last may be less) share a scale; a
-                  multiple of 32. Only rows with block_scales, only to out_f32. */
+    int block; /* 0 (so far always, in plans), or: so many consecutive values of an output channel (the last may be
+                  less) share a scale; a multiple of 32. Only rows with block_scales, only to out_f32. */
     const float *block_scales; /* [cout][blocks of a channel] */
 };
 
@@ -121,8 +121,9 @@ struct conv_kernel {
     const char *tile;         /* "8x32": outputs that stay in registers, pixels by channels */
     bool block_scales;        /* whether weights may have them: ask conv_kernel_can, which knows */
     enum a_effect a_effect;   /* what is alike need not be timed twice */
-    /* Whether this kernel computes this shape at these widths: a_bits 1..8, weights as given (bits and levels; codes
-     * may be NULL, for scratch_size too). */
+    /* Whether this kernel computes this shape at these widths, and is made for such: rows that could, but whose lanes
+     * would stay empty or whose preparation would outweigh the work, say no, so that measuring stays short. a_bits
+     * 1..8, weights as given (bits and levels; codes may be NULL, for scratch_size too). */
     bool (*can)(const struct conv_geom *g, int a_bits, const struct conv_weights *w);
     size_t (*packed_size)(const struct conv_geom *g, int a_bits, const struct conv_weights *w); /* bytes */
     void (*pack)(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The rows of the tables in kernel_list.c, one a file. Private to kernels/ and its tests.
+ * The rows of kernel_list.c, each in the file of its name (the three of bit planes in one). Private to kernels/ and its
+ * tests.
  */
 #ifndef BITFADER_KERNELS_ROWS_H
 #define BITFADER_KERNELS_ROWS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A graph under construction: growing lists of tensors and nodes that the operators of ops.c append to in topological
- * order, that passes.c rewrites, and that build_finish copies into a struct graph. Private to model/.
+ * A graph under construction: growing lists of tensors and nodes that lower*.c appends to in topological order, that
+ * passes*.c rewrites, and that build_finish copies into a struct graph. Private to model/.
  *
  * Invariants: tensor names are bound once; constants and shapes are checked when they are made, so that nobody
  * multiplies an unchecked size. Pointers to nodes and tensors hold until the next one is made.
@@ -53,7 +53,7 @@ struct build {
     int64_t batch; /* a fixed batch dimension of the file that was taken as 1, else 1 */
     int *inputs, n_inputs;
     int *outputs, n_outputs;
-    bool failed; /* an attribute could not be read: e is set */
+    bool failed;                         /* an attribute could not be read: e is set */
     const struct graph_options *options; /* model/graph_load.h */
     int wants; /* the tensor whose value would decide a shape, when that was what failed; -1 */
 };

@@ -270,7 +270,7 @@ static int own_a_bits(const struct graph *g, const struct node *n)
     return !x || g->tensors[n->in[0]].data ? 0 : x->binary && is_padded(n) ? 2 : x->bits;
 }
 
-static void settle_layer(struct graph *g, struct layer *l)
+static void find_own_of_layer(struct graph *g, struct layer *l)
 {
     const struct node *n = &g->nodes[l->node];
     struct tensor *w = &g->tensors[n->in[1]];
@@ -289,7 +289,7 @@ static void settle_layer(struct graph *g, struct layer *l)
     l->own.per_channel = w->lattice->n_scales > 1;
 }
 
-void lattice_settle(struct graph *g)
+void lattice_find_own(struct graph *g)
 {
     for (int i = 0; i < g->n_nodes; i++) {
         struct tensor *out = &g->tensors[g->nodes[i].out[0]];
@@ -299,7 +299,7 @@ void lattice_settle(struct graph *g)
     int *a_bits = arena_new(&g->arena, (size_t)g->n_groups + 1, sizeof *a_bits);
     for (int i = 0; i < g->n_layers; i++) {
         struct layer *l = &g->layers[i];
-        settle_layer(g, l);
+        find_own_of_layer(g, l);
         a_bits[l->group] = l->own.a_bits > a_bits[l->group] ? l->own.a_bits : a_bits[l->group];
         g->quantized |= l->own.a_bits || l->own.w_bits;
     }

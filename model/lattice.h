@@ -29,6 +29,6 @@ void lattice_move(struct build *b, int from, int to, const int *perm, float fact
 void lattice_scale(struct build *b, int from, int to, const float *factor, int step);
 
 /* On the finished graph: which results lie on lattices, and layer.own. */
-void lattice_settle(struct graph *g);
+void lattice_find_own(struct graph *g);
 
 #endif

@@ -212,6 +212,6 @@ int layers_find(struct graph *g, struct err *e)
     for (int i = 0; i < g->n_layers; i++)
         find_aliases(g, &g->layers[i]);
     group_layers(g);
-    lattice_settle(g);
+    lattice_find_own(g);
     return 0;
 }
