@@ -38,7 +38,7 @@ void call_end(const struct step *s, const struct run_state *r, const char *wrong
         *r->wrong = (struct run_wrong){s->name, wrong};
 }
 
-static void step_call(const struct step *s, const struct run_state *r)
+void step_call(const struct step *s, const struct run_state *r)
 {
     void *rest;
     struct op_call c = call_begin(s, r, &rest);
@@ -158,7 +158,7 @@ struct step *emit_call_with(struct compiler *c, const struct node *n, const int 
     }
     struct step *s = compile_step(c, n->name, n->row->name, -1, -1, p->out[0]);
     s->call = p;
-    s->run = step_call;
+    s->kind = STEP_CALL;
     for (int k = 0; k < n->n_in; k++)
         compile_touch(c, p->in[k]);
     for (int k = 0; k < n->n_out; k++)

@@ -109,7 +109,7 @@ int compile_permute(struct compiler *c, int v, const struct shape *s, bool to_ro
     const struct value from = c->plan->values[v];
     int out = compile_value(c, from.tensor, from.codes, &from.q);
     struct step *st = compile_step(c, c->g->tensors[from.tensor].name, "permute", v, -1, out);
-    st->run = from.codes ? step_copy_u8 : step_copy_f32;
+    st->kind = from.codes ? STEP_COPY_U8 : STEP_COPY_F32;
     st->copy.n = 4;
     memcpy(st->copy.d, s->d, sizeof st->copy.d);
     (to_row ? compile_strides : compile_row_major)(s, st->copy.ss);
@@ -167,7 +167,7 @@ int compile_requantize(struct compiler *c, int v, int tensor, const struct act_q
         table[i] = (uint8_t)fmin(fmax(code, 0), top);
     }
     s->table = table;
-    s->run = step_lut_u8;
+    s->kind = STEP_LUT_U8;
     return out;
 }
 
@@ -195,7 +195,7 @@ static int quantize_codes(struct compiler *c, int tensor, const struct act_quant
     if (lattice && lattice->bits <= q->bits)
         emit_snap_codes(c, t->name, lattice, from, out);
     else
-        compile_step(c, t->name, "quantize_u8", from, -1, out)->run = step_quantize;
+        compile_step(c, t->name, "quantize_u8", from, -1, out)->kind = STEP_QUANTIZE;
     return row ? compile_permute(c, out, &t->shape, false) : out;
 }
 
@@ -253,7 +253,7 @@ int compile_float(struct compiler *c, int tensor, struct err *e)
     if (wide < 0)
         return err_set(e, "%s: tensor \"%s\" is read before it is computed", c->g->file, t->name);
     int out = compile_value(c, tensor, false, NULL);
-    compile_step(c, t->name, "dequantize", wide, -1, out)->run = step_dequantize;
+    compile_step(c, t->name, "dequantize", wide, -1, out)->kind = STEP_DEQUANTIZE;
     return f->as_float = out;
 }
 

@@ -224,7 +224,7 @@ const char *emit_conv_codes(struct compiler *c, const struct conv_job *j)
     bool codes = out->codes;
     struct step *s = compile_step(c, j->name, NULL, j->in, j->residual, j->out);
     s->layer = j->layer;
-    s->run = step_conv_u8;
+    s->kind = STEP_CONV_U8;
     s->lo = j->lo;
     s->hi = j->hi;
     s->pad_code = range_pad_code(&q_in);
@@ -245,7 +245,7 @@ static int layer_codes(struct compiler *c, int layer, int tensor, struct err *e)
 {
     int first = c->plan->n_steps, v = compile_codes(c, tensor, c->plan->layers[layer].applied.a_bits, e);
     for (int i = first; i < c->plan->n_steps; i++)
-        if (c->plan->steps[i].run == step_lut_u8)
+        if (c->plan->steps[i].kind == STEP_LUT_U8)
             c->plan->steps[i].layer = layer;
     return v;
 }
@@ -336,7 +336,7 @@ const char *emit_conv_float(struct compiler *c, const struct conv_job *j, const 
         k->pack(g, w, j->bias, packed);
         s->packed = packed;
         s->float_conv = k;
-        s->run = step_conv_f32;
+        s->kind = STEP_CONV_F32;
         s->kernel = k->name;
         compile_scratch(c, k->scratch_size(g));
         return s->kernel;
@@ -346,7 +346,7 @@ const char *emit_conv_float(struct compiler *c, const struct conv_job *j, const 
         memcpy(bias, j->bias, (size_t)g->cout * sizeof *bias);
     s->bias = bias;
     s->weights = product_weights(c, g, w);
-    s->run = step_sgemm_f32;
+    s->kind = STEP_SGEMM_F32;
     compile_scratch(c, step_sgemm_scratch(g));
     return s->kernel;
 }
@@ -359,7 +359,7 @@ int emit_rounded(struct compiler *c, int tensor, int bits, const char *name, str
     if (codes < 0)
         return -1;
     int v = compile_value(c, tensor, false, NULL);
-    compile_step(c, name, "dequantize", codes, -1, v)->run = step_dequantize;
+    compile_step(c, name, "dequantize", codes, -1, v)->kind = STEP_DEQUANTIZE;
     return v;
 }
 

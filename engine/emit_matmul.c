@@ -61,7 +61,7 @@ int product_split(struct arena *a, const struct step *s, int n, int64_t work, st
     const struct product_plan *x = s->product;
     int64_t size = (int64_t)x->rows * x->shape.n, most = size * x->batch * x->shape.k / work;
     bool whole = x->batch > 1;
-    int units = whole ? x->batch : s->run == step_matmul_codes ? x->rows : 1;
+    int units = whole ? x->batch : s->kind == STEP_MATMUL_CODES ? x->rows : 1;
     n = n < units ? n : units;
     n = n > most ? most < 1 ? 1 : (int)most : n;
     for (int i = 0; i < n; i++) {
@@ -152,7 +152,7 @@ static int emit_codes(struct compiler *c, const struct node *n, int layer, struc
     c->plan->values[out].row = true;
     struct step *st = compile_step(c, n->name, x->kernel->name, a, b, out);
     st->layer = layer;
-    st->run = step_matmul_codes;
+    st->kind = STEP_MATMUL_CODES;
     st->product = x;
     c->plan->layers[layer].kernel = x->kernel->name;
     compile_scratch(c, align64(x->kernel->packed_size(s)) + x->kernel->scratch_size(s));
@@ -189,7 +189,7 @@ int emit_matmul(struct compiler *c, int node, struct err *e)
     c->plan->values[out].row = true;
     struct step *s = compile_step(c, n->name, "sgemm_openblas", a, b, out);
     s->layer = layer;
-    s->run = step_matmul_float;
+    s->kind = STEP_MATMUL_FLOAT;
     s->product = describe(c, n);
     c->plan->layers[layer].kernel = s->kernel;
     c->forms[n->out[0]].as_row = out;

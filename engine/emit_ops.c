@@ -46,7 +46,7 @@ static int emit_add_codes(struct compiler *c, const struct node *n, struct err *
     s->mb = (int32_t)rint(rb * ldexp(1, shift));
     s->mc = (int32_t)fmin(fmax(rint(offset * ldexp(1, shift)), -ldexp(1, 29)), ldexp(1, 29)) + (1 << (shift - 1));
     compile_code_limits(&q, n->act_lo, n->act_hi, &s->qlo, &s->qhi);
-    s->run = step_add_u8;
+    s->kind = STEP_ADD_U8;
     made_codes(c, n->out[0], q.bits, out);
     return 0;
 }
@@ -82,7 +82,7 @@ static int emit_unary_codes(struct compiler *c, const struct node *n, struct err
     for (int i = 0; i < CODES; i++)
         table[i] = (uint8_t)fmin(fmax(rint((double)y[i] / q.scale + q.zero), 0), top);
     s->table = table;
-    s->run = step_lut_u8;
+    s->kind = STEP_LUT_U8;
     made_codes(c, n->out[0], q.bits, out);
     return 0;
 }
@@ -110,7 +110,7 @@ static int emit_average_codes(struct compiler *c, const struct node *n, struct e
     s->pool_m = m;
     s->pool_b = b;
     compile_code_limits(&q, n->act_lo, n->act_hi, &s->qlo, &s->qhi);
-    s->run = step_avgpool_u8;
+    s->kind = STEP_AVGPOOL_U8;
     made_codes(c, n->out[0], q.bits, out);
     return 0;
 }
@@ -124,7 +124,7 @@ static int emit_maxpool(struct compiler *c, const struct node *n, bool codes, st
     int out = compile_value(c, n->out[0], codes, &q);
     struct step *s = compile_step(c, n->name, codes ? "maxpool_u8" : "maxpool_f32", in, -1, out);
     s->geom = compile_geom(c, n);
-    s->run = codes ? step_maxpool_u8 : step_maxpool_f32;
+    s->kind = codes ? STEP_MAXPOOL_U8 : STEP_MAXPOOL_F32;
     if (codes)
         made_codes(c, n->out[0], q.bits, out);
     else
@@ -192,7 +192,7 @@ static int emit_free_transpose(struct compiler *c, const struct node *n, bool co
         if (compile_quantizer(c, n->in[0], BITS_MAX, &q, e))
             return -1;
         int v = compile_value(c, n->out[0], true, &q);
-        compile_step(c, c->g->tensors[n->in[0]].name, "quantize_u8", in->as_row, -1, v)->run = step_quantize;
+        compile_step(c, c->g->tensors[n->in[0]].name, "quantize_u8", in->as_row, -1, v)->kind = STEP_QUANTIZE;
         made_codes(c, n->out[0], q.bits, v);
         return 1;
     }
@@ -216,7 +216,7 @@ static int emit_copy(struct compiler *c, const struct node *n, bool codes, struc
     const struct act_quant q = c->plan->values[in].q;
     int out = compile_value(c, n->out[0], codes, &q);
     struct step *s = compile_step(c, n->name, "copy", in, -1, out);
-    s->run = codes ? step_copy_u8 : step_copy_f32;
+    s->kind = codes ? STEP_COPY_U8 : STEP_COPY_F32;
     int64_t src[SHAPE_MAX], dst[SHAPE_MAX];
     compile_strides(from, src);
     compile_strides(to, dst);
@@ -266,7 +266,7 @@ static int emit_concat(struct compiler *c, const struct node *n, bool codes, str
         if (codes)
             in = compile_requantize(c, in, n->in[i], &q);
         struct step *s = compile_step(c, n->name, "copy", in, -1, out);
-        s->run = codes ? step_copy_u8 : step_copy_f32;
+        s->kind = codes ? STEP_COPY_U8 : STEP_COPY_F32;
         s->copy.n = from->n;
         memcpy(s->copy.d, from->d, sizeof s->copy.d);
         (c->plan->values[in].constant ? compile_row_major : compile_strides)(from, s->copy.ss);
@@ -340,7 +340,7 @@ static int emit_binary(struct compiler *c, const struct node *n, struct err *e)
     for (int i = 0; i < to->n; i++)
         same &= to->d[i] == 1 || sa[i] != 0;
     flatten_broadcast(&s->cast);
-    s->run = same ? step_add_f32 : step_binary_f32;
+    s->kind = same ? STEP_ADD_F32 : STEP_BINARY_F32;
     made_float(c, n->out[0], out);
     return 0;
 }
@@ -366,7 +366,7 @@ static int emit_average_float(struct compiler *c, const struct node *n, struct s
             scale[y * g->ow + x] = taps ? 1 / (float)taps : 0;
         }
     s->scale = scale;
-    s->run = step_avgpool_f32;
+    s->kind = STEP_AVGPOOL_F32;
     s->kernel = "avgpool_f32";
     return 0;
 }
@@ -378,7 +378,7 @@ static int emit_softmax(const struct shape *shape, const struct node *n, struct 
     s->inner = shape->d[n->axis];
     s->stride = strides[n->axis];
     s->outer = shape_count(shape) / (s->inner * s->stride);
-    s->run = step_softmax_f32;
+    s->kind = STEP_SOFTMAX_F32;
     s->kernel = "softmax_f32";
     return 0;
 }
@@ -395,7 +395,7 @@ static int emit_affine(struct compiler *c, const struct node *n, struct step *s,
     s->bias = shift->data;
     s->inner = shape->n > 1 ? shape->d[1] : shape->d[0];
     s->stride = shape->n > 1 ? strides[1] : 1;
-    s->run = step_affine_f32;
+    s->kind = STEP_AFFINE_F32;
     s->kernel = "affine_f32";
     return 0;
 }
@@ -426,7 +426,7 @@ static int emit_float(struct compiler *c, const struct node *n, struct err *e)
     case OP_LEAKY_RELU:
     case OP_SIGMOID:
     case OP_HARD_SWISH:
-        s->run = step_unary_f32;
+        s->kind = STEP_UNARY_F32;
         break;
     default:
         return err_set(e, "%s: node \"%s\": operator %s cannot be run", c->g->file, n->name, n->op_type);

@@ -75,7 +75,7 @@ static void state_float(void *ctx, int64_t d, const float *h, int64_t first, int
     recurrent_affine(p->w + (d * p->rows + first) * p->hidden, h, bias, n, p->hidden, z);
 }
 
-static void step_recurrent(const struct step *s, const struct run_state *r)
+void step_recurrent(const struct step *s, const struct run_state *r)
 {
     const struct recurrent_plan *p = s->recurrent;
     void *rest;
@@ -193,7 +193,7 @@ static int emit_quantized(struct compiler *c, int node, struct err *e)
     struct step *s = emit_call_with(c, n, given, e);
     if (!s)
         return -1;
-    s->run = step_recurrent;
+    s->kind = STEP_RECURRENT;
     s->recurrent = p;
     s->layer = layer;
     s->kernel = c->plan->layers[layer].kernel;

@@ -19,7 +19,7 @@ void emit_snap_codes(struct compiler *c, const char *name, const struct lattice 
 {
     int bits = c->plan->values[out].q.bits;
     struct step *s = add_step(c, name, "quantize_u8", lattice, from, out);
-    s->run = lattice->binary ? step_sign_u8 : step_snap_u8;
+    s->kind = lattice->binary ? STEP_SIGN_U8 : STEP_SNAP_U8;
     s->qhi = bits == 1 ? 1 : 2; /* binary at two bits and more: -scale, 0, +scale */
 }
 
@@ -54,7 +54,7 @@ int emit_snap(struct compiler *c, int node, struct err *e)
     if (from < 0)
         return -1;
     int v = compile_value(c, n->out[0], false, NULL);
-    add_step(c, n->name, "snap_f32", lattice, from, v)->run = lattice->binary ? step_sign_f32 : step_snap_f32;
+    add_step(c, n->name, "snap_f32", lattice, from, v)->kind = lattice->binary ? STEP_SIGN_F32 : STEP_SNAP_F32;
     out->as_float = v;
     out->float_made = true;
     return 0;

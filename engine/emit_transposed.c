@@ -144,7 +144,7 @@ static void emit_spread(const struct transposed *t, const struct phase *y, const
     int64_t cout = to->d[1], row = to->d[3] * cout;
     struct step *s = compile_step(t->c, t->n->name, "copy", from, -1, t->out);
     s->layer = t->layer;
-    s->run = t->c->plan->values[t->out].codes ? step_copy_u8 : step_copy_f32;
+    s->kind = t->c->plan->values[t->out].codes ? STEP_COPY_U8 : STEP_COPY_F32;
     s->copy = (struct copy_dims){.n = 3,
                                  .d = {y->count, x->count, cout},
                                  .ss = {x->count * cout, cout, 1},

@@ -78,7 +78,7 @@ static bool is_only_quantized(const struct plan *p, int v)
     for (int i = 0; i < p->n_steps && i <= p->values[v].last; i++) {
         const struct step *s = &p->steps[i];
         bool reads = s->in[0] == v || s->in[1] == v || s->call || s->product || s->recurrent;
-        if (reads && s->run != step_quantize)
+        if (reads && s->kind != STEP_QUANTIZE)
             return false;
     }
     return true;

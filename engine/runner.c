@@ -97,7 +97,7 @@ static void run_part(void *ctx, int phase, int part)
     for (int i = split->phases[phase]; i < split->phases[phase + 1]; i++)
         if (part < split->steps[i].n) {
             const struct step *s = &split->steps[i].parts[part];
-            s->run(s, &x->parts[part]);
+            step_run(s, &x->parts[part]);
         }
 }
 
@@ -109,7 +109,7 @@ static void run_steps(struct runner *x)
         return;
     }
     for (int i = 0; i < p->n_steps; i++)
-        p->steps[i].run(&p->steps[i], &x->state);
+        step_run(&p->steps[i], &x->state);
 }
 
 static void run_steps_timed(struct runner *x, int64_t *step_ns)
@@ -117,7 +117,7 @@ static void run_steps_timed(struct runner *x, int64_t *step_ns)
     const struct plan *p = x->plan;
     int64_t before = clock_ns();
     for (int i = 0; i < p->n_steps; i++) {
-        p->steps[i].run(&p->steps[i], &x->state);
+        step_run(&p->steps[i], &x->state);
         int64_t now = clock_ns();
         step_ns[i] = now - before;
         before = now;
@@ -172,7 +172,7 @@ void runner_run_observed(struct runner *x, const void *const *in,
             see(ctx, s->sum, value_at(&x->state, s->out), (size_t)p->values[s->out].count);
             step_layer_add(s, &x->state);
         } else {
-            s->run(s, &x->state);
+            step_run(s, &x->state);
         }
         const int *made;
         int n = call_outputs(s, &made);

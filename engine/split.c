@@ -149,12 +149,10 @@ static bool channels_are_better(const struct conv_geom *g, int n, int unit, int6
            share_rows * (double)work + weights * WORK_NEAR * (1 - share_channels);
 }
 
-/* --- kinds of steps
- * ---------------------------------------------------------------------------------------------------- Each makes n
- * parts, which are copies of the step so far, and returns how many there are to be: 1 when it is not worth it, and then
- * nobody looks at what it has made. */
+/* --- kinds of steps -------------------------------------------------------------------------------------------------
+ */
 
-static int split_conv_u8(struct splitter *x, const struct step *s, struct step *parts)
+int split_conv_u8(struct splitter *x, const struct step *s, struct step *parts)
 {
     const struct conv_ready *c = &s->conv;
     const struct conv_kernel *k = c->kernel;
@@ -181,7 +179,7 @@ static int split_conv_u8(struct splitter *x, const struct step *s, struct step *
     return n;
 }
 
-static int split_conv_f32(struct splitter *x, const struct step *s, struct step *parts)
+int split_conv_f32(struct splitter *x, const struct step *s, struct step *parts)
 {
     const struct float_conv_kernel *k = s->float_conv;
     struct conv_geom *geoms = arena_new(x->arena, (size_t)x->threads, sizeof *geoms);
@@ -200,7 +198,7 @@ static int split_conv_f32(struct splitter *x, const struct step *s, struct step 
     return n;
 }
 
-static int split_pool(struct splitter *x, const struct step *s, struct step *parts)
+int split_pool(struct splitter *x, const struct step *s, struct step *parts)
 {
     const struct conv_geom *g = &s->geom;
     struct conv_geom *geoms = arena_new(x->arena, (size_t)x->threads, sizeof *geoms);
@@ -208,13 +206,13 @@ static int split_pool(struct splitter *x, const struct step *s, struct step *par
     int n = cut_window(x, g, parts_for(x, WORK_TAP * taps, INT32_MAX), 1, geoms, parts);
     for (int i = 0; i < n; i++) {
         parts[i].geom = geoms[i];
-        if (s->run == step_avgpool_f32) /* a scale for each pixel */
+        if (s->kind == STEP_AVGPOOL_F32) /* a scale for each pixel */
             parts[i].scale = s->scale + parts[i].share.out / g->cout;
     }
     return n;
 }
 
-static int split_product(struct splitter *x, const struct step *s, struct step *parts)
+int split_product(struct splitter *x, const struct step *s, struct step *parts)
 {
     return product_split(x->arena, s, x->threads, x->part_work, parts);
 }
@@ -230,7 +228,7 @@ static int cut_elements(const struct splitter *x, int64_t work, int64_t units, i
     return n;
 }
 
-static int split_elements(struct splitter *x, const struct step *s, struct step *parts)
+int split_elements(struct splitter *x, const struct step *s, struct step *parts)
 {
     int64_t count = x->plan->values[s->out].count;
     int n = cut_elements(x, WORK_ELEMENT * count, (count + STRETCH - 1) / STRETCH, STRETCH, parts);
@@ -239,13 +237,13 @@ static int split_elements(struct splitter *x, const struct step *s, struct step 
 }
 
 /* Pixels of `inner` channels. */
-static int split_affine(struct splitter *x, const struct step *s, struct step *parts)
+int split_affine(struct splitter *x, const struct step *s, struct step *parts)
 {
     int64_t count = x->plan->values[s->out].count;
     return s->stride == 1 ? cut_elements(x, WORK_ELEMENT * count, count / s->inner, s->inner, parts) : 1;
 }
 
-static int split_softmax(struct splitter *x, const struct step *s, struct step *parts)
+int split_softmax(struct splitter *x, const struct step *s, struct step *parts)
 {
     int64_t row = s->inner * s->stride;
     int n = cut_elements(x, WORK_SOFTMAX * s->outer * row, s->outer, row, parts);
@@ -255,7 +253,7 @@ static int split_softmax(struct splitter *x, const struct step *s, struct step *
 }
 
 /* Along the outermost dimension. */
-static int split_binary(struct splitter *x, const struct step *s, struct step *parts)
+int split_binary(struct splitter *x, const struct step *s, struct step *parts)
 {
     const struct broadcast *b = &s->cast;
     int64_t count = x->plan->values[s->out].count, size = count / b->d[0];
@@ -270,7 +268,7 @@ static int split_binary(struct splitter *x, const struct step *s, struct step *p
 }
 
 /* Along the longest dimension. One that fills its output before stays whole. */
-static int split_copy(struct splitter *x, const struct step *s, struct step *parts)
+int split_copy(struct splitter *x, const struct step *s, struct step *parts)
 {
     const struct copy_dims *c = &s->copy;
     int64_t count = 1;
@@ -291,33 +289,11 @@ static int split_copy(struct splitter *x, const struct step *s, struct step *par
     return n;
 }
 
-static const struct {
-    void (*run)(const struct step *s, const struct run_state *r);
-    int (*split)(struct splitter *x, const struct step *s, struct step *parts);
-} kinds[] = {
-    {step_conv_u8, split_conv_u8},      {step_conv_f32, split_conv_f32},    {step_maxpool_u8, split_pool},
-    {step_avgpool_u8, split_pool},      {step_maxpool_f32, split_pool},     {step_avgpool_f32, split_pool},
-    {step_quantize, split_elements},    {step_dequantize, split_elements},  {step_lut_u8, split_elements},
-    {step_add_u8, split_elements},      {step_add_f32, split_elements},     {step_unary_f32, split_elements},
-    {step_snap_f32, split_elements},    {step_snap_u8, split_elements},     {step_sign_f32, split_elements},
-    {step_sign_u8, split_elements},     {step_copy_u8, split_copy},         {step_copy_f32, split_copy},
-    {step_binary_f32, split_binary},    {step_affine_f32, split_affine},    {step_softmax_f32, split_softmax},
-    {step_matmul_codes, split_product}, {step_matmul_float, split_product},
-};
-
 /* Copies the parts to where they stay. */
 static struct split_step keep_parts(struct splitter *x, const struct step *parts, int n)
 {
     struct step *own = arena_new(x->arena, (size_t)n, sizeof *own);
     return (struct split_step){n, memcpy(own, parts, (size_t)n * sizeof *own)};
-}
-
-static int (*splitter_of(const struct step *s))(struct splitter *x, const struct step *s, struct step *parts)
-{
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        if (kinds[k].run == s->run)
-            return kinds[k].split;
-    return NULL;
 }
 
 static struct split_step split_step(struct splitter *x, const struct step *s)
@@ -326,7 +302,7 @@ static struct split_step split_step(struct splitter *x, const struct step *s)
     struct split_step whole = {1, s};
     for (int i = 0; i < x->threads; i++)
         parts[i] = *s;
-    int n = x->threads > 1 && splitter_of(s) ? splitter_of(s)(x, s, parts) : 1;
+    int n = x->threads > 1 && step_rows[s->kind].split ? step_rows[s->kind].split(x, s, parts) : 1;
     if (n > 1)
         whole = keep_parts(x, parts, n);
     mem_free(parts);
@@ -369,10 +345,10 @@ static bool can_follow(const struct splitter *x, const struct split *s, int firs
 {
     const struct step *step = &x->plan->steps[i], *before = s->steps[i - 1].parts;
     const struct value *values = x->plan->values;
-    if (splitter_of(step) != split_elements || s->steps[i - 1].n < 2 || before->share.count == 0 ||
+    if (step_rows[step->kind].split != split_elements || s->steps[i - 1].n < 2 || before->share.count == 0 ||
         values[before->out].count != values[step->out].count)
         return false;
-    if (splitter_of(&x->plan->steps[i - 1]) != split_elements && first != i - 1)
+    if (step_rows[x->plan->steps[i - 1].kind].split != split_elements && first != i - 1)
         return false;
     for (int k = first; k < i; k++) {
         const struct step *other = &x->plan->steps[k];

@@ -16,6 +16,18 @@
 
 #include "engine/step.h"
 
+/* The splitters of step_rows. Each makes at most x's threads of parts, which are copies of the step so far, and returns
+ * how many there are to be: 1 when it is not worth it, and then nobody looks at what it has made. */
+int split_affine(struct splitter *x, const struct step *s, struct step *parts);
+int split_binary(struct splitter *x, const struct step *s, struct step *parts);
+int split_conv_f32(struct splitter *x, const struct step *s, struct step *parts);
+int split_conv_u8(struct splitter *x, const struct step *s, struct step *parts);
+int split_copy(struct splitter *x, const struct step *s, struct step *parts);
+int split_elements(struct splitter *x, const struct step *s, struct step *parts);
+int split_pool(struct splitter *x, const struct step *s, struct step *parts);
+int split_product(struct splitter *x, const struct step *s, struct step *parts);
+int split_softmax(struct splitter *x, const struct step *s, struct step *parts);
+
 struct split_step {
     int n;                    /* parts */
     const struct step *parts; /* [n] */

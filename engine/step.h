@@ -81,13 +81,45 @@ struct run_state {
     struct run_wrong *wrong;
 };
 
+/* Rows of step_rows (step_kinds.c). */
+enum step_kind {
+    STEP_NONE, /* not set */
+    STEP_CONV_U8,
+    STEP_CONV_F32,
+    STEP_SGEMM_F32,
+    STEP_QUANTIZE,
+    STEP_DEQUANTIZE,
+    STEP_LUT_U8,
+    STEP_ADD_U8,
+    STEP_MAXPOOL_U8,
+    STEP_AVGPOOL_U8,
+    STEP_COPY_U8,
+    STEP_COPY_F32,
+    STEP_ADD_F32,
+    STEP_BINARY_F32,
+    STEP_UNARY_F32,
+    STEP_AFFINE_F32,
+    STEP_MAXPOOL_F32,
+    STEP_AVGPOOL_F32,
+    STEP_SOFTMAX_F32,
+    STEP_MATMUL_CODES,
+    STEP_MATMUL_FLOAT,
+    STEP_SNAP_F32,
+    STEP_SNAP_U8,
+    STEP_SIGN_F32,
+    STEP_SIGN_U8,
+    STEP_RECURRENT,
+    STEP_CALL,
+    STEP_KINDS
+};
+
 struct step {
     const char *name;
     const char *kernel;
     int layer; /* or -1 */
     int in[2]; /* values, -1 when absent */
     int out;
-    void (*run)(const struct step *s, const struct run_state *r);
+    enum step_kind kind;
     struct share share;
 
     struct conv_ready conv;
@@ -155,7 +187,21 @@ static inline size_t step_count(const struct step *s, const struct run_state *r)
     return (size_t)(s->share.count ? s->share.count : r->plan->values[s->out].count);
 }
 
-/* Execution, one function a kind of step; which of them can be split is in split.c. */
+struct splitter;
+struct step_row {
+    const char *name;
+    void (*run)(const struct step *s, const struct run_state *r);
+    /* Into parts (split.h); NULL: it stays whole. */
+    int (*split)(struct splitter *x, const struct step *s, struct step *parts);
+};
+extern const struct step_row step_rows[STEP_KINDS];
+
+static inline void step_run(const struct step *s, const struct run_state *r)
+{
+    step_rows[s->kind].run(s, r);
+}
+
+/* Execution, one function a kind of step. */
 void step_conv_u8(const struct step *s, const struct run_state *r);
 void step_conv_f32(const struct step *s, const struct run_state *r);  /* s->float_conv */
 void step_sgemm_f32(const struct step *s, const struct run_state *r); /* OpenBLAS */
@@ -186,6 +232,8 @@ void step_snap_f32(const struct step *s, const struct run_state *r);
 void step_snap_u8(const struct step *s, const struct run_state *r);
 void step_sign_f32(const struct step *s, const struct run_state *r);
 void step_sign_u8(const struct step *s, const struct run_state *r);
+void step_recurrent(const struct step *s, const struct run_state *r); /* s->recurrent */
+void step_call(const struct step *s, const struct run_state *r);      /* s->call */
 
 /* What a step that calls an operator of ops/ needs, made once: arrays without data, and the values that the data is in.
  */

@@ -323,8 +323,8 @@ static void check_plan(struct graph *g, const struct precision *p, const struct 
     memcpy(value_at(&r, plan->input_value), in, (size_t)plan_input_count(plan) * sizeof *in);
     int checked = 0;
     for (int i = 0; i < plan->n_steps; i++) {
-        plan->steps[i].run(&plan->steps[i], &r);
-        if (plan->steps[i].run == step_conv_u8) {
+        step_run(&plan->steps[i], &r);
+        if (plan->steps[i].kind == STEP_CONV_U8) {
             check_step(plan, &r, &plan->steps[i], whole);
             checked++;
         }

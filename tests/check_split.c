@@ -94,9 +94,9 @@ static int compare_parts(const char *what, const struct plan *p, int threads, in
         const struct step *step = &p->steps[i];
         ck_assert(s->steps[i].n >= 1 && s->steps[i].n <= threads);
         split += s->steps[i].n > 1;
-        step->run(step, &a->state);
+        step_run(step, &a->state);
         for (int k = s->steps[i].n - 1; k >= 0; k--)
-            s->steps[i].parts[k].run(&s->steps[i].parts[k], &b->state);
+            step_run(&s->steps[i].parts[k], &b->state);
         ck_assert_msg(!memcmp(a->state.arena, b->state.arena, s->arena_bytes),
                       "%s, %d threads: step %d, \"%s\" (%s), %d parts", what, threads, i, step->name, step->kernel,
                       s->steps[i].n);
@@ -115,12 +115,12 @@ static void compare_orders(const char *what, const struct plan *p, int threads, 
     for (int order = 0; order < 2; order++) {
         struct hand *a = hand_new(p, NULL, in), *b = hand_new(p, s, in);
         for (int i = 0; i < p->n_steps; i++)
-            p->steps[i].run(&p->steps[i], &a->state);
+            step_run(&p->steps[i], &a->state);
         for (int f = 0; f < s->n_phases; f++)
             for (int k = 0; k < threads; k++)
                 for (int i = s->phases[f], part = order ? k : threads - 1 - k; i < s->phases[f + 1]; i++)
                     if (part < s->steps[i].n)
-                        s->steps[i].parts[part].run(&s->steps[i].parts[part], &b->state);
+                        step_run(&s->steps[i].parts[part], &b->state);
         for (int i = 0; i < p->graph->n_outputs; i++) {
             const struct value *v = &p->values[p->outputs[i]];
             ck_assert_msg(!memcmp(value_at(&a->state, p->outputs[i]), value_at(&b->state, p->outputs[i]),
