@@ -11,6 +11,7 @@
 #include "engine/kernel_times.h"
 #include "engine/weight_cache.h"
 #include "quant/layer_weights.h"
+#include "quant/weights.h"
 
 struct conv_geom compile_rows(int64_t rows, int64_t cin, int64_t cout)
 {
@@ -368,7 +369,7 @@ float *emit_float_weights(struct compiler *c, int layer, int part)
     const struct precision *p = &c->plan->layers[layer].applied;
     float *w = layer_weights(c->g, layer, part);
     if (p->w_bits)
-        scheme_dequantize(weight_cache_get(c->cache, c->g, layer, part, p), w);
+        weights_dequantize(weight_cache_get(c->cache, c->g, layer, part, p), w);
     return w;
 }
 

@@ -10,6 +10,7 @@
 #include "engine/compile.h"
 #include "engine/weight_cache.h"
 #include "ops/recurrent.h"
+#include "quant/weights.h"
 
 enum { INPUT_X, INPUT_W, INPUT_R, INPUT_B };
 

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "engine/compile.h"
 #include "engine/weight_cache.h"
+#include "quant/weights.h"
 
 /* One axis of one phase. Output first + s * j reads tap taps[i] (-1: a zero) of the input at j - pad + i * dilation. */
 struct phase {

@@ -3,13 +3,8 @@
  * Rounding to a lattice: the quantizers of a model that is quantized already, as the file defines them (division, ties
  * to even). Plain loops that vectorise with any instruction set.
  */
+#include "base/num.h"
 #include "engine/step.h"
-
-/* Nearest integer, ties to even, for |x| < 2^22. */
-static inline float round_even(float x)
-{
-    return (x + 12582912.0f) - 12582912.0f;
-}
 
 /* Limits are levels, so that clamping before rounding is the same as after; NAN gives lo. */
 static inline float level_at(float x, float scale, float lo, float hi)

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "quant/layer_weights.h"
+#include "quant/weights.h"
 
 struct weight_entry {
     struct weight_entry *next;
@@ -57,7 +58,7 @@ void weight_cache_free(struct weight_cache *c)
     for (int i = 0; i < c->n_layers; i++)
         for (struct weight_entry *x = c->layers[i], *next; x; x = next) {
             next = x->next;
-            scheme_weights_free(x->q);
+            weights_free(x->q);
             mem_free(x);
         }
     for (int i = 0; i < c->n_tensors; i++)

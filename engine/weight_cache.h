@@ -9,7 +9,7 @@
 #include "model/graph.h"
 #include "quant/precision.h"
 #include "quant/range.h"
-#include "quant/scheme.h"
+#include "quant/weights.h"
 
 /* For one graph and one calibration; not for use by two threads at once. */
 struct weight_cache;

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "profiles/profile_parts.h"
+#include "profiles/setting.h"
 
 struct budgets budgets_none(void)
 {
@@ -150,30 +151,7 @@ bool profile_equal(const struct profile *a, const struct profile *b)
     return true;
 }
 
-/* --- settings ----------------------------------------------------------------------------------------------------- */
-
-struct setting setting_none(void)
-{
-    return (struct setting){-1, -1, -1, -1, -1, -1};
-}
-
-int setting_apply(const struct setting *s, struct profile_layer *l)
-{
-    struct precision *p = &l->precision;
-    if (s->w >= 0)
-        precision_set_w(p, s->w);
-    if (s->a >= 0)
-        precision_set_a(p, s->a);
-    if (s->scheme >= 0)
-        p->scheme = (uint8_t)s->scheme;
-    if (s->granularity >= 0)
-        p->granularity = (uint8_t)s->granularity;
-    if (s->range >= 0)
-        p->range = (uint8_t)s->range;
-    if (s->lock >= 0)
-        l->lock = s->lock;
-    return precision_valid(p) ? 0 : -1;
-}
+/* --- edits -------------------------------------------------------------------------------------------------------- */
 
 struct profile_model profile_own_model(const struct profile *p)
 {
@@ -186,74 +164,14 @@ struct profile_model profile_own_model(const struct profile *p)
                                   .aliases = (const char *const *const *)r->aliases};
 }
 
-/* "w4", "a8", "w4a8", "a32": bits 1..8, or 32 for float. */
-static bool parse_bits(const char *s, struct setting *out)
-{
-    struct setting t = *out;
-    while (*s == 'w' || *s == 'a') {
-        int *side = *s == 'w' ? &t.w : &t.a;
-        s++;
-        if (!strncmp(s, "32", 2)) {
-            *side = BITS_FLOAT;
-            s += 2;
-        } else if (*s >= '1' && *s <= '0' + BITS_MAX) {
-            *side = *s++ - '0';
-        } else {
-            return false;
-        }
-    }
-    if (*s)
-        return false;
-    *out = t;
-    return true;
-}
-
-static bool parse_word(const char *word, struct setting *s)
-{
-    int i;
-    if (!strcmp(word, "fp32"))
-        s->w = s->a = BITS_FLOAT;
-    else if (!strcmp(word, "lock") || !strcmp(word, "unlock"))
-        s->lock = *word == 'l';
-    else if ((i = scheme_find(word)) >= 0)
-        s->scheme = i;
-    else if ((i = granularity_find(word)) >= 0)
-        s->granularity = i;
-    else if ((i = range_find(word)) >= 0)
-        s->range = i;
-    else
-        return *word && parse_bits(word, s);
-    return true;
-}
-
-static int parse_setting(const char *expression, const char *setting, struct setting *s, struct err *e)
-{
-    *s = setting_none();
-    while (*setting) {
-        size_t n = strcspn(setting, ",");
-        char word[32];
-        snprintf(word, sizeof word, "%.*s", (int)n, setting);
-        if (n >= sizeof word || !parse_word(word, s))
-            return err_set(
-                e,
-                "%s: \"%.*s\" is no setting; write w4a8, w4, a8, fp32, lock or unlock, then scheme, tensor or "
-                "channel, minmax or percentile or mse, with commas between",
-                expression, (int)n, setting);
-        setting += n;
-        if (*setting == ',' && !*++setting)
-            return err_set(e, "%s: nothing after the last comma", expression);
-    }
-    return 0;
-}
-
 int profile_set(struct profile *p, const struct profile_model *m, const char *expression, struct err *e)
 {
     const char *colon = strrchr(expression, ':');
     if (!colon || colon == expression || !colon[1])
         return err_set(e, "%s: write EXPR:SETTING, such as \"layer3.*:w4a8\" or \"op=DWConv:w8\"", expression);
     struct setting s;
-    if (parse_setting(expression, colon + 1, &s, e))
-        return -1;
+    if (setting_parse(&s, colon + 1, e))
+        return err_wrap(e, "%s", expression);
     char *match = mem_printf("%.*s", (int)(colon - expression), expression);
     const struct layer_pattern pattern = layer_pattern(m, match);
     struct profile_layer *after = mem_new((size_t)p->n_layers, sizeof *after);
@@ -263,10 +181,10 @@ int profile_set(struct profile *p, const struct profile_model *m, const char *ex
         if (!layer_matches(&pattern, m, i))
             continue;
         matched++;
-        if (setting_apply(&s, &after[i])) {
-            changed =
-                err_set(e, "%s: layer %s: %d-bit weights cannot be %s (1 bit is binary, all else uniform)", expression,
-                        p->layers[i].name, after[i].precision.w_bits, scheme_name(after[i].precision.scheme));
+        if (setting_apply_layer(&s, &after[i])) {
+            char why[96];
+            changed = err_set(e, "%s: layer %s: %s", expression, p->layers[i].name,
+                              setting_contradiction(&after[i].precision, why));
             goto out;
         }
         changed += !precision_equal(&after[i].precision, &p->layers[i].precision) || after[i].lock != p->layers[i].lock;

@@ -323,10 +323,9 @@ static void spell_out(const struct profile_layer *l, struct arena *a, const char
     const struct precision *p = &l->precision;
     out[0] = p->w_bits ? arena_printf(a, "%d", p->w_bits) : "fp32";
     out[1] = p->a_bits ? arena_printf(a, "%d", p->a_bits) : "fp32";
-    out[2] = scheme_name(p->scheme);
-    out[3] = granularity_name(p->granularity);
-    out[4] = range_name(p->range);
-    out[5] = l->lock ? "true" : "false";
+    for (int i = 0; i < CHOICE_COUNT; i++)
+        out[2 + i] = precision_choices[i].name(precision_get(p, i));
+    out[2 + CHOICE_COUNT] = l->lock ? "true" : "false";
 }
 
 static bool layers_equal(const struct profile_layer *a, const struct profile_layer *b)

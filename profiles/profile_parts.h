@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/yaml_doc.h"
 #include "profiles/profile.h"
+#include "profiles/setting.h"
 
 /* What every struct profile really is: rules speak of kinds, so that a text with rules can only be resolved with them.
  */
@@ -17,15 +18,6 @@ struct profile_record {
     const char **names;          /* [n_layers] the names of p.layers, as an array */
     const char *const **aliases; /* [n_layers] copies, each list in one piece of memory */
 };
-
-/* A precision of which only some parts are said; -1 where not. */
-struct setting {
-    int w, a, scheme, granularity, range, lock;
-};
-struct setting setting_none(void);
-/* Puts the parts that are said into a layer. -1 when the scheme that was asked for does not go with the weight bits;
- * the layer then has both as they were asked for. */
-int setting_apply(const struct setting *s, struct profile_layer *l);
 
 /* Layer i is the one with this short name, else the only one with this alias; LAYER_UNKNOWN, or LAYER_SHARED when more
  * than one has it. */
@@ -61,7 +53,7 @@ void profile_resolve_text(const struct yaml_doc *doc, const struct profile_model
 struct field {
     const char *key, *text;
 };
-enum { FIELDS_MAX = 8 };
+enum { FIELDS_MAX = 5 + CHOICE_COUNT };
 struct section {
     const char *key;
     int n;
@@ -85,7 +77,7 @@ bool section_is_empty(const struct section *s);
 void put_fields(struct text *t, const struct field *f, int n);
 /* The lines of a section: "key: {...}", or a block with a line for each kernel that ran. Nothing when it is empty. */
 void put_section(struct text *t, const struct section *s);
-/* What a layer must say so that base becomes l: fields w, a, scheme, granularity, range, lock. Returns their number. */
+/* What a layer must say so that base becomes l: fields w, a, those of precision_choices, lock. Returns their number. */
 int layer_fields(const struct profile_layer *base, const struct profile_layer *l, struct arena *a,
                  struct field out[FIELDS_MAX]);
 

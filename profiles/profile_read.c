@@ -23,18 +23,35 @@ struct loader {
 
 /* --- settings ----------------------------------------------------------------------------------------------------- */
 
-/* Index of a name in a table of names, by the table's own function; the message lists what there is. */
-static int read_name(const struct yaml_doc *doc, const struct yaml_node *n, int (*find)(const char *),
-                     const char *(*name)(int), int count, int *out, struct err *e)
+/* A value of a choice by its name; the message lists what there is. */
+static int read_choice(const struct yaml_doc *doc, const struct yaml_node *n, int choice, int *out, struct err *e)
 {
-    *out = n->kind == YAML_SCALAR ? find(n->text) : -1;
+    int count = precision_choices[choice].count;
+    *out = n->kind == YAML_SCALAR ? precision_find(choice, n->text) : -1;
     if (*out >= 0)
         return 0;
-    char words[128] = "";
+    char words[256] = "";
     for (int i = 0; i < count; i++)
         snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", i ? (i == count - 1 ? " or " : ", ") : "",
-                 name(i));
+                 precision_choices[choice].name(i));
     return yaml_error(doc, n, e, "%s must be %s, not %s", n->key, words, yaml_shown(n));
+}
+
+/* The keys that a setting may have, with those of the caller (NULL: none) before and behind; out has room for all. */
+enum { KEYS_MAX = 5 + CHOICE_COUNT };
+static const char *const *setting_keys(const char *first, const char *last, const char *out[KEYS_MAX])
+{
+    int n = 0;
+    if (first)
+        out[n++] = first;
+    out[n++] = "w";
+    out[n++] = "a";
+    for (int i = 0; i < CHOICE_COUNT; i++)
+        out[n++] = precision_choices[i].key;
+    if (last)
+        out[n++] = last;
+    out[n] = NULL;
+    return out;
 }
 
 static int read_bits(const struct yaml_doc *doc, const struct yaml_node *n, int *out, struct err *e)
@@ -62,16 +79,13 @@ static int read_setting(const struct yaml_doc *doc, const struct yaml_node *n, s
             rc = read_bits(doc, c, &s->w, e);
         } else if (!strcmp(c->key, "a")) {
             rc = read_bits(doc, c, &s->a, e);
-        } else if (!strcmp(c->key, "scheme")) {
-            rc = read_name(doc, c, scheme_find, scheme_name, SCHEME_COUNT, &s->scheme, e);
-        } else if (!strcmp(c->key, "granularity")) {
-            rc = read_name(doc, c, granularity_find, granularity_name, GRANULARITY_COUNT, &s->granularity, e);
-        } else if (!strcmp(c->key, "range")) {
-            rc = read_name(doc, c, range_find, range_name, RANGE_COUNT, &s->range, e);
         } else if (!strcmp(c->key, "lock")) {
             rc = yaml_bool(doc, c, &lock, e);
             s->lock = lock;
         }
+        for (int i = 0; i < CHOICE_COUNT; i++)
+            if (!strcmp(c->key, precision_choices[i].key))
+                rc = read_choice(doc, c, i, &s->choice[i], e);
         if (rc)
             return -1;
     }
@@ -81,23 +95,23 @@ static int read_setting(const struct yaml_doc *doc, const struct yaml_node *n, s
 /* Applies what node n says to a layer. A contradiction is reported at the scheme, or at the bits that make it one. */
 static int apply(struct loader *l, const struct yaml_node *n, const struct setting *s, struct profile_layer *layer)
 {
-    if (!setting_apply(s, layer))
+    if (!setting_apply_layer(s, layer))
         return 0;
-    const struct yaml_node *at = yaml_get(n, "scheme");
-    int w = layer->precision.w_bits;
-    return yaml_error(
-        l->doc, at ? at : n, l->e, "scheme %s does not go with w: %d%s%s; 1 bit is binary, all else uniform",
-        scheme_name(layer->precision.scheme), w, layer->name ? " of layer " : "", layer->name ? layer->name : "");
+    const struct yaml_node *at = yaml_get(n, precision_choices[CHOICE_SCHEME].key);
+    char why[96];
+    setting_contradiction(&layer->precision, why);
+    return layer->name ? yaml_error(l->doc, at ? at : n, l->e, "layer %s: %s", layer->name, why)
+                       : yaml_error(l->doc, at ? at : n, l->e, "%s", why);
 }
 
 static int read_defaults(struct loader *l, const struct yaml_node *root)
 {
-    static const char *const keys[] = {"w", "a", "scheme", "granularity", "range", NULL};
+    const char *keys[KEYS_MAX];
     const struct yaml_node *n = yaml_get(root, "defaults");
     struct profile_layer layer = {.precision = precision_default()};
     struct setting s;
-    if (n && (yaml_check_mapping(l->doc, n, "defaults", keys, l->e) || read_setting(l->doc, n, &s, l->e) ||
-              apply(l, n, &s, &layer)))
+    if (n && (yaml_check_mapping(l->doc, n, "defaults", setting_keys(NULL, NULL, keys), l->e) ||
+              read_setting(l->doc, n, &s, l->e) || apply(l, n, &s, &layer)))
         return -1;
     l->p->defaults = layer.precision;
     for (int i = 0; i < l->p->n_layers; i++)
@@ -115,7 +129,7 @@ static int no_match(const struct loader *l, const struct yaml_node *n, const cha
 
 static int read_rules(struct loader *l, const struct yaml_node *root)
 {
-    static const char *const keys[] = {"match", "w", "a", "scheme", "granularity", "range", "lock", NULL};
+    const char *keys[KEYS_MAX];
     const struct yaml_node *n = yaml_get(root, "rules");
     if (!n)
         return 0;
@@ -123,7 +137,8 @@ static int read_rules(struct loader *l, const struct yaml_node *root)
         return -1;
     for (const struct yaml_node *rule = n->first; rule; rule = rule->next) {
         struct setting s;
-        if (yaml_check_mapping(l->doc, rule, "a rule", keys, l->e) || read_setting(l->doc, rule, &s, l->e))
+        if (yaml_check_mapping(l->doc, rule, "a rule", setting_keys("match", "lock", keys), l->e) ||
+            read_setting(l->doc, rule, &s, l->e))
             return -1;
         const struct yaml_node *match = yaml_get(rule, "match");
         if (!match)
@@ -170,7 +185,7 @@ static int find_layer(struct loader *l, const struct yaml_node **seen, const str
 
 static int read_layers(struct loader *l, const struct yaml_node *root)
 {
-    static const char *const keys[] = {"w", "a", "scheme", "granularity", "range", "lock", NULL};
+    const char *keys[KEYS_MAX];
     const struct yaml_node *n = yaml_get(root, "layers");
     if (!n)
         return 0;
@@ -181,8 +196,8 @@ static int read_layers(struct loader *l, const struct yaml_node *root)
     for (const struct yaml_node *c = n->first; c && !rc; c = c->next) {
         struct setting s;
         int i = find_layer(l, seen, c);
-        if (i < 0 || yaml_check_mapping(l->doc, c, "a layer", keys, l->e) || read_setting(l->doc, c, &s, l->e) ||
-            apply(l, c, &s, &l->p->layers[i]))
+        if (i < 0 || yaml_check_mapping(l->doc, c, "a layer", setting_keys(NULL, "lock", keys), l->e) ||
+            read_setting(l->doc, c, &s, l->e) || apply(l, c, &s, &l->p->layers[i]))
             rc = -1;
     }
     mem_free(seen);
@@ -196,7 +211,7 @@ void profile_resolve_text(const struct yaml_doc *doc, const struct profile_model
     struct setting s;
     const struct yaml_node *n = yaml_get(doc->root, "defaults");
     if (n && !read_setting(doc, n, &s, NULL))
-        setting_apply(&s, &layer);
+        setting_apply_layer(&s, &layer);
     for (int i = 0; i < m->n_layers; i++) {
         base[i] = layer;
         base[i].name = m->names[i];
@@ -206,14 +221,14 @@ void profile_resolve_text(const struct yaml_doc *doc, const struct profile_model
         const struct layer_pattern pattern = layer_pattern(m, yaml_get(rule, "match")->text);
         for (int i = 0; i < m->n_layers; i++)
             if (layer_matches(&pattern, m, i) && !read_setting(doc, rule, &s, NULL))
-                setting_apply(&s, &base[i]);
+                setting_apply_layer(&s, &base[i]);
     }
     memcpy(whole, base, (size_t)m->n_layers * sizeof *whole);
     n = yaml_get(doc->root, "layers");
     for (const struct yaml_node *c = n ? n->first : NULL; c; c = c->next) {
         int i = layer_find(m, c->key);
         if (i >= 0 && !read_setting(doc, c, &s, NULL))
-            setting_apply(&s, &whole[i]);
+            setting_apply_layer(&s, &whole[i]);
     }
 }
 

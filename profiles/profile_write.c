@@ -92,9 +92,8 @@ static void add_precision(struct section *s, const struct precision *p, struct a
 {
     add(s, "w", bits(a, p->w_bits));
     add(s, "a", bits(a, p->a_bits));
-    add(s, "scheme", scheme_name(p->scheme));
-    add(s, "granularity", granularity_name(p->granularity));
-    add(s, "range", range_name(p->range));
+    for (int i = 0; i < CHOICE_COUNT; i++)
+        add(s, precision_choices[i].key, precision_choices[i].name(precision_get(p, i)));
 }
 
 static void add_results(struct section *s, const struct profile_result *r, bool measured, struct arena *a)
@@ -170,10 +169,11 @@ int layer_fields(const struct profile_layer *base, const struct profile_layer *l
     int n = 0;
     out[n++] = (struct field){"w", p->w_bits != b->w_bits ? bits(a, p->w_bits) : NULL};
     out[n++] = (struct field){"a", p->a_bits != b->a_bits ? bits(a, p->a_bits) : NULL};
-    out[n++] = (struct field){"scheme", p->scheme != follows.scheme ? scheme_name(p->scheme) : NULL};
-    out[n++] =
-        (struct field){"granularity", p->granularity != b->granularity ? granularity_name(p->granularity) : NULL};
-    out[n++] = (struct field){"range", p->range != b->range ? range_name(p->range) : NULL};
+    for (int i = 0; i < CHOICE_COUNT; i++) {
+        const struct precision_choice *choice = &precision_choices[i];
+        bool differs = precision_get(p, i) != precision_get(&follows, i);
+        out[n++] = (struct field){choice->key, differs ? choice->name(precision_get(p, i)) : NULL};
+    }
     out[n++] = (struct field){"lock", l->lock != base->lock ? (l->lock ? "true" : "false") : NULL};
     return n;
 }

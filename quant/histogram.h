@@ -24,4 +24,10 @@ void histogram_add(struct histogram *h, const float *x, size_t n);
 /* Merges the counts (not the extremes, which must be equal) of b into a. */
 void histogram_merge(struct histogram *a, const struct histogram *b);
 
+/* The middle of a bin. */
+static inline double histogram_value(const struct histogram *h, int bin)
+{
+    return h->min + (h->max - h->min) * (bin + 0.5) / HISTOGRAM_BINS;
+}
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "quant/own.h"
+#include "quant/weights.h"
 
 int layer_weight_count(const struct graph *g, int layer, int part)
 {
@@ -40,7 +41,7 @@ struct quant_weights *layer_quantize(const struct graph *g, int layer, int part,
     if (l->own.w_bits)
         q = own_weights(g->tensors[g->nodes[l->node].in[1 + part]].lattice, w, l->cout, l->k, p);
     if (!q)
-        q = scheme_quantize(w, l->cout, layer_weight_count(g, layer, part), p);
+        q = weights_quantize(w, l->cout, layer_weight_count(g, layer, part), p);
     mem_free(w);
     return q;
 }
@@ -78,9 +79,9 @@ double layer_weights_sqnr(const struct graph *g, int layer, const struct precisi
         int n = (l->cout + step - 1) / step;
         float *w = layer_weights_of(g, layer, part, step);
         struct quant_weights *q = l->own.w_bits ? own_channels(g, layer, part, w, step, p) : NULL;
-        q = q ? q : scheme_quantize(w, n, k, p);
-        scheme_add_noise(w, q, &signal, &noise);
-        scheme_weights_free(q);
+        q = q ? q : weights_quantize(w, n, k, p);
+        weights_add_noise(w, q, &signal, &noise);
+        weights_free(q);
         mem_free(w);
     }
     return noise > 0 ? 10 * log10(signal / noise) : INFINITY;
@@ -91,6 +92,6 @@ int64_t layer_bytes(const struct graph *g, int layer, int bits, int granularity)
     const struct layer *l = &g->layers[layer];
     int64_t sum = 0;
     for (int part = 0; part < l->n_weights; part++)
-        sum += scheme_bytes(l->cout, layer_weight_count(g, layer, part), bits, granularity, part ? 0 : l->n_bias);
+        sum += weights_bytes(l->cout, layer_weight_count(g, layer, part), bits, granularity, part ? 0 : l->n_bias);
     return sum;
 }

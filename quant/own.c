@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "quant/weights.h"
 
 bool own_act_quant(const struct lattice *lattice, int bits, struct act_quant *q)
 {
@@ -24,7 +25,7 @@ struct quant_weights *own_weights(const struct lattice *lattice, const float *w,
     if (!lattice || !lattice_fits(lattice, p->w_bits) || (lattice->n_scales != 1 && (whole || lattice->axis != 0)) ||
         (lattice->n_scales != 1 && lattice->n_scales != cout))
         return NULL;
-    struct quant_weights *q = scheme_weights_new(cout, k, p);
+    struct quant_weights *q = weights_new(cout, k, p);
     int half = p->w_bits == 1 ? 0 : 1 << (p->w_bits - 1);
     for (int c = 0; c < 1 << p->w_bits; c++)
         q->levels[c] = (int8_t)(p->w_bits == 1 ? 2 * c - 1 : c - half);

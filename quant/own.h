@@ -8,7 +8,7 @@
 
 #include "model/graph.h"
 #include "quant/range.h"
-#include "quant/scheme.h"
+#include "quant/weights.h"
 
 /* The quantizer whose codes are the lattice's levels. False when they are more than the width has. A binary tensor at
  * two bits and more is -scale, 0, +scale: then 0.0 has a code, for padding. */

@@ -15,7 +15,6 @@
 #define BITFADER_QUANT_RANGE_H
 
 #include "quant/histogram.h"
-#include "quant/precision.h"
 
 struct act_quant {
     int bits;
@@ -29,14 +28,23 @@ static inline int act_quant_top(const struct act_quant *q)
     return q->top ? q->top : (1 << q->bits) - 1;
 }
 
-/* One row a range method, in the order of enum range_method. */
+/* The order of range_table. */
+enum range_method { RANGE_MINMAX, RANGE_PERCENTILE, RANGE_MSE, RANGE_COUNT };
+
+/* One row a range method, each in a file of its own (range_NAME.c). */
 struct range_row {
     const char *name;
+    const char *brief; /* three letters */
     const char *help;
-    /* Chooses lo <= 0 <= hi for b-bit codes, b >= 2. */
+    /* Chooses lo <= 0 <= hi of an activation for b-bit codes, b >= 2. */
     void (*find)(const struct histogram *h, int bits, float *lo, float *hi);
+    /* The scale of symmetric levels -most..most, for n weights whose largest magnitude is `peak`. */
+    float (*scale_weights)(const float *w, size_t n, int most, float peak);
 };
-extern const struct range_row range_table[RANGE_COUNT];
+extern const struct range_row *const range_table[RANGE_COUNT];
+
+const char *range_name(int method);
+const char *range_brief(int method);
 
 /* The quantizer of a tensor at 1..8 bits. A tensor that is always zero gets scale 1. */
 struct act_quant range_act_quant(const struct histogram *h, int bits, int method);

@@ -539,12 +539,12 @@ START_TEST(precision_words)
     q.range = RANGE_MINMAX;
     ck_assert(!precision_equal(&p, &q));
     for (int i = 0; i < SCHEME_COUNT; i++)
-        ck_assert_int_eq(scheme_find(scheme_name(i)), i);
+        ck_assert_int_eq(precision_find(CHOICE_SCHEME, scheme_name(i)), i);
     for (int i = 0; i < GRANULARITY_COUNT; i++)
-        ck_assert_int_eq(granularity_find(granularity_name(i)), i);
+        ck_assert_int_eq(precision_find(CHOICE_GRANULARITY, granularity_name(i)), i);
     for (int i = 0; i < RANGE_COUNT; i++)
-        ck_assert_int_eq(range_find(range_name(i)), i);
-    ck_assert_int_eq(range_find("MSE"), -1);
+        ck_assert_int_eq(precision_find(CHOICE_RANGE, range_name(i)), i);
+    ck_assert_int_eq(precision_find(CHOICE_RANGE, "MSE"), -1);
 }
 END_TEST
 

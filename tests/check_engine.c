@@ -19,6 +19,7 @@
 #include "engine/weight_cache.h"
 #include "model/graph_load.h"
 #include "ops/op.h"
+#include "quant/weights.h"
 #include "tests/graph_eval.h"
 #include "tests/import_cases.h"
 #include "tests/onnx_make.h"
@@ -254,7 +255,7 @@ static float *rounded_weights(const struct graph *g, const struct plan_layer *pl
     const struct layer *l = &g->layers[layer];
     struct weight_cache *cache = weight_cache_new();
     float *w = mem_new((size_t)l->cout * (size_t)l->k, sizeof *w);
-    scheme_dequantize(weight_cache_get(cache, g, layer, 0, &pl->applied), w);
+    weights_dequantize(weight_cache_get(cache, g, layer, 0, &pl->applied), w);
     weight_cache_free(cache);
     return w;
 }

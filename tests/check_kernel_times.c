@@ -18,6 +18,7 @@
 #include "engine/step.h"
 #include "engine/weight_cache.h"
 #include "model/graph_load.h"
+#include "quant/weights.h"
 
 Suite *check_kernel_times_suite(void);
 

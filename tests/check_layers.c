@@ -15,6 +15,7 @@
 #include "ops/recurrent.h"
 #include "quant/layer_weights.h"
 #include "quant/range.h"
+#include "quant/weights.h"
 #include "tests/onnx_make.h"
 
 Suite *check_layers_suite(void);
@@ -90,9 +91,9 @@ static float *round_weights(const float *w, int cout, int k, int bits)
     if (bits) {
         struct precision p = precision_default();
         precision_set_w(&p, bits);
-        struct quant_weights *q = scheme_quantize(w, cout, k, &p);
-        scheme_dequantize(q, out);
-        scheme_weights_free(q);
+        struct quant_weights *q = weights_quantize(w, cout, k, &p);
+        weights_dequantize(q, out);
+        weights_free(q);
     }
     return out;
 }

@@ -15,6 +15,7 @@
 #include "quant/precision.h"
 #include "quant/range.h"
 #include "quant/scheme.h"
+#include "quant/weights.h"
 
 Suite *check_quant_suite(void);
 
@@ -80,7 +81,7 @@ static double error_power(const float *x, const float *y, size_t n)
 static void assert_sound(const struct quant_weights *q, const struct precision *p, int cout, int k)
 {
     float *out = mem_new((size_t)cout * (size_t)k, sizeof *out);
-    scheme_dequantize(q, out);
+    weights_dequantize(q, out);
     ck_assert_int_eq(q->cout, cout);
     ck_assert_int_eq(q->k, k);
     ck_assert_int_eq(q->bits, p->w_bits);
@@ -111,12 +112,12 @@ START_TEST(gaussian_weights_get_the_least_error)
 {
     float *w = draw(MANY_SAMPLES, 1, gauss);
     struct precision p = precision_of(gauss_steps[_i].bits, GRANULARITY_TENSOR, RANGE_MSE);
-    struct quant_weights *q = scheme_quantize(w, 1000, MANY_SAMPLES / 1000, &p);
+    struct quant_weights *q = weights_quantize(w, 1000, MANY_SAMPLES / 1000, &p);
     assert_sound(q, &p, 1000, MANY_SAMPLES / 1000);
-    double step = (double)q->scale[0], sqnr = scheme_sqnr(w, q);
+    double step = (double)q->scale[0], sqnr = weights_sqnr(w, q);
     ck_assert_msg(fabs(step / gauss_steps[_i].step - 1) < 0.06, "step %g", step);
     ck_assert_msg(fabs(sqnr - gauss_steps[_i].sqnr) < 0.1, "SQNR %g", sqnr);
-    scheme_weights_free(q);
+    weights_free(q);
     mem_free(w);
 }
 END_TEST
@@ -137,10 +138,10 @@ START_TEST(laplace_weights_get_the_least_error)
         }
         double best = 10 * log10(power / error_power(w, ideal, SAMPLES));
         struct precision p = precision_of(rows[r].bits, GRANULARITY_TENSOR, RANGE_MSE);
-        struct quant_weights *q = scheme_quantize(w, 1, SAMPLES, &p);
-        ck_assert_msg(scheme_sqnr(w, q) > best - 0.2, "%d bits: %g dB and not %g, step %g and not %g", rows[r].bits,
-                      scheme_sqnr(w, q), best, (double)q->scale[0], step);
-        scheme_weights_free(q);
+        struct quant_weights *q = weights_quantize(w, 1, SAMPLES, &p);
+        ck_assert_msg(weights_sqnr(w, q) > best - 0.2, "%d bits: %g dB and not %g, step %g and not %g", rows[r].bits,
+                      weights_sqnr(w, q), best, (double)q->scale[0], step);
+        weights_free(q);
     }
     mem_free(ideal);
     mem_free(w);
@@ -152,20 +153,20 @@ START_TEST(binary_weights_are_the_mean)
     float *w = draw(SAMPLES, 3, gauss);
     struct precision p = precision_of(1, GRANULARITY_TENSOR, RANGE_MSE);
     ck_assert_int_eq(p.scheme, SCHEME_BINARY);
-    struct quant_weights *q = scheme_quantize(w, 10, SAMPLES / 10, &p);
+    struct quant_weights *q = weights_quantize(w, 10, SAMPLES / 10, &p);
     ck_assert_double_eq_tol((double)q->scale[0], 0.7979, 0.005);
     ck_assert_double_eq_tol((double)q->scale[0], mean_abs(w, SAMPLES), 1e-6);
-    ck_assert_double_eq_tol(scheme_sqnr(w, q), 4.40, 0.05);
+    ck_assert_double_eq_tol(weights_sqnr(w, q), 4.40, 0.05);
     int wrong = 0;
     for (int i = 0; i < SAMPLES; i++)
         wrong += q->levels[q->codes[i]] != (w[i] < 0 ? -1 : 1);
     ck_assert_int_eq(wrong, 0);
-    scheme_weights_free(q);
+    weights_free(q);
     p.granularity = GRANULARITY_CHANNEL;
-    q = scheme_quantize(w, 10, SAMPLES / 10, &p);
+    q = weights_quantize(w, 10, SAMPLES / 10, &p);
     for (int c = 0; c < 10; c++)
         ck_assert_double_eq_tol((double)q->scale[c], mean_abs(w + c * (SAMPLES / 10), SAMPLES / 10), 1e-6);
-    scheme_weights_free(q);
+    weights_free(q);
     mem_free(w);
 }
 END_TEST
@@ -198,12 +199,12 @@ START_TEST(small_channels_against_brute_force)
         for (int i = 0; i < k; i++)
             w[i] = (float)(round % 2 ? gauss(&r) : laplace(&r));
         struct precision p = precision_of(bits, GRANULARITY_CHANNEL, RANGE_MSE);
-        struct quant_weights *q = scheme_quantize(w, 1, k, &p);
-        scheme_dequantize(q, out);
+        struct quant_weights *q = weights_quantize(w, 1, k, &p);
+        weights_dequantize(q, out);
         double error = error_power(w, out, (size_t)k), least = least_error(w, k, bits, 0);
         p.range = RANGE_MINMAX;
-        struct quant_weights *wide = scheme_quantize(w, 1, k, &p);
-        scheme_dequantize(wide, out);
+        struct quant_weights *wide = weights_quantize(w, 1, k, &p);
+        weights_dequantize(wide, out);
         double power = 0, rounding = 0;
         for (int i = 0; i < k; i++)
             power += (double)w[i] * w[i];
@@ -212,8 +213,8 @@ START_TEST(small_channels_against_brute_force)
         ck_assert_double_le(error, error_power(w, out, (size_t)k) * (1 + 1e-5) + rounding);
         total += error / power * pow(4, bits); /* each width counts alike */
         least_total += least / power * pow(4, bits);
-        scheme_weights_free(wide);
-        scheme_weights_free(q);
+        weights_free(wide);
+        weights_free(q);
     }
     ck_assert_msg(total < 1.2 * least_total, "%g times the least error", total / least_total);
 }
@@ -221,7 +222,7 @@ END_TEST
 
 START_TEST(every_scheme_on_every_width)
 {
-    const struct scheme_row *row = &scheme_table[_i];
+    const struct scheme_row *row = scheme_table[_i];
     float *w = draw(24 * 30, 5, gauss), *out = mem_new(24 * 30, sizeof *out);
     for (int c = 0; c < 24; c++) /* channels of very different size; two of them zero */
         for (int i = 0; i < 30; i++)
@@ -235,19 +236,19 @@ START_TEST(every_scheme_on_every_width)
                 struct precision p = precision_of(bits, g, range);
                 p.scheme = (uint8_t)_i;
                 ck_assert(precision_valid(&p));
-                struct quant_weights *q = scheme_quantize(w, 24, 30, &p);
+                struct quant_weights *q = weights_quantize(w, 24, 30, &p);
                 assert_sound(q, &p, 24, 30);
-                scheme_dequantize(q, out);
+                weights_dequantize(q, out);
                 double power = 0;
                 for (int i = 0; i < 24 * 30; i++)
                     power += (double)w[i] * w[i];
                 sqnr[g] = 10 * log10(power / error_power(w, out, 24 * 30));
-                ck_assert_double_eq_tol(scheme_sqnr(w, q), sqnr[g], 1e-3);
+                ck_assert_double_eq_tol(weights_sqnr(w, q), sqnr[g], 1e-3);
                 for (int c = 0; bits > 1 && c < 1 << bits; c++)
                     ck_assert_int_eq(q->levels[c], c - (1 << (bits - 1)));
                 for (int i = 0; g == GRANULARITY_CHANNEL && i < 30; i++)
                     ck_assert(out[5 * 30 + i] == 0 && out[16 * 30 + i] == 0);
-                scheme_weights_free(q);
+                weights_free(q);
             }
             ck_assert_msg(sqnr[GRANULARITY_CHANNEL] >= sqnr[GRANULARITY_TENSOR], "%s at %d bits: channel %g tensor %g",
                           range_name(range), bits, sqnr[GRANULARITY_CHANNEL], sqnr[GRANULARITY_TENSOR]);
@@ -264,15 +265,15 @@ START_TEST(weight_ranges_do_what_they_say)
         w[i] = (float)(i % 500 + 1) / 500 * (i < 500 ? 1 : -1);
     struct precision p = precision_of(4, GRANULARITY_CHANNEL, RANGE_MINMAX);
     w[17] = -100;
-    struct quant_weights *q = scheme_quantize(w, 1, 1000, &p);
+    struct quant_weights *q = weights_quantize(w, 1, 1000, &p);
     ck_assert_double_eq_tol((double)q->scale[0] * 7, 100, 1e-4);
     ck_assert_int_eq(q->levels[q->codes[17]], -7);
-    scheme_weights_free(q);
+    weights_free(q);
     p.range = RANGE_PERCENTILE; /* one value in a thousand is outside */
-    q = scheme_quantize(w, 1, 1000, &p);
+    q = weights_quantize(w, 1, 1000, &p);
     ck_assert_double_eq_tol((double)q->scale[0] * 7, 1, 0.03);
     ck_assert_int_eq(q->levels[q->codes[17]], -7);
-    scheme_weights_free(q);
+    weights_free(q);
 }
 END_TEST
 
@@ -285,39 +286,39 @@ START_TEST(weights_of_any_size)
             for (int range = 0; range < RANGE_COUNT; range++) {
                 float m = sizes[s], w[4] = {m, 0, -m / 2, m / 3}, out[4];
                 struct precision p = precision_of(bits, GRANULARITY_CHANNEL, range);
-                struct quant_weights *q = scheme_quantize(w, 1, 4, &p);
+                struct quant_weights *q = weights_quantize(w, 1, 4, &p);
                 assert_sound(q, &p, 1, 4);
-                scheme_dequantize(q, out);
+                weights_dequantize(q, out);
                 ck_assert(bits == 1 || out[1] == 0);
                 if (m >= 1e-30f && m <= 1e30f && bits == 8 && range == RANGE_MINMAX)
                     for (int i = 0; i < 4; i++)
                         ck_assert_double_le(fabs((double)out[i] - w[i]), 0.51 * m / 127);
-                scheme_weights_free(q);
-                q = scheme_quantize(w, 1, 1, &p);
+                weights_free(q);
+                q = weights_quantize(w, 1, 1, &p);
                 assert_sound(q, &p, 1, 1);
                 if (m >= 1e-30f && m <= 1e30f && range != RANGE_PERCENTILE) /* a lone weight is a level */
                     ck_assert_double_eq_tol((double)q->scale[0] * q->levels[q->codes[0]] / m, 1, 1e-5);
-                scheme_weights_free(q);
+                weights_free(q);
             }
 }
 END_TEST
 
 START_TEST(bytes_are_exact)
 {
-    ck_assert_int_eq(scheme_bytes(16, 9, 0, GRANULARITY_CHANNEL, 16), 4 * (16 * 9 + 16));
-    ck_assert_int_eq(scheme_bytes(16, 9, 8, GRANULARITY_CHANNEL, 16), 144 + 64 + 64);
-    ck_assert_int_eq(scheme_bytes(16, 9, 8, GRANULARITY_TENSOR, 16), 144 + 4 + 64);
-    ck_assert_int_eq(scheme_bytes(16, 9, 4, GRANULARITY_TENSOR, 0), 72 + 4);
-    ck_assert_int_eq(scheme_bytes(16, 9, 1, GRANULARITY_CHANNEL, 0), 18 + 64);
-    ck_assert_int_eq(scheme_bytes(3, 3, 3, GRANULARITY_TENSOR, 0), 4 + 4); /* 27 bits: 4 bytes */
-    ck_assert_int_eq(scheme_bytes(1, 1, 1, GRANULARITY_TENSOR, 1), 1 + 4 + 4);
-    ck_assert_int_eq(scheme_bytes(1 << 16, 1 << 16, 8, GRANULARITY_TENSOR, 0), ((int64_t)1 << 32) + 4);
+    ck_assert_int_eq(weights_bytes(16, 9, 0, GRANULARITY_CHANNEL, 16), 4 * (16 * 9 + 16));
+    ck_assert_int_eq(weights_bytes(16, 9, 8, GRANULARITY_CHANNEL, 16), 144 + 64 + 64);
+    ck_assert_int_eq(weights_bytes(16, 9, 8, GRANULARITY_TENSOR, 16), 144 + 4 + 64);
+    ck_assert_int_eq(weights_bytes(16, 9, 4, GRANULARITY_TENSOR, 0), 72 + 4);
+    ck_assert_int_eq(weights_bytes(16, 9, 1, GRANULARITY_CHANNEL, 0), 18 + 64);
+    ck_assert_int_eq(weights_bytes(3, 3, 3, GRANULARITY_TENSOR, 0), 4 + 4); /* 27 bits: 4 bytes */
+    ck_assert_int_eq(weights_bytes(1, 1, 1, GRANULARITY_TENSOR, 1), 1 + 4 + 4);
+    ck_assert_int_eq(weights_bytes(1 << 16, 1 << 16, 8, GRANULARITY_TENSOR, 0), ((int64_t)1 << 32) + 4);
     for (int bits = 1; bits <= BITS_MAX; bits++)
         for (int n = 1; n < 40; n++) { /* packed bit by bit */
             int64_t used = 0;
             for (int i = 0; i < n; i++)
                 used += bits;
-            ck_assert_int_eq(scheme_bytes(1, n, bits, GRANULARITY_CHANNEL, 0), (used + 7) / 8 + 4);
+            ck_assert_int_eq(weights_bytes(1, n, bits, GRANULARITY_CHANNEL, 0), (used + 7) / 8 + 4);
         }
 }
 END_TEST
@@ -417,7 +418,7 @@ END_TEST
 
 START_TEST(every_range_method_keeps_zero)
 {
-    const struct range_row *row = &range_table[_i];
+    const struct range_row *row = range_table[_i];
     ck_assert_str_eq(row->name, range_name(_i));
     ck_assert(row->help[0] != '\0');
     static const struct {
@@ -439,7 +440,7 @@ START_TEST(every_range_method_keeps_zero)
             double power = 0; /* the best constant guess is 0; a quantizer that knows 0 is never worse */
             for (int i = 0; i < 5000; i++)
                 power += (double)x[i] * x[i];
-            ck_assert(row->find == range_table[RANGE_MINMAX].find || range_mse(h, &q) <= power / 5000 * 1.01);
+            ck_assert(row->find == range_table[RANGE_MINMAX]->find || range_mse(h, &q) <= power / 5000 * 1.01);
         }
         mem_free(h);
     }
@@ -454,9 +455,9 @@ START_TEST(activation_ranges_do_what_they_say)
     x[1234] = 1000;
     x[77] = -400;
     struct histogram *h = histogram_of(x, SAMPLES);
-    range_table[RANGE_MINMAX].find(h, 8, &lo, &hi);
+    range_table[RANGE_MINMAX]->find(h, 8, &lo, &hi);
     ck_assert(lo == -400 && hi == 1000);
-    range_table[RANGE_PERCENTILE].find(h, 8, &lo, &hi); /* as sharp as a bin is wide: 1400 / 2048 */
+    range_table[RANGE_PERCENTILE]->find(h, 8, &lo, &hi); /* as sharp as a bin is wide: 1400 / 2048 */
     ck_assert_double_le((double)hi, 3.72 + 1400.0 / HISTOGRAM_BINS);
     ck_assert_double_ge((double)lo, -3.72 - 1400.0 / HISTOGRAM_BINS);
     /* The outliers cost less than what a range for them would cost. */
@@ -514,14 +515,14 @@ END_TEST
 START_TEST(precision_names_come_back)
 {
     for (int i = 0; i < SCHEME_COUNT; i++)
-        ck_assert_int_eq(scheme_find(scheme_name(i)), i);
+        ck_assert_int_eq(precision_find(CHOICE_SCHEME, scheme_name(i)), i);
     for (int i = 0; i < GRANULARITY_COUNT; i++)
-        ck_assert_int_eq(granularity_find(granularity_name(i)), i);
+        ck_assert_int_eq(precision_find(CHOICE_GRANULARITY, granularity_name(i)), i);
     for (int i = 0; i < RANGE_COUNT; i++)
-        ck_assert_int_eq(range_find(range_name(i)), i);
-    ck_assert_int_eq(scheme_find("ternaryish"), -1);
-    ck_assert_int_eq(granularity_find(""), -1);
-    ck_assert_int_eq(range_find("MSE"), -1);
+        ck_assert_int_eq(precision_find(CHOICE_RANGE, range_name(i)), i);
+    ck_assert_int_eq(precision_find(CHOICE_SCHEME, "ternaryish"), -1);
+    ck_assert_int_eq(precision_find(CHOICE_GRANULARITY, ""), -1);
+    ck_assert_int_eq(precision_find(CHOICE_RANGE, "MSE"), -1);
 }
 END_TEST
 
@@ -542,7 +543,7 @@ START_TEST(precision_of_every_width)
             for (int scheme = 0; scheme < SCHEME_COUNT; scheme++) { /* as scheme_table says */
                 struct precision q = p;
                 q.scheme = (uint8_t)scheme;
-                const struct scheme_row *row = &scheme_table[scheme];
+                const struct scheme_row *row = scheme_table[scheme];
                 ck_assert(!w || precision_valid(&q) == (w >= row->min_bits && w <= row->max_bits));
             }
             precision_set_w(&p, 8); /* binary does not stick */

@@ -17,6 +17,7 @@
 #include "model/graph_load.h"
 #include "profiles/profile.h"
 #include "quant/own.h"
+#include "quant/weights.h"
 #include "search/session.h"
 #include "tests/interpret.h"
 #include "tests/onnx_make.h"
@@ -390,7 +391,7 @@ START_TEST(own_codes)
             ck_assert_float_eq(q->scale[i / 4], scale[i / 4]);
             ck_assert_int_eq(q->levels[q->codes[i]], (int)rintf(w[i] / scale[i / 4]));
         }
-        scheme_weights_free(q);
+        weights_free(q);
         p.granularity = GRANULARITY_TENSOR; /* two scales are no one scale */
         ck_assert_ptr_null(own_weights(&l, w, 2, 4, &p));
     }

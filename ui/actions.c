@@ -105,12 +105,15 @@ static void go_to(struct desk *d, const char *arg)
 
 static void set_bits(struct desk *d, enum desk_side side, const char *arg)
 {
-    struct tweak s = {.has_w = side != SIDE_A, .has_a = side != SIDE_W};
+    struct setting s = setting_none();
     if (arg[0] < '0' || arg[0] > '8' || arg[1]) {
         desk_say(d, ROLE_NEAR, "bits are 1 to 8; 0 is fp32");
         return;
     }
-    s.w = s.a = arg[0] - '0';
+    if (side != SIDE_A)
+        s.w = arg[0] - '0';
+    if (side != SIDE_W)
+        s.a = arg[0] - '0';
     desk_edit(d, &s);
 }
 
@@ -136,7 +139,10 @@ static void bits_both(struct desk *d, const char *arg)
 
 static void step(struct desk *d, int by)
 {
-    desk_edit(d, &(struct tweak){.step_w = d->side != SIDE_A ? by : 0, .step_a = d->side != SIDE_W ? by : 0});
+    struct setting s = setting_none();
+    s.step_w = d->side != SIDE_A ? by : 0;
+    s.step_a = d->side != SIDE_W ? by : 0;
+    desk_edit(d, &s);
 }
 
 static void more(struct desk *d, const char *arg)
@@ -151,21 +157,28 @@ static void less(struct desk *d, const char *arg)
     step(d, -1);
 }
 
+static void cycle(struct desk *d, int by)
+{
+    struct setting s = setting_none();
+    s.cycle = by;
+    desk_edit(d, &s);
+}
+
 static void scheme_next(struct desk *d, const char *arg)
 {
     (void)arg;
-    desk_edit(d, &(struct tweak){.cycle = 1});
+    cycle(d, 1);
 }
 
 static void scheme_previous(struct desk *d, const char *arg)
 {
     (void)arg;
-    desk_edit(d, &(struct tweak){.cycle = -1});
+    cycle(d, -1);
 }
 
 static void set(struct desk *d, const char *arg)
 {
-    struct tweak s;
+    struct setting s;
     struct filter *f = NULL;
     struct err e;
     if (prompt_parse_set(arg, &s, &f, &e))

@@ -18,10 +18,12 @@ struct targets {
 /* What an edit met with. Layers are indices, -1 when there was none. */
 struct outcome {
     int changed, locked, shared;
-    int one_locked;  /* a locked target */
-    int one_refused; /* a target whose group holds a locked layer ... */
-    int one_holder;  /* ... this one */
-    int one_shared;  /* a layer that changed because it reads the same tensor */
+    int one_locked;         /* a locked target */
+    int one_refused;        /* a target whose group holds a locked layer ... */
+    int one_holder;         /* ... this one */
+    int one_shared;         /* a layer that changed because it reads the same tensor */
+    int one_wrong;          /* a target whose width has not the scheme that was asked for ... */
+    struct precision wrong; /* ... as it would be */
 };
 
 static struct targets marked_or_cursor(const struct desk *d)
@@ -65,20 +67,24 @@ static int group_holder(const struct desk *d, const struct profile_layer *before
 }
 
 /* Every target starts from what it was before the whole edit: two targets of a group must not step twice. */
-static void apply(struct desk *d, const struct tweak *s, const struct targets *t, const struct profile_layer *before,
+static void apply(struct desk *d, const struct setting *s, const struct targets *t, const struct profile_layer *before,
                   struct outcome *o)
 {
-    *o = (struct outcome){.one_locked = -1, .one_refused = -1, .one_holder = -1, .one_shared = -1};
+    *o = (struct outcome){.one_locked = -1, .one_refused = -1, .one_holder = -1, .one_shared = -1, .one_wrong = -1};
     struct profile_layer *layers = d->profile->layers;
     for (int k = 0; k < t->n; k++) {
         int i = t->layers[k];
-        if (before[i].lock && !s->has_lock) {
+        if (before[i].lock && s->lock == SETTING_UNSAID) {
             o->locked++;
             o->one_locked = i;
             continue;
         }
         struct precision p = before[i].precision;
-        tweak_apply(s, &p);
+        if (setting_apply(s, &p)) {
+            o->one_wrong = i;
+            o->wrong = p;
+            continue;
+        }
         bool activation = p.a_bits != before[i].precision.a_bits;
         int holder = activation ? group_holder(d, before, i, p.a_bits) : -1;
         if (holder >= 0) {
@@ -87,7 +93,7 @@ static void apply(struct desk *d, const struct tweak *s, const struct targets *t
             continue;
         }
         layers[i].precision = p;
-        if (s->has_lock)
+        if (s->lock != SETTING_UNSAID)
             layers[i].lock = s->lock;
         for (int j = 0; activation && j < d->model->n; j++)
             if (same_group(d, i, j))
@@ -129,17 +135,20 @@ char *desk_price(const struct estimate *from, const struct estimate *to, const c
 }
 
 /* Why nothing changed, in the order of what the user can do about it. */
-static void say_unchanged(struct desk *d, const struct tweak *s, const struct targets *t, const struct outcome *o)
+static void say_unchanged(struct desk *d, const struct setting *s, const struct targets *t, const struct outcome *o)
 {
     const struct desk_layer *l = d->model->layers;
+    char why[96];
     if (!t->n && t->hidden)
         desk_say(d, ROLE_NEAR, "all %d marked layers are hidden by the filter; Esc drops it", t->hidden);
     else if (!t->n)
         desk_say(d, ROLE_NEAR, "no layer matches; Esc drops the filter");
     else if (o->one_refused >= 0)
         desk_say(d, ROLE_NEAR, "%s keeps A%s: %s reads the same tensor and is locked (L unlocks)",
-                 l[o->one_refused].name, tweak_bits_text(d->profile->layers[o->one_refused].precision.a_bits),
+                 l[o->one_refused].name, format_bits(d->profile->layers[o->one_refused].precision.a_bits),
                  l[o->one_holder].name);
+    else if (o->one_wrong >= 0)
+        desk_say(d, ROLE_NEAR, "%s: %s", l[o->one_wrong].name, setting_contradiction(&o->wrong, why));
     else if (o->locked)
         desk_say(d, ROLE_NEAR, o->locked == 1 ? "%s is locked; L unlocks it" : "%s and others are locked; L unlocks",
                  l[o->one_locked].name);
@@ -153,12 +162,12 @@ static void say_unchanged(struct desk *d, const struct tweak *s, const struct ta
 }
 
 /* "conv1 W8>W4" for one layer, "W4 on 3 marked layers" for more. */
-static void describe(const struct desk *d, const struct tweak *s, const struct targets *t,
+static void describe(const struct desk *d, const struct setting *s, const struct targets *t,
                      const struct profile_layer *before, char out[128])
 {
     char text[64], was[16], is[16];
     if (t->n != 1) {
-        snprintf(out, 128, "%s on %d %slayers", tweak_text(s, text), t->n, t->marks ? "marked " : "");
+        snprintf(out, 128, "%s on %d %slayers", setting_text(s, text), t->n, t->marks ? "marked " : "");
         return;
     }
     int i = t->layers[0];
@@ -173,10 +182,10 @@ static void describe(const struct desk *d, const struct tweak *s, const struct t
     else if (p->w_bits != q->w_bits)
         snprintf(out, 128, "%.60s %s" G_TO "%s", name, precision_text(p, was), precision_text(q, is));
     else
-        snprintf(out, 128, "%.60s %s" G_TO "%s", name, tweak_scheme_text(p, true, was), tweak_scheme_text(q, true, is));
+        snprintf(out, 128, "%.60s %s" G_TO "%s", name, format_choices(p, true, was), format_choices(q, true, is));
 }
 
-static void say_changed(struct desk *d, const struct tweak *s, const struct targets *t, const struct outcome *o,
+static void say_changed(struct desk *d, const struct setting *s, const struct targets *t, const struct outcome *o,
                         const char *what, const struct estimate *from)
 {
     char price[96], notes[160] = "", number[24];
@@ -197,7 +206,7 @@ static void say_changed(struct desk *d, const struct tweak *s, const struct targ
                               d->model->layers[o->one_refused].name);
     if (t->hidden && n < sizeof notes)
         n += (size_t)snprintf(notes + n, sizeof notes - n, "; %d hidden kept", t->hidden);
-    if (s->has_lock) {
+    if (s->lock != SETTING_UNSAID) {
         desk_say(d, ROLE_TEXT, "%s%s.   u undoes", what, notes);
         return;
     }
@@ -205,7 +214,7 @@ static void say_changed(struct desk *d, const struct tweak *s, const struct targ
     desk_say(d, ROLE_TEXT, "%s%s%s%s.   u undoes", what, notes, *price ? ": est " : "", price);
 }
 
-static void edit(struct desk *d, const struct tweak *s, struct targets t)
+static void edit(struct desk *d, const struct setting *s, struct targets t)
 {
     struct estimate from = d->est;
     struct budgets budgets = d->profile->budgets;
@@ -225,17 +234,17 @@ static void edit(struct desk *d, const struct tweak *s, struct targets t)
     mem_free(t.layers);
 }
 
-void desk_edit(struct desk *d, const struct tweak *s)
+void desk_edit(struct desk *d, const struct setting *s)
 {
     edit(d, s, marked_or_cursor(d));
 }
 
-void desk_edit_where(struct desk *d, const struct tweak *s, const struct filter *f)
+void desk_edit_where(struct desk *d, const struct setting *s, const struct filter *f)
 {
     edit(d, s, matching(d, f));
 }
 
-int desk_edit_preview(struct desk *d, const struct tweak *s, const struct filter *f, struct estimate *after)
+int desk_edit_preview(struct desk *d, const struct setting *s, const struct filter *f, struct estimate *after)
 {
     size_t n = (size_t)d->model->n;
     struct targets t = matching(d, f);
@@ -259,7 +268,9 @@ void desk_toggle_lock(struct desk *d)
     bool all = true;
     for (int i = 0; i < t.n; i++)
         all = all && d->profile->layers[t.layers[i]].lock;
-    edit(d, &(struct tweak){.has_lock = true, .lock = !all}, t);
+    struct setting s = setting_none();
+    s.lock = !all;
+    edit(d, &s, t);
 }
 
 void desk_toggle_mute(struct desk *d)

@@ -7,14 +7,14 @@
 #ifndef BITFADER_UI_DESK_EDIT_H
 #define BITFADER_UI_DESK_EDIT_H
 
+#include "profiles/setting.h"
 #include "ui/desk_state.h"
-#include "ui/tweak.h"
 
-void desk_edit(struct desk *d, const struct tweak *s);
+void desk_edit(struct desk *d, const struct setting *s);
 /* On the rows that match f, marked or not, hidden or not. */
-void desk_edit_where(struct desk *d, const struct tweak *s, const struct filter *f);
+void desk_edit_where(struct desk *d, const struct setting *s, const struct filter *f);
 /* What desk_edit_where would do, without doing it: the number of layers that would change, and the estimate after. */
-int desk_edit_preview(struct desk *d, const struct tweak *s, const struct filter *f, struct estimate *after);
+int desk_edit_preview(struct desk *d, const struct setting *s, const struct filter *f, struct estimate *after);
 
 void desk_toggle_lock(struct desk *d);
 void desk_toggle_mute(struct desk *d);

@@ -5,9 +5,9 @@
 
 #include "base/text.h"
 #include "kernels/kernels.h"
+#include "profiles/setting.h"
 #include "ui/desk_draw.h"
 #include "ui/format.h"
-#include "ui/tweak.h"
 
 enum { STRIP_FROM = 2, STRIP_CELLS = 7 }; /* weights at 2 to 8 bits */
 
@@ -247,10 +247,10 @@ static void draw_row(struct grid *g, const struct layout *l, int y, const struct
     grid_put_right(g, c[COLUMN_SHAPE].x, y, c[COLUMN_SHAPE].w, ROLE_DIM, m->shape);
     grid_put_right(g, c[COLUMN_PARAMS].x, y, c[COLUMN_PARAMS].w, ROLE_DIM, text_count(m->params, count));
     grid_put_right(g, c[COLUMN_MACS].x, y, c[COLUMN_MACS].w, ROLE_DIM, text_count(m->macs, count));
-    grid_put_right(g, c[COLUMN_W].x, y, c[COLUMN_W].w, silent ? ROLE_FLAG : ROLE_W, tweak_bits_text(p->w_bits));
-    grid_put_right(g, c[COLUMN_A].x, y, c[COLUMN_A].w, silent ? ROLE_FLAG : ROLE_A, tweak_bits_text(p->a_bits));
+    grid_put_right(g, c[COLUMN_W].x, y, c[COLUMN_W].w, silent ? ROLE_FLAG : ROLE_W, format_bits(p->w_bits));
+    grid_put_right(g, c[COLUMN_A].x, y, c[COLUMN_A].w, silent ? ROLE_FLAG : ROLE_A, format_bits(p->a_bits));
     grid_put(g, c[COLUMN_SCHEME].x, y, c[COLUMN_SCHEME].w, ROLE_DIM,
-             tweak_scheme_text(p, c[COLUMN_SCHEME].w >= 10, count));
+             format_choices(p, c[COLUMN_SCHEME].w >= 10, count));
     draw_merged_fader(g, &c[COLUMN_FADER], y, p);
     draw_fader(g, &c[COLUMN_W_FADER], y, p->w_bits, silent ? ROLE_FLAG : ROLE_W);
     draw_fader(g, &c[COLUMN_A_FADER], y, p->a_bits, silent ? ROLE_FLAG : ROLE_A);

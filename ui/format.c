@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "ui/format.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -188,4 +188,26 @@ char *format_name(char *out, size_t size, const char *s, int width)
     }
     out[n] = '\0';
     return out;
+}
+
+static const char *brief(const struct precision *p, int choice)
+{
+    return precision_choices[choice].brief(precision_get(p, choice));
+}
+
+char *format_choices(const struct precision *p, bool range, char out[16])
+{
+    if (p->w_bits == BITS_FLOAT)
+        snprintf(out, 16, "fp32");
+    else
+        snprintf(out, 16, range ? "%s/%-2s %s" : "%s/%s", brief(p, CHOICE_SCHEME), brief(p, CHOICE_GRANULARITY),
+                 brief(p, CHOICE_RANGE));
+    return out;
+}
+
+const char *format_bits(int bits)
+{
+    static const char *const texts[BITS_MAX + 1] = {"fp", "1", "2", "3", "4", "5", "6", "7", "8"};
+    assert(bits >= 0 && bits <= BITS_MAX);
+    return texts[bits];
 }

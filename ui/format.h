@@ -6,8 +6,11 @@
 #ifndef BITFADER_UI_FORMAT_H
 #define BITFADER_UI_FORMAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "quant/precision.h"
 
 /* The next code point of s and the number of its bytes; a byte that is not UTF-8 gives U+FFFD and 1. */
 int format_next(const char *s, uint32_t *code);
@@ -35,5 +38,10 @@ char *format_error(char out[24], double v, int decimals);
 char *format_times(char out[24], double v);
 /* s in at most width cells: a longer one loses ends of its words first, then its middle. */
 char *format_name(char *out, size_t size, const char *s, int width);
+
+/* "uni/ch", "bin/t", and with the range method "uni/ch mse"; "fp32" where weights are not quantized. Returns out. */
+char *format_choices(const struct precision *p, bool range, char out[16]);
+/* "8", "fp": bits in two cells. */
+const char *format_bits(int bits);
 
 #endif

@@ -9,7 +9,7 @@
 #include "ui/desk_edit.h"
 #include "ui/format.h"
 
-int prompt_parse_set(const char *arg, struct tweak *s, struct filter **f, struct err *e)
+int prompt_parse_set(const char *arg, struct setting *s, struct filter **f, struct err *e)
 {
     char text[256];
     snprintf(text, sizeof text, "%s", arg);
@@ -20,7 +20,7 @@ int prompt_parse_set(const char *arg, struct tweak *s, struct filter **f, struct
     size_t n = strlen(text);
     while (n && text[n - 1] == ' ')
         text[--n] = '\0';
-    if (tweak_parse(s, text, e))
+    if (setting_parse(s, text, e))
         return -1;
     if (where && !(*f = filter_parse(where + 7, e)))
         return -1;
@@ -54,7 +54,7 @@ static void note_wrong(struct desk *d, const struct err *e)
 
 static void note_set(struct desk *d, const char *arg)
 {
-    struct tweak s;
+    struct setting s;
     struct filter *f = NULL;
     struct err e;
     struct estimate after;
