@@ -10,9 +10,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "ui/arguments.h"
 #include "ui/desk_edit.h"
 #include "ui/desk_results.h"
-#include "ui/prompt.h"
+#include "ui/preview.h"
 
 static void down(struct desk *d, const char *arg)
 {
@@ -181,7 +182,7 @@ static void set(struct desk *d, const char *arg)
     struct setting s;
     struct filter *f = NULL;
     struct err e;
-    if (prompt_parse_set(arg, &s, &f, &e))
+    if (arguments_set(arg, &s, &f, &e))
         desk_say(d, ROLE_OVER, "set: %s", e.text);
     else if (f)
         desk_edit_where(d, &s, f);
@@ -242,7 +243,7 @@ static void filter(struct desk *d, const char *arg)
 {
     struct err e;
     if (!*arg)
-        prompt_open(d, '/', d->filter_text);
+        desk_open_prompt(d, '/', d->filter_text);
     else if (desk_set_filter(d, arg, &e))
         desk_say(d, ROLE_OVER, "filter: %s", e.text);
 }
@@ -301,10 +302,10 @@ static void budget(struct desk *d, const char *arg)
     struct err e;
     char text[128];
     if (!*arg) {
-        prompt_open(d, ':', "budget ");
+        desk_open_prompt(d, ':', "budget ");
         return;
     }
-    if (prompt_parse_budgets(arg, &b, &e)) {
+    if (arguments_budgets(arg, &b, &e)) {
         desk_say(d, ROLE_OVER, "budget: %s", e.text);
         return;
     }
@@ -319,7 +320,7 @@ static void search(struct desk *d, const char *arg)
         d->request = REQUEST_SEARCH;
         return;
     }
-    prompt_open(d, ':', "budget ");
+    desk_open_prompt(d, ':', "budget ");
     snprintf(d->prompt.note, sizeof d->prompt.note, "a search needs a budget first: size=120KiB  acc-drop=0.5pp");
 }
 
@@ -341,7 +342,7 @@ static void save_to(struct desk *d, const char *arg, const char *command, enum d
     char line[256];
     if (!*arg && !d->path) {
         snprintf(line, sizeof line, "%s %.200s", command, d->suggested ? d->suggested : "");
-        prompt_open(d, ':', line);
+        desk_open_prompt(d, ':', line);
         return;
     }
     mem_free(d->target);
@@ -387,7 +388,7 @@ static void quit_now(struct desk *d, const char *arg)
 static void command(struct desk *d, const char *arg)
 {
     (void)arg;
-    prompt_open(d, ':', "");
+    desk_open_prompt(d, ':', "");
 }
 
 static void help(struct desk *d, const char *arg)
@@ -451,7 +452,7 @@ static const struct action table[] = {
     {"less", {"-"}, "SET", NULL, "one bit less", less, true},
     {"scheme-next", {"]"}, "SET", NULL, "next scheme, range", scheme_next, true},
     {"scheme-previous", {"["}, "SET", NULL, "previous scheme, range", scheme_previous, true},
-    {"set", {NULL}, "SET", "SETTING [where EXPR]", "set w4 where op:pw", set, true},
+    {"set", {NULL}, "SET", "SETTING [where EXPR]", "set w4 where op:pw", set, true, preview_set},
     {"undo", {"u"}, "SET", NULL, "undo", undo, false},
     {"redo", {"^R"}, "SET", NULL, "redo", redo, false},
     {"mute", {"m"}, "LISTEN", NULL, "run it in fp32 for now", mute, false},
@@ -463,13 +464,13 @@ static const struct action table[] = {
     {"filter", {"/"}, "MARK, FIND", "[EXPR]", "rows: conv op:dw w<4", filter, false},
     {"sort", {"o"}, "MARK, FIND", "[COLUMN]", "sort by the next column", sort, false},
     {"sort-reverse", {"O"}, "MARK, FIND", NULL, "turn the order round", sort_reverse, false},
-    {"budget", {"B"}, "WORK", "size=120KiB", "limits; acc-drop=0.5pp", budget, true},
+    {"budget", {"B"}, "WORK", "size=120KiB", "limits; acc-drop=0.5pp", budget, true, preview_budget},
     {"search", {"S"}, "WORK", NULL, "find a profile for them", search, true},
     {"take", {NULL}, "WORK", NULL, "take what a search found", take, true},
     {"run", {"r"}, "WORK", NULL, "measure on real kernels", run, false},
     {"analyze", {"R"}, "WORK", NULL, "measure what is unknown", analyze, false},
     {"stop", {"X"}, "WORK", NULL, "stop, keep the results", stop, false},
-    {"save", {"^S", ":w"}, "FILES", "[FILE]", "save the profile", save, false},
+    {"save", {"^S", ":w"}, "FILES", "[FILE]", "save the profile", save, false, preview_save},
     {"save-over", {"Z W", ":w!"}, "FILES", "[FILE]", "save over another file", save_over, false},
     {"save-quit", {"Z Z", ":wq", ":x"}, "FILES", "[FILE]", "save and quit", save_quit, false},
     {"quit", {"q", ":q"}, "FILES", NULL, "quit, asks to save", quit, false},

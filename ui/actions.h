@@ -20,6 +20,7 @@ struct action {
     const char *help;
     void (*run)(struct desk *d, const char *arg); /* arg is "" when there is none */
     bool undoable;
+    void (*preview)(struct desk *d, const char *arg); /* what it would do, into the prompt's note; NULL: its help */
 };
 
 const struct action *action_table(int *n);

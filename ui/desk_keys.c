@@ -78,6 +78,8 @@ void desk_key(struct desk *d, const char *key)
         help_key(d, key);
         break;
     }
+    if (d->mode == MODE_PROMPT && !*d->prompt.note) /* it was opened */
+        prompt_note(d);
 }
 
 void desk_command(struct desk *d, const char *line)

@@ -129,6 +129,22 @@ void desk_resize(struct desk *d, int w, int h)
     keep_in_sight(d);
 }
 
+void desk_open_prompt(struct desk *d, char sign, const char *text)
+{
+    struct desk_prompt *p = &d->prompt;
+    *p = (struct desk_prompt){.sign = sign};
+    p->n = p->at = snprintf(p->text, sizeof p->text, "%.250s", text);
+    snprintf(p->before, sizeof p->before, "%s", d->filter_text);
+    d->mode = MODE_PROMPT;
+    d->message[0] = '\0';
+}
+
+void desk_prompt_wrong(struct desk *d, const struct err *e)
+{
+    snprintf(d->prompt.note, sizeof d->prompt.note, "%.150s", e->text);
+    d->prompt.wrong = true;
+}
+
 int desk_layer(const struct desk *d)
 {
     return d->n_order ? d->order[d->cursor] : -1;

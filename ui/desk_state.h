@@ -142,6 +142,10 @@ struct profile desk_effective(const struct desk *d);
 /* "[mute 2][solo conv1]": how the effective profile differs from the one that is saved; "" where it does not. */
 void desk_listening(const struct desk *d, char out[96]);
 
+/* sign: ':' or '/'. */
+void desk_open_prompt(struct desk *d, char sign, const char *text);
+void desk_prompt_wrong(struct desk *d, const struct err *e);
+
 int desk_layer(const struct desk *d);               /* under the cursor; -1 when no row is visible */
 void desk_move(struct desk *d, int to);             /* cursor to a row, clamped; keeps it in sight */
 void desk_sort_rows(struct desk *d);                /* order from filter and sort, cursor stays on its layer */

@@ -4,99 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "ui/actions.h"
-#include "ui/desk_edit.h"
 #include "ui/format.h"
-
-int prompt_parse_set(const char *arg, struct setting *s, struct filter **f, struct err *e)
-{
-    char text[256];
-    snprintf(text, sizeof text, "%s", arg);
-    char *where = strstr(text, " where ");
-    *f = NULL;
-    if (where)
-        *where = '\0';
-    size_t n = strlen(text);
-    while (n && text[n - 1] == ' ')
-        text[--n] = '\0';
-    if (setting_parse(s, text, e))
-        return -1;
-    if (where && !(*f = filter_parse(where + 7, e)))
-        return -1;
-    return 0;
-}
-
-int prompt_parse_budgets(const char *arg, struct budgets *b, struct err *e)
-{
-    while (*arg) {
-        char word[64];
-        size_t n = strcspn(arg, " ");
-        if (n >= sizeof word)
-            return err_set(e, "\"%.20s...\" is no budget", arg);
-        memcpy(word, arg, n);
-        word[n] = '\0';
-        arg += n;
-        arg += strspn(arg, " ");
-        if (!strcmp(word, "none"))
-            *b = budgets_none();
-        else if (n && budgets_parse(b, word, e))
-            return -1;
-    }
-    return 0;
-}
-
-static void note_wrong(struct desk *d, const struct err *e)
-{
-    snprintf(d->prompt.note, sizeof d->prompt.note, "%.150s", e->text);
-    d->prompt.wrong = true;
-}
-
-static void note_set(struct desk *d, const char *arg)
-{
-    struct setting s;
-    struct filter *f = NULL;
-    struct err e;
-    struct estimate after;
-    char price[96];
-    if (prompt_parse_set(arg, &s, &f, &e)) {
-        note_wrong(d, &e);
-    } else if (f) {
-        int n = desk_edit_preview(d, &s, f, &after);
-        desk_price(&d->est, &after, " ", ", ", price);
-        snprintf(d->prompt.note, sizeof d->prompt.note, "would change %d layer%s%s%s", n, n == 1 ? "" : "s",
-                 n && *price ? ": " : "", n ? price : "");
-    } else {
-        snprintf(d->prompt.note, sizeof d->prompt.note, "on the marked layers, else this one; or: where EXPR");
-    }
-    filter_free(f);
-}
-
-static void note_budget(struct desk *d, const char *arg)
-{
-    struct budgets b = d->profile->budgets;
-    struct err e;
-    if (!*arg) {
-        snprintf(d->prompt.note, sizeof d->prompt.note, "size=120KiB  lat=3.4ms  acc-drop=0.5pp  acc=91.5  none");
-        return;
-    }
-    if (prompt_parse_budgets(arg, &b, &e)) {
-        note_wrong(d, &e);
-        return;
-    }
-    struct profile p = desk_effective(d);
-    struct estimate after;
-    estimate_profile(d->tables, &p, &b, &after);
-    const struct {
-        const char *name;
-        enum verdict verdict;
-    } meters[] = {{"acc", after.accuracy.verdict}, {"lat", after.latency.verdict}, {"size", after.size.verdict}};
-    size_t n = (size_t)snprintf(d->prompt.note, sizeof d->prompt.note, "this profile:");
-    for (int i = 0; i < 3; i++)
-        if (meters[i].verdict != VERDICT_NONE)
-            n += (size_t)snprintf(d->prompt.note + n, sizeof d->prompt.note - n, "  %s %s%s", meters[i].name,
-                                  verdict_sign(meters[i].verdict), verdict_word(meters[i].verdict));
-}
 
 static void note_command(struct desk *d)
 {
@@ -111,19 +20,13 @@ static void note_command(struct desk *d)
             snprintf(d->prompt.note, sizeof d->prompt.note, "no such command; Tab completes");
         return;
     }
-    if (!strcmp(a->name, "set") && *arg)
-        note_set(d, arg);
-    else if (!strcmp(a->name, "budget"))
-        note_budget(d, arg);
-    else if (!strcmp(a->name, "save") && *arg)
-        snprintf(d->prompt.note, sizeof d->prompt.note,
-                 !file_exists(arg) ? "new file" : "is there already; w! replaces it, keeps .bak");
-    else
+    if (a->preview)
+        a->preview(d, arg);
+    if (!*d->prompt.note)
         snprintf(d->prompt.note, sizeof d->prompt.note, "%s%s%s", a->args ? a->args : "", a->args ? "  " : "", a->help);
 }
 
-/* After every key: the filter acts at once, a command is priced. A wrong filter leaves the rows as they were. */
-static void changed(struct desk *d)
+void prompt_note(struct desk *d)
 {
     struct err e;
     d->prompt.note[0] = '\0';
@@ -131,21 +34,10 @@ static void changed(struct desk *d)
     if (d->prompt.sign == ':')
         note_command(d);
     else if (desk_set_filter(d, d->prompt.text, &e))
-        note_wrong(d, &e);
+        desk_prompt_wrong(d, &e);
     else
         snprintf(d->prompt.note, sizeof d->prompt.note, "%d of %d rows match   Enter keep  Esc drop", d->n_order,
                  d->model->n);
-}
-
-void prompt_open(struct desk *d, char sign, const char *text)
-{
-    struct desk_prompt *p = &d->prompt;
-    *p = (struct desk_prompt){.sign = sign};
-    p->n = p->at = snprintf(p->text, sizeof p->text, "%.250s", text);
-    snprintf(p->before, sizeof p->before, "%s", d->filter_text);
-    d->mode = MODE_PROMPT;
-    d->message[0] = '\0';
-    changed(d);
 }
 
 static void cut(struct desk_prompt *p, int from, int to)
@@ -261,6 +153,6 @@ bool prompt_key(struct desk *d, const char *key, char out[256])
         return false;
     }
     edit_key(p, key);
-    changed(d);
+    prompt_note(d);
     return false;
 }
