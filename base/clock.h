@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
-int64_t clock_ns(void); /* nanoseconds since some start */
+int64_t clock_ns(void);        /* nanoseconds since some start */
+int64_t clock_thread_ns(void); /* that this thread was on a processor */
 
 #endif

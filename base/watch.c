@@ -3,7 +3,6 @@
 
 #include <sched.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -43,14 +42,6 @@ int watch_core(const struct watch *w)
     return w->core;
 }
 
-/* Processor time of this thread. */
-static int64_t busy_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static long forced_switches(void)
 {
     struct rusage u;
@@ -60,14 +51,14 @@ static long forced_switches(void)
 void watch_start(struct watch *w)
 {
     w->switches = forced_switches();
-    w->busy = busy_ns();
+    w->busy = clock_thread_ns();
     w->wall = clock_ns();
 }
 
 int64_t watch_stop(struct watch *w, bool *disturbed)
 {
     enum { SLACK_NS = 3000 }; /* a timer interrupt */
-    int64_t wall = clock_ns() - w->wall, busy = busy_ns() - w->busy;
+    int64_t wall = clock_ns() - w->wall, busy = clock_thread_ns() - w->busy;
     *disturbed = forced_switches() != w->switches || wall - busy > SLACK_NS + wall / 50;
     return wall;
 }

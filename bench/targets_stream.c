@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "bench/bench.h"
 #include "bench/layer.h"
@@ -64,9 +65,9 @@ static double cold_ns(struct bench_layer *l, const uint64_t *flush)
     double best = INFINITY;
     for (int i = 0; i < TRIALS; i++) {
         keep(read_all(flush, flush_size() / sizeof *flush));
-        int64_t begin = turns_clock();
+        int64_t begin = clock_thread_ns();
         layer_run(l);
-        best = fmin(best, (double)(turns_clock() - begin));
+        best = fmin(best, (double)(clock_thread_ns() - begin));
     }
     return best;
 }
@@ -128,9 +129,9 @@ static void visit(struct stream *s, int copy)
 {
     struct bench_layer l = s->layer;
     l.packed = s->copies[copy];
-    int64_t begin = turns_clock();
+    int64_t begin = clock_thread_ns();
     layer_run(&l);
-    s->ns = fmin(s->ns, (double)(turns_clock() - begin));
+    s->ns = fmin(s->ns, (double)(clock_thread_ns() - begin));
 }
 
 /* Bytes a nanosecond of plain reading. */
@@ -141,9 +142,9 @@ static double visit_all(struct stream *s, int n)
         for (int i = 0; i < n; i++) {
             /* The copy that is read here was last visited a cycle ago, and is multiplied with a cycle later. */
             int other = (i + n / 2) % n;
-            int64_t begin = turns_clock();
+            int64_t begin = clock_thread_ns();
             keep(read_all(s[0].copies[other], s[0].bytes / sizeof(uint64_t)));
-            best = fmax(best, (double)s[0].bytes / (double)(turns_clock() - begin));
+            best = fmax(best, (double)s[0].bytes / (double)(clock_thread_ns() - begin));
             for (int k = 0; k < WIDTHS; k++)
                 visit(&s[k], i);
         }

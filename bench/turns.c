@@ -1,32 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/turns.h"
+#include "base/clock.h"
 
 #include <math.h>
 #include <sched.h>
-#include <time.h>
 
 enum { BATCH_NS = 20000, LEAST = 2 };
-
-int64_t turns_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void take_turn(struct turn *t, int64_t budget_ns)
 {
     t->run(t->state);
-    int64_t begin = turns_clock();
+    int64_t begin = clock_thread_ns();
     t->run(t->state);
-    int64_t once = turns_clock() - begin, end = begin + budget_ns;
+    int64_t once = clock_thread_ns() - begin, end = begin + budget_ns;
     t->ns = fmin(t->ns, (double)once);
     int batch = once < BATCH_NS ? (int)(BATCH_NS / (once + 1)) + 1 : 1;
-    for (int i = 1; i < LEAST || turns_clock() < end; i++) {
-        begin = turns_clock();
+    for (int i = 1; i < LEAST || clock_thread_ns() < end; i++) {
+        begin = clock_thread_ns();
         for (int b = 0; b < batch; b++)
             t->run(t->state);
-        t->ns = fmin(t->ns, (double)(turns_clock() - begin) / batch);
+        t->ns = fmin(t->ns, (double)(clock_thread_ns() - begin) / batch);
     }
 }
 

@@ -17,8 +17,6 @@ struct turn {
 /* Each takes a turn of about budget_ns in each round, of two timed runs at least after one that is not. */
 void turns_take(struct turn *t, int n, int rounds, int64_t budget_ns);
 
-int64_t turns_clock(void); /* nanoseconds of the calling thread */
-
 /* The calling thread stays on one processor from now on. Its number, or -1. */
 int turns_pin(void);
 

@@ -7,11 +7,6 @@
 #include "cli/metrics.h"
 #include "cli/work.h"
 
-static bool any_budget(const struct budgets *b)
-{
-    return b->bytes > 0 || b->latency_ns > 0 || !isnan(b->accuracy_drop) || !isnan(b->accuracy_min);
-}
-
 /* Every layer's widths in a few lines: "conv1 w8a8  layer1.0.conv1 w4a4 ...". */
 static void put_widths(struct text *out, const struct profile *p)
 {
@@ -137,7 +132,7 @@ static int search(struct work *w)
 /* Budgets are looked at before anything slow. */
 static int analyze_and_search(struct work *w)
 {
-    if (!any_budget(&w->profile->budgets))
+    if (!budgets_any(&w->profile->budgets))
         return report_usage("search: needs a budget, as in --budget size=120KiB, lat=3.4ms, acc-drop=0.5pp or "
                             "acc=91.5");
     int status = work_analyze(w, ANALYZE_ALL);

@@ -15,14 +15,6 @@ static int check_indices(const struct op_call *c, int k, struct err *e)
     return t == DTYPE_I64 || t == DTYPE_I32 ? 0 : err_set(e, "input %d, the indices, is %s", k, dtype_name(t));
 }
 
-/* Index i of an axis of length d, or -1. */
-static int64_t index_at(const struct array *indices, int64_t i, int64_t d)
-{
-    int64_t v = indices->type == DTYPE_I64 ? ((const int64_t *)indices->data)[i] : ((const int32_t *)indices->data)[i];
-    v = v < 0 ? v + d : v;
-    return v < 0 || v >= d ? -1 : v;
-}
-
 static int64_t product(const struct shape *s, int from, int to)
 {
     int64_t n = 1;
@@ -60,7 +52,7 @@ static const char *run_Gather(const struct op_call *c)
     char *to = c->out[0].data;
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < picks; i++, to += row) {
-            int64_t at = index_at(&c->in[1], i, d);
+            int64_t at = op_index(&c->in[1], i, d);
             if (at < 0)
                 return OUT_OF_RANGE;
             memcpy(to, from + (size_t)(o * d + at) * row, row);
@@ -88,7 +80,7 @@ static const char *run_GatherElements(const struct op_call *c)
     shape_strides(s, stride);
     ARRAY_SIZES(
         c->in[0].type, for (int64_t i = 0; i < n; i++) {
-            int64_t pick = index_at(&c->in[1], i, s->d[axis]), from = 0;
+            int64_t pick = op_index(&c->in[1], i, s->d[axis]), from = 0;
             if (pick < 0)
                 return OUT_OF_RANGE;
             for (int j = 0; j < s->n; j++)
@@ -135,7 +127,7 @@ static const char *run_GatherND(const struct op_call *c)
     for (int64_t i = 0; i < batches * each; i++, to += row) {
         int64_t from = i / (each ? each : 1) * whole;
         for (int j = 0; j < depth; j++) {
-            int64_t pick = index_at(&c->in[1], i * depth + j, s->d[batch + j]);
+            int64_t pick = op_index(&c->in[1], i * depth + j, s->d[batch + j]);
             if (pick < 0)
                 return OUT_OF_RANGE;
             from += pick * stride[batch + j] * size;

@@ -231,3 +231,10 @@ const char *op_run_copy(const struct op_call *c)
         memcpy(c->out[0].data, c->in[0].data, array_bytes(&c->in[0]));
     return NULL;
 }
+
+int64_t op_index(const struct array *indices, int64_t i, int64_t d)
+{
+    int64_t v = indices->type == DTYPE_I64 ? ((const int64_t *)indices->data)[i] : ((const int32_t *)indices->data)[i];
+    v = v < 0 ? v + d : v;
+    return v < 0 || v >= d ? -1 : v;
+}

@@ -108,6 +108,10 @@ int op_int_list(struct op_call *c, const char *attr, int input, int max, int64_t
 /* axis counted from the end when negative, to 0..rank-1; -1 with a message. */
 int op_axis(int64_t axis, int rank, int *out, struct err *e);
 
+/* The i-th of an array of INT64 or INT32 indices into a dimension of length d, negative ones from its end; -1 when it
+ * is outside. */
+int64_t op_index(const struct array *indices, int64_t i, int64_t d);
+
 /* Sets output k. -1 with a message when a dimension is negative or the number of elements is above ARRAY_MAX. */
 int op_output(struct op_call *c, int k, enum dtype type, const struct shape *shape, struct err *e);
 enum { ARRAY_MAX = 1 << 30 }; /* elements of one array */

@@ -31,13 +31,6 @@ static int check_scatter(const struct op_call *c, struct err *e)
     return op_check_same(c, 0, 2, e);
 }
 
-static int64_t index_at(const struct array *indices, int64_t i, int64_t d)
-{
-    int64_t v = indices->type == DTYPE_I64 ? ((const int64_t *)indices->data)[i] : ((const int32_t *)indices->data)[i];
-    v = v < 0 ? v + d : v;
-    return v < 0 || v >= d ? -1 : v;
-}
-
 /* to[0..n-1] takes from[0..n-1]. */
 static void put(const struct op_call *c, int64_t to_at, int64_t from_at, int64_t n)
 {
@@ -82,7 +75,7 @@ static const char *run_ScatterElements(const struct op_call *c)
     shape_strides(s, stride);
     op_run_copy(c);
     for (int64_t i = 0; i < n; i++) {
-        int64_t pick = index_at(&c->in[1], i, s->d[axis]), to = 0;
+        int64_t pick = op_index(&c->in[1], i, s->d[axis]), to = 0;
         if (pick < 0)
             return OUT_OF_RANGE;
         for (int j = 0; j < s->n; j++)
@@ -122,7 +115,7 @@ static const char *run_ScatterND(const struct op_call *c)
     for (int64_t i = 0; i < rows; i++) {
         int64_t to = 0;
         for (int j = 0; j < depth; j++) {
-            int64_t pick = index_at(&c->in[1], i * depth + j, s->d[j]);
+            int64_t pick = op_index(&c->in[1], i * depth + j, s->d[j]);
             if (pick < 0)
                 return OUT_OF_RANGE;
             to += pick * stride[j];

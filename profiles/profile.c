@@ -18,6 +18,11 @@ struct budgets budgets_none(void)
     return (struct budgets){.accuracy_drop = NAN, .accuracy_min = NAN};
 }
 
+bool budgets_any(const struct budgets *b)
+{
+    return b->bytes > 0 || b->latency_ns > 0 || !isnan(b->accuracy_drop) || !isnan(b->accuracy_min);
+}
+
 static char *strdup_or_null(const char *s)
 {
     return s ? mem_strdup(s) : NULL;

@@ -27,6 +27,7 @@ struct budgets {          /* 0 or negative: no such budget */
     double accuracy_min;  /* at least, percent; NAN: no budget */
 };
 struct budgets budgets_none(void);
+bool budgets_any(const struct budgets *b);
 
 struct profile_result { /* what an estimate or a measurement says; NAN or 0 where unknown */
     bool known;

@@ -12,23 +12,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/dataset.h"
+#include "tests/scratch.h"
 
 Suite *check_dataset_suite(void);
-
-static char dir[64];
-
-static void make_dir(void)
-{
-    snprintf(dir, sizeof dir, "/tmp/check_dataset.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void drop_dir(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    ck_assert_int_eq(system(command), 0);
-}
 
 static uint8_t pixel(int64_t k)
 {
@@ -50,7 +36,7 @@ static void write_idx(const char *name, int n_dims, const int *d, int extra)
     for (int64_t k = 0; k < n + (extra > 0 ? extra : 0); k++)
         text_put_n(&t, (char[]){(char)(n_dims == 1 ? k % 3 : pixel(k))}, 1);
     size_t size = t.n - (size_t)(extra < 0 ? -extra : 0);
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    snprintf(path, sizeof path, "%s/%s", scratch_dir, name);
     if (strstr(name, ".gz")) {
         gzFile z = gzopen(path, "wb");
         ck_assert_int_eq(gzwrite(z, t.s, (unsigned)size), (int)size);
@@ -78,7 +64,7 @@ static void write_files(void)
     write_idx("zero", 3, (int[]){0, 4, 5}, 0);
     write_idx("five", 1, (int[]){5}, 0);
     char path[160];
-    snprintf(path, sizeof path, "%s/pipe", dir);
+    snprintf(path, sizeof path, "%s/pipe", scratch_dir);
     ck_assert_int_eq(mkfifo(path, 0600), 0);
     write_idx("head", 3, (int[]){6, 4, 5}, -124);
 }
@@ -90,7 +76,7 @@ static void write_files(void)
 static struct dataset *load(const char *text, struct err *e)
 {
     char path[160];
-    snprintf(path, sizeof path, "%s/d.yaml", dir);
+    snprintf(path, sizeof path, "%s/d.yaml", scratch_dir);
     ck_assert_int_eq(file_write(path, text, strlen(text), false, e), 0);
     return dataset_load(path, NULL, e);
 }
@@ -259,7 +245,7 @@ START_TEST(slashes)
     struct err e = {""};
     char want[160];
     write_files();
-    snprintf(want, sizeof want, "%s/long: is 137", dir);
+    snprintf(want, sizeof want, "%s/long: is 137", scratch_dir);
     static const char *const roots[] = {"", "root: ./\n", "root: .//\n"};
     for (int i = 0; i < 3; i++) {
         char *text = mem_printf(TOP NORM "%scalibrate: {images: long}\nevaluate: {images: a}\n", roots[i]);
@@ -285,7 +271,7 @@ START_TEST(truncated_gzip)
     char path[160];
     size_t size;
     write_files();
-    snprintf(path, sizeof path, "%s/b.gz", dir);
+    snprintf(path, sizeof path, "%s/b.gz", scratch_dir);
     FILE *f = fopen(path, "rb");
     char bytes[4096];
     size = fread(bytes, 1, sizeof bytes, f);
@@ -303,14 +289,14 @@ START_TEST(places)
     struct err e = {""};
     char path[200];
     write_files();
-    setenv("CHECK_DATASET_ROOT", dir, 1);
+    setenv("CHECK_DATASET_ROOT", scratch_dir, 1);
     /* A description elsewhere, found by its bare name; its root comes from the environment. */
-    snprintf(path, sizeof path, "mkdir -p %s/x/configs/datasets", dir);
+    snprintf(path, sizeof path, "mkdir -p %s/x/configs/datasets", scratch_dir);
     ck_assert_int_eq(system(path), 0);
-    snprintf(path, sizeof path, "%s/x/configs/datasets/tiny.yaml", dir);
+    snprintf(path, sizeof path, "%s/x/configs/datasets/tiny.yaml", scratch_dir);
     static const char text[] = TOP NORM "root: [\"${NOT_SET_AT_ALL}\", \"${CHECK_DATASET_ROOT}/x/..\"]\n" PARTS;
     ck_assert_int_eq(file_write(path, text, sizeof text - 1, false, &e), 0);
-    char *dirs = mem_printf("/none::%s/x:/nowhere", dir);
+    char *dirs = mem_printf("/none::%s/x:/nowhere", scratch_dir);
     struct dataset *d = dataset_load("tiny", dirs, &e);
     ck_assert_msg(d != NULL, "%s", e.text);
     dataset_free(d);
@@ -387,7 +373,7 @@ Suite *check_dataset_suite(void)
     Suite *s = suite_create("dataset");
     TCase *t = tcase_create("dataset");
     tcase_set_timeout(t, 60);
-    tcase_add_checked_fixture(t, make_dir, drop_dir);
+    tcase_add_checked_fixture(t, scratch_make, scratch_drop);
     tcase_add_test(t, loads_and_normalises);
     tcase_add_test(t, channels_come_first);
     tcase_add_test(t, one_number_for_all);

@@ -20,23 +20,9 @@
 #include "base/rng.h"
 #include "model/dataset.h"
 #include "model/image.h"
+#include "tests/scratch.h"
 
 Suite *check_images_suite(void);
-
-static char dir[64];
-
-static void make_dir(void)
-{
-    strcpy(dir, "/tmp/check_images.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void drop_dir(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    ck_assert_int_eq(system(command), 0);
-}
 
 static uint8_t pixel(int64_t k)
 {
@@ -49,8 +35,8 @@ static void write_file(const char *name, const void *bytes, size_t n)
 {
     char path[200];
     struct err e = {""};
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    for (char *at = path + strlen(dir) + 1; (at = strchr(at, '/')); at++) {
+    snprintf(path, sizeof path, "%s/%s", scratch_dir, name);
+    for (char *at = path + strlen(scratch_dir) + 1; (at = strchr(at, '/')); at++) {
         *at = '\0';
         mkdir(path, 0755);
         *at = '/';
@@ -133,9 +119,9 @@ static void write_folders(void)
     char path[160];
     write_file("odd/readme", "x", 1);
     write_file("gone/readme", "x", 1);
-    snprintf(path, sizeof path, "%s/odd/1.png", dir);
+    snprintf(path, sizeof path, "%s/odd/1.png", scratch_dir);
     ck_assert_int_eq(mkfifo(path, 0600), 0);
-    snprintf(path, sizeof path, "%s/gone/1.png", dir);
+    snprintf(path, sizeof path, "%s/gone/1.png", scratch_dir);
     ck_assert_int_eq(symlink("nowhere", path), 0);
 }
 
@@ -145,7 +131,7 @@ static struct dataset *load(const char *text, struct err *e)
 {
     char path[160];
     write_file("d.yaml", text, strlen(text));
-    snprintf(path, sizeof path, "%s/d.yaml", dir);
+    snprintf(path, sizeof path, "%s/d.yaml", scratch_dir);
     return dataset_load(path, NULL, e);
 }
 
@@ -447,7 +433,7 @@ Suite *check_images_suite(void)
     Suite *s = suite_create("images");
     TCase *t = tcase_create("images");
     tcase_set_timeout(t, 120);
-    tcase_add_checked_fixture(t, make_dir, drop_dir);
+    tcase_add_checked_fixture(t, scratch_make, scratch_drop);
     tcase_add_test(t, png_kinds);
     tcase_add_test(t, jpeg_kinds);
     tcase_add_test(t, broken_pictures);

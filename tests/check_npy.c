@@ -16,28 +16,14 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/dataset.h"
+#include "tests/scratch.h"
 
 Suite *check_npy_suite(void);
-
-static char dir[64];
-
-static void make_dir(void)
-{
-    strcpy(dir, "/tmp/check_npy.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void drop_dir(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    ck_assert_int_eq(system(command), 0);
-}
 
 static const char *path_of(const char *name)
 {
     static char path[160];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    snprintf(path, sizeof path, "%s/%s", scratch_dir, name);
     return path;
 }
 
@@ -513,7 +499,7 @@ Suite *check_npy_suite(void)
     Suite *s = suite_create("npy");
     TCase *t = tcase_create("npy");
     tcase_set_timeout(t, 60);
-    tcase_add_checked_fixture(t, make_dir, drop_dir);
+    tcase_add_checked_fixture(t, scratch_make, scratch_drop);
     tcase_add_test(t, both_orders_into_both_orders);
     tcase_add_test(t, numbers_as_they_are);
     tcase_add_test(t, every_type_is_read);

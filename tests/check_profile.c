@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "profiles/profile.h"
+#include "tests/scratch.h"
 
 Suite *check_profile_suite(void);
 
@@ -434,7 +435,8 @@ static const struct {
     {HEAD "layers: {conv1: {lock: yes}}\n", "p.yaml:3:24: lock must be true or false, not yes"},
     {HEAD "layers: {conv1: {w: 1, scheme: uniform}}\n",
      "p.yaml:3:32: layer conv1: 1-bit weights cannot be uniform (that has 2 to 8 bits)"},
-    {HEAD "layers: {conv1: {scheme: binary}}\n", "p.yaml:3:26: layer conv1: 8-bit weights cannot be binary (that has 1 bit)"},
+    {HEAD "layers: {conv1: {scheme: binary}}\n",
+     "p.yaml:3:26: layer conv1: 8-bit weights cannot be binary (that has 1 bit)"},
     {HEAD "defaults: {w: 0, scheme: binary}\n", "p.yaml:3:26: fp32 weights cannot be binary"},
     {HEAD "defaults: {lock: true}\n", "p.yaml:3:12: unknown key lock in defaults"},
     {HEAD "rules: {}\n", "p.yaml:3:8: rules must be a list"},
@@ -442,7 +444,8 @@ static const struct {
     {HEAD "rules:\n  - {w: 4}\n", "p.yaml:4:5: a rule needs match"},
     {HEAD "rules:\n  - {match: \"op=LSTM\", w: 4}\n", "p.yaml:4:13: op=LSTM matches none of the 7 layers"},
     {HEAD "rules:\n  - {match: \"dw?x\", w: 4}\n", "p.yaml:4:13: dw?x matches none of the 7 layers (nearest name dw1)"},
-    {HEAD "rules:\n  - {match: fc, scheme: binary}\n", "p.yaml:4:25: layer fc: 8-bit weights cannot be binary (that has 1 bit)"},
+    {HEAD "rules:\n  - {match: fc, scheme: binary}\n",
+     "p.yaml:4:25: layer fc: 8-bit weights cannot be binary (that has 1 bit)"},
     {HEAD "budgets: {size: 120}\n", "p.yaml:3:17: size must be a number with its unit"},
     {HEAD "budgets: {latency: 3}\n", "p.yaml:3:20: latency must be a number with its unit"},
     {HEAD "budgets: {accuracy_drop: -1}\n", "p.yaml:3:26: accuracy_drop must be a number in 0..100, not -1"},
@@ -513,27 +516,12 @@ END_TEST
 
 /* --- loading, saving, settings, budgets --------------------------------------------------------------------------- */
 
-static char dir[64];
-
-static void make_dir(void)
-{
-    snprintf(dir, sizeof dir, "/tmp/check_profile.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void drop_dir(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    ck_assert_int_eq(system(command), 0);
-}
-
 START_TEST(save_keeps_backup_and_is_idempotent)
 {
     struct err e;
     char path[128], bak[128];
-    snprintf(path, sizeof path, "%s/p.yaml", dir);
-    snprintf(bak, sizeof bak, "%s/p.yaml.bak", dir);
+    snprintf(path, sizeof path, "%s/p.yaml", scratch_dir);
+    snprintf(bak, sizeof bak, "%s/p.yaml.bak", scratch_dir);
     ck_assert_int_eq(file_write(path, block_text, strlen(block_text), false, &e), 0);
     struct profile *p = profile_load(path, &model, false, &e);
     ck_assert_ptr_nonnull(p);
@@ -550,7 +538,7 @@ START_TEST(save_keeps_backup_and_is_idempotent)
     mem_free(second);
     mem_free(old);
     profile_free(p);
-    ck_assert_ptr_null(profile_load(dir, &model, false, &e));
+    ck_assert_ptr_null(profile_load(scratch_dir, &model, false, &e));
     ck_assert_ptr_nonnull(strstr(e.text, "is a directory"));
 }
 END_TEST
@@ -584,7 +572,7 @@ START_TEST(standard_input)
 {
     struct err e;
     char path[128];
-    snprintf(path, sizeof path, "%s/in", dir);
+    snprintf(path, sizeof path, "%s/in", scratch_dir);
     ck_assert_int_eq(file_write(path, flow_text, strlen(flow_text), false, &e), 0);
     int saved = dup(0), fd = open(path, O_RDONLY);
     dup2(fd, 0);
@@ -687,7 +675,7 @@ Suite *check_profile_suite(void)
     tcase_add_test(t, budget_words);
     suite_add_tcase(s, t);
     t = tcase_create("files");
-    tcase_add_checked_fixture(t, make_dir, drop_dir);
+    tcase_add_checked_fixture(t, scratch_make, scratch_drop);
     tcase_add_test(t, save_keeps_backup_and_is_idempotent);
     tcase_add_test(t, standard_input);
     suite_add_tcase(s, t);

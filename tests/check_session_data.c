@@ -14,29 +14,15 @@
 #include "base/text.h"
 #include "search/session.h"
 #include "tests/onnx_make.h"
+#include "tests/scratch.h"
 
 Suite *check_session_data_suite(void);
 
 enum { SAMPLES = 24, CLASSES = 6, ONNX_INT64 = 7 };
 
-static char dir[64];
-
-static void make_dir(void)
-{
-    strcpy(dir, "/tmp/check_session_data.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void drop_dir(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    ck_assert_int_eq(system(command), 0);
-}
-
 static char *write_bytes(const char *name, const void *bytes, size_t n)
 {
-    char *path = mem_printf("%s/%s", dir, name);
+    char *path = mem_printf("%s/%s", scratch_dir, name);
     ck_assert_int_eq(file_write(path, bytes, n, false, NULL), 0);
     return path;
 }
@@ -186,7 +172,7 @@ Suite *check_session_data_suite(void)
     Suite *s = suite_create("session_data");
     TCase *t = tcase_create("session_data");
     tcase_set_timeout(t, 120);
-    tcase_add_checked_fixture(t, make_dir, drop_dir);
+    tcase_add_checked_fixture(t, scratch_make, scratch_drop);
     tcase_add_test(t, several_inputs_and_outputs);
     tcase_add_test(t, labels_count_the_same);
     tcase_add_test(t, no_scores);

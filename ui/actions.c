@@ -291,11 +291,6 @@ static void stop(struct desk *d, const char *arg)
         d->request = REQUEST_STOP;
 }
 
-static bool any_budget(const struct budgets *b)
-{
-    return b->bytes > 0 || b->latency_ns > 0 || !isnan(b->accuracy_drop) || !isnan(b->accuracy_min);
-}
-
 static void budget(struct desk *d, const char *arg)
 {
     struct budgets b = d->profile->budgets;
@@ -316,7 +311,7 @@ static void budget(struct desk *d, const char *arg)
 static void search(struct desk *d, const char *arg)
 {
     (void)arg;
-    if (any_budget(&d->profile->budgets)) {
+    if (budgets_any(&d->profile->budgets)) {
         d->request = REQUEST_SEARCH;
         return;
     }
