@@ -288,6 +288,31 @@ struct table *metrics_run_layers(const struct graph *g, const struct tables *t, 
     return out;
 }
 
+static const struct column kernel_columns[] = {
+    {"index", "#", COLUMN_NUMBER},
+    {"name", NULL, COLUMN_TEXT},
+    {"kernel", NULL, COLUMN_TEXT},
+    {"cycles", NULL, COLUMN_NUMBER, .group = true},
+    {"times_fastest", "x fastest", COLUMN_NUMBER, .decimals = 2},
+    {"runs", NULL, COLUMN_BOOL},
+};
+
+struct table *metrics_run_kernels(const struct graph *g, const struct run_result *run)
+{
+    struct table *out = table_new("kernels", kernel_columns, sizeof kernel_columns / sizeof *kernel_columns);
+    for (int i = 0; i < run->n_layers; i++)
+        for (int k = 0; k < run->layers[i].n_contest; k++) {
+            const struct contender *c = &run->layers[i].contest[k];
+            table_add_number(out, i);
+            table_add_text(out, g->layers[i].name);
+            table_add_text(out, c->kernel->name);
+            table_add_number(out, rint(c->cycles));
+            table_add_number(out, c->cycles / run->layers[i].contest[0].cycles);
+            table_add_bool(out, !strcmp(c->kernel->name, run->layers[i].kernel));
+        }
+    return out;
+}
+
 void metrics_put_latency(struct report *r, const struct tables *t, bool always)
 {
     const struct latency_report *x = &t->latency;

@@ -208,6 +208,25 @@ const struct conv_kernel *kernel_times_choose(struct kernel_times *t, const stru
     return best;
 }
 
+int kernel_times_contest(const struct kernel_times *t, const struct conv_geom *g, int a_bits,
+                         const struct conv_weights *w, struct contender *out)
+{
+    const struct conv_kernel **rows = mem_new((size_t)conv_kernel_count, sizeof *rows);
+    int n = kernel_times_rows(g, a_bits, w, rows), known = 0;
+    for (int i = 0; i < n; i++) {
+        struct contender x = {rows[i], kernel_times_cycles(t, g, a_bits, w, rows[i])};
+        int at = known;
+        if (isnan(x.cycles))
+            continue;
+        for (; at > 0 && out[at - 1].cycles > x.cycles; at--)
+            out[at] = out[at - 1];
+        out[at] = x;
+        known++;
+    }
+    mem_free(rows);
+    return known;
+}
+
 /* --- text: "conv", the geometry, widths, levels, then names with their times ----------------------------------------
  */
 

@@ -26,6 +26,15 @@ int kernel_times_rows(const struct conv_geom *g, int a_bits, const struct conv_w
 const struct conv_kernel *kernel_times_choose(struct kernel_times *t, const struct conv_geom *g, int a_bits,
                                               const struct conv_weights *w);
 
+/* The rows that competed and their clock cycles, fastest first: why the choice is what it is. Returns their number; out
+ * has room for conv_kernel_count. */
+struct contender {
+    const struct conv_kernel *kernel;
+    double cycles; /* of the layer alone, from and to memory that is warm */
+};
+int kernel_times_contest(const struct kernel_times *t, const struct conv_geom *g, int a_bits,
+                         const struct conv_weights *w, struct contender *out);
+
 /* Clock cycles of a row, NAN where it was not measured: weights as given stand for all with their width and levels. */
 double kernel_times_cycles(const struct kernel_times *t, const struct conv_geom *g, int a_bits,
                            const struct conv_weights *w, const struct conv_kernel *row);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "engine/kernel_times.h"
 #include "engine/step.h"
 
 void plan_free(struct plan *p)
@@ -130,6 +131,16 @@ uint64_t plan_layer_key(const struct plan *p, int layer)
         }
     }
     return h;
+}
+
+int plan_layer_contest(const struct plan *p, int layer, const struct kernel_times *t, struct contender *out)
+{
+    for (int i = 0; i < p->n_steps; i++) {
+        const struct conv_ready *c = &p->steps[i].conv;
+        if (p->steps[i].layer == layer && c->kernel)
+            return kernel_times_contest(t, &c->geom, c->a_bits, &c->weights, out);
+    }
+    return 0;
 }
 
 int64_t plan_bytes(const struct plan *p)

@@ -43,6 +43,11 @@ const struct plan_layer *plan_layers(const struct plan *p); /* [n_layers] */
 /* Two plans of one graph that have the same key for a layer do the same work there: the same kernels on the same shapes
  * with weights packed at the same width. What the widths of activations do not change is one key for all of them. */
 uint64_t plan_layer_key(const struct plan *p, int layer);
+/* The kernels that competed for a layer, as kernel_times_contest; 0 where there was no contest: one kernel, or float.
+ */
+struct kernel_times;
+struct contender;
+int plan_layer_contest(const struct plan *p, int layer, const struct kernel_times *t, struct contender *out);
 int64_t plan_bytes(const struct plan *p);      /* of all layers */
 size_t plan_arena_bytes(const struct plan *p); /* activations */
 

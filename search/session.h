@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/progress.h"
 #include "engine/compare.h"
+#include "engine/kernel_times.h"
 #include "model/dataset.h"
 #include "model/graph_load.h"
 #include "profiles/profile.h"
@@ -65,6 +66,8 @@ struct run_layer {
     char note[64];      /* why applied differs from requested or runs as something else ("emulated: ..."), or "" */
     double latency_ns;
     int64_t bytes;
+    struct contender *contest; /* [n_contest] the kernels that were measured for it, fastest first */
+    int n_contest;
 };
 struct run_result {
     double accuracy;      /* percent of `images`; NAN without an evaluation part */

@@ -35,6 +35,8 @@ struct run_result run_result_none(void)
 
 void run_result_done(struct run_result *r)
 {
+    for (int l = 0; l < r->n_layers; l++)
+        mem_free(r->layers[l].contest);
     mem_free(r->layers);
     comparison_done(&r->comparison);
     *r = (struct run_result){0};
@@ -263,6 +265,8 @@ int session_run(struct session *s, const struct profile *p, const struct run_opt
         r->layers[l] = (struct run_layer){
             .requested = x->requested, .applied = x->applied, .kernel = x->kernel, .bytes = x->bytes};
         memcpy(r->layers[l].note, x->note, sizeof x->note);
+        r->layers[l].contest = mem_new((size_t)conv_kernel_count, sizeof *r->layers[l].contest);
+        r->layers[l].n_contest = plan_layer_contest(plan, l, s->times, r->layers[l].contest);
     }
     int rc = o->strict ? check_strict(r, p, e) : 0;
     if (!rc && o->latency)

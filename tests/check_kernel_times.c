@@ -293,6 +293,27 @@ START_TEST(missing_rows_are_measured)
 }
 END_TEST
 
+/* The contest is the same rows and times, fastest first, and its first is what is chosen. */
+START_TEST(contests_are_told)
+{
+    const struct conv_kernel *rows[64];
+    struct contender told[64];
+    int n = kernel_times_rows(&hand_geom, 4, &hand_weights, rows);
+    struct kernel_times *t = kernel_times_new();
+    ck_assert_int_eq(kernel_times_contest(t, &hand_geom, 4, &hand_weights, told), 0);
+    for (int i = 0; i < n; i++)
+        kernel_times_set(t, &hand_geom, 4, &hand_weights, rows[i], 100 + 7 * i % 5);
+    ck_assert_int_eq(kernel_times_contest(t, &hand_geom, 4, &hand_weights, told), n);
+    for (int i = 0; i < n; i++) {
+        ck_assert(i == 0 || told[i].cycles >= told[i - 1].cycles);
+        ck_assert(told[i].cycles == kernel_times_cycles(t, &hand_geom, 4, &hand_weights, told[i].kernel));
+    }
+    const struct conv_kernel *chosen = kernel_times_choose(t, &hand_geom, 4, &hand_weights);
+    ck_assert(told[0].cycles == kernel_times_cycles(t, &hand_geom, 4, &hand_weights, chosen));
+    kernel_times_free(t);
+}
+END_TEST
+
 static struct kernel_times *hand_table(void)
 {
     struct kernel_times *t = kernel_times_new();
@@ -361,6 +382,7 @@ Suite *check_kernel_times_suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, plain_c_competes_with_nobody);
     tcase_add_test(t, missing_rows_are_measured);
+    tcase_add_test(t, contests_are_told);
     tcase_add_test(t, text_comes_back);
     tcase_add_loop_test(t, damaged_text_is_refused, 0, 11);
     suite_add_tcase(s, t);
