@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Holds what the compiler does not: layers, fences, headers that stand alone, exported names, format; then builds with
+# Holds what the compiler does not: layers, cycles, fences, headers that stand alone, exported names, format; then builds with
 # the warnings of gcc and of clang as errors. Prints each finding as FILE: what, and fails when there is one.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -39,6 +39,11 @@ for dir in $folders; do
 done >"$tmp/layers"
 [ -s "$tmp/layers" ] && found "$(cat "$tmp/layers")"
 
+# --- no cycles: what a module includes does not come back to it ------------------------------------------------------
+# shellcheck disable=SC2046
+awk -v what=cycles -f tests/includes.awk $(find $folders -name '*.[ch]') >"$tmp/cycles"
+[ -s "$tmp/cycles" ] && found "a cycle of includes: $(cat "$tmp/cycles")"
+
 # --- fences -----------------------------------------------------------------------------------------------------------
 fence() { # pattern, what, files it may be in (extended regex)
     hits=$(grep -rlE --include='*.[ch]' "$1" $folders | grep -vE "$3")
@@ -60,6 +65,8 @@ for h in $(find $folders tests -name '*.h' | sort); do
     case $h in kernels/arm/*) [ "$(uname -m)" = aarch64 ] || continue ;; esac
     case $h in *_template.h) continue ;; esac # whose includers define its types
     # shellcheck disable=SC2086
+    guard=BITFADER_$(printf '%s' "$h" | tr 'a-z/.' 'A-Z__')
+    grep -q "^#ifndef $guard\$" "$h" || found "$h: its guard is not $guard"
     printf '#include "%s"\nint lint_unused;\n' "$h" | ${CC:-gcc} $flags $isa -Wall -Werror -fsyntax-only -x c - 2>/dev/null ||
         found "$h: does not compile on its own"
 done
