@@ -67,6 +67,8 @@ static int run_entry(struct demo *d, const char *name, const struct profile *p)
     ro.images = w->options->images;
     work_begin(w);
     int failed = session_run(w->session, p, &ro, &w->progress.progress, &entry->run, &e);
+    if (!failed)
+        session_learn(w->session, p, &entry->run);
     work_end(w);
     return failed < 0 ? report_fail(EXIT_FAILED, &e) : EXIT_DONE;
 }

@@ -119,6 +119,8 @@ static int estimate_and_run(struct work *w)
     if (!w->signal) {
         work_begin(w);
         failed = session_run(w->session, w->profile, &ro, &w->progress.progress, &run, &e);
+        if (!failed)
+            session_learn(w->session, w->profile, &run);
         work_end(w);
     }
     int status = failed < 0 ? report_fail(EXIT_FAILED, &e) : print(w, t, &est, &run);

@@ -62,7 +62,7 @@ double estimate_latency_ns(const struct layer_table *l, const struct precision *
     return precision_is_integer(p) ? l->latency_ns[p->w_bits][p->a_bits] : l->latency_ns[0][0];
 }
 
-static double layer_energy(const struct layer_table *l, const struct precision *p)
+double estimate_energy_uj(const struct layer_table *l, const struct precision *p)
 {
     double mac = precision_is_integer(p) ? PJ_INT8_MUL * p->w_bits * p->a_bits / 64 + PJ_INT32_ADD : PJ_FP32_MAC;
     return (l->macs * mac + (double)estimate_bytes(l, p) * PJ_SRAM_BYTE) * 1e-6;
@@ -105,9 +105,9 @@ void estimate_profile(const struct tables *t, const struct profile *p, const str
         loss += estimate_loss(x, q);
         ns += estimate_latency_ns(x, q);
         bytes += (double)estimate_bytes(x, q);
-        energy += layer_energy(x, q);
+        energy += estimate_energy_uj(x, q);
         fp32_bytes += (double)estimate_bytes(x, &fp32);
-        fp32_energy += layer_energy(x, &fp32);
+        fp32_energy += estimate_energy_uj(x, &fp32);
         out->bops += layer_bops(x, q);
         out->fp32_bops += layer_bops(x, &fp32);
         integer |= precision_is_integer(q);

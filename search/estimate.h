@@ -56,10 +56,11 @@ struct layer_estimate {
 void estimate_profile(const struct tables *t, const struct profile *p, const struct budgets *b, struct estimate *out);
 void estimate_layer(const struct tables *t, const struct profile *p, int layer, struct layer_estimate *out);
 
-/* Loss, bytes and latency of one layer at one precision: what solvers add up. */
+/* Loss, bytes, latency and energy of one layer at one precision: what solvers add up, and meters too. */
 double estimate_loss(const struct layer_table *l, const struct precision *p);
 int64_t estimate_bytes(const struct layer_table *l, const struct precision *p);
 double estimate_latency_ns(const struct layer_table *l, const struct precision *p);
+double estimate_energy_uj(const struct layer_table *l, const struct precision *p);
 
 /* Times the layer's latency at w8a8, where it is more by more than its runs vary; else 0. */
 double estimate_slower(const struct layer_table *l, const struct precision *p);

@@ -100,16 +100,22 @@ struct run_options {
 };
 struct run_options run_defaults(void);
 
-/* Runs the profile for real. 0 done, 1 stopped (r->partial), -1 failed. The measured point corrects the estimator. */
+/* Runs the profile for real, on the session as it is: what is measured does not depend on what ran before. 0 done, 1
+ * stopped (r->partial), -1 failed. */
 int session_run(struct session *s, const struct profile *p, const struct run_options *o, const struct progress *pr,
                 struct run_result *r, struct err *e);
 
-enum objective { OBJECTIVE_AUTO, OBJECTIVE_LOSS, OBJECTIVE_SIZE, OBJECTIVE_LATENCY, OBJECTIVE_ENERGY };
+/* The measured point of a run corrects the estimator, for all later estimates. */
+void session_learn(struct session *s, const struct profile *p, const struct run_result *r);
+
+enum objective { OBJECTIVE_AUTO, OBJECTIVE_LOSS, OBJECTIVE_SIZE, OBJECTIVE_LATENCY, OBJECTIVE_ENERGY, OBJECTIVE_COUNT };
+const char *objective_name(int objective);
 int objective_find(const char *name); /* "loss", "size", "latency", "energy"; -1 */
 
 struct search_options {
     struct budgets budgets;
     enum objective minimize; /* auto: loss under a size or latency budget, size under an accuracy budget alone */
+    int solver;              /* row of solver_table (search/solve.h); default exact */
     bool verify;             /* run what was found, and go on when it misses its accuracy budget; default true */
     int max_rounds;          /* default 8 */
     int images;              /* for verification; 0: all */

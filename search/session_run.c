@@ -207,7 +207,7 @@ static int measure_images(struct session *s, const struct plan *plan, const stru
 }
 
 /* The measured point joins those that the estimator is fitted to, and an fp32 run tells the fp32 accuracy. */
-static void learn(struct session *s, const struct profile *p, const struct run_result *r)
+void session_learn(struct session *s, const struct profile *p, const struct run_result *r)
 {
     if (r->partial || isnan(r->accuracy) || r->images < POINT_IMAGES)
         return;
@@ -275,8 +275,6 @@ int session_run(struct session *s, const struct profile *p, const struct run_opt
         rc = measure_images(s, plan, o, pr, r, e);
         if (!rc && o->latency)
             rc = measure_times(s, plan, o, r, e);
-        if (rc == 0)
-            learn(s, p, r);
     }
     plan_free(plan);
     return rc;

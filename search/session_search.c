@@ -9,15 +9,28 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "search/formulate.h"
 #include "search/session_private.h"
 #include "search/solve.h"
 
-static const char *const objective_names[] = {"auto", "loss", "size", "latency", "energy"};
+static const struct {
+    const char *name;
+    int cost;
+} objectives[OBJECTIVE_COUNT] = {
+    [OBJECTIVE_AUTO] = {"auto", COST_LOSS},       [OBJECTIVE_LOSS] = {"loss", COST_LOSS},
+    [OBJECTIVE_SIZE] = {"size", COST_BYTES},      [OBJECTIVE_LATENCY] = {"latency", COST_LATENCY},
+    [OBJECTIVE_ENERGY] = {"energy", COST_ENERGY},
+};
+
+const char *objective_name(int objective)
+{
+    return objectives[objective].name;
+}
 
 int objective_find(const char *name)
 {
-    for (int i = OBJECTIVE_LOSS; i <= OBJECTIVE_ENERGY; i++)
-        if (!strcmp(name, objective_names[i]))
+    for (int i = OBJECTIVE_LOSS; i < OBJECTIVE_COUNT; i++)
+        if (!strcmp(name, objectives[i].name))
             return i;
     return -1;
 }
@@ -25,7 +38,7 @@ int objective_find(const char *name)
 struct search_options search_defaults(void)
 {
     return (struct search_options){
-        .budgets = budgets_none(), .minimize = OBJECTIVE_AUTO, .verify = true, .max_rounds = 8};
+        .budgets = budgets_none(), .minimize = OBJECTIVE_AUTO, .solver = SOLVER_EXACT, .verify = true, .max_rounds = 8};
 }
 
 void search_result_done(struct search_result *r)
@@ -35,162 +48,12 @@ void search_result_done(struct search_result *r)
     *r = (struct search_result){0};
 }
 
-/* The problem that tables and locks make: a unit for each group of layers that must agree on activation bits. */
-struct formulation {
-    struct arena arena;
-    int n_units;
-    struct solve_unit *units;
-    int **members;            /* [n_units] layers, -1 after the last */
-    struct precision ***pick; /* [n_units][option] -> precision of each member */
-};
-
-/* Cost of giving `layer` the precision q. */
-static void layer_cost(const struct tables *t, int layer, const struct precision *q, double cost[COST_COUNT])
-{
-    const struct layer_table *x = &t->layers[layer];
-    double mac = precision_is_integer(q) ? (double)q->w_bits * q->a_bits : 32 * 32;
-    cost[COST_LOSS] += estimate_loss(x, q);
-    cost[COST_BYTES] += (double)estimate_bytes(x, q);
-    cost[COST_LATENCY] += t->latency_known ? estimate_latency_ns(x, q) : 0;
-    cost[COST_ENERGY] += x->macs * mac * 1e-9;
-}
-
-/* Options of one unit: every activation width, and for each every combination of the members' weight widths that is not
- * beaten by another one of the same activation width. */
-struct option_list {
-    int n, cap, members;
-    double (*cost)[COST_COUNT];
-    struct precision **pick;
-};
-
-static void add_option(struct formulation *f, struct option_list *o, const double cost[COST_COUNT],
-                       const struct precision *pick)
-{
-    for (int i = 0; i < o->n; i++) {
-        bool beaten = true;
-        for (int c = 0; c < COST_COUNT; c++)
-            beaten &= o->cost[i][c] <= cost[c];
-        if (beaten)
-            return;
-    }
-    if (o->n == o->cap) {
-        int cap = o->cap ? 2 * o->cap : 64;
-        double(*costs)[COST_COUNT] = arena_new(&f->arena, (size_t)cap, sizeof *costs);
-        struct precision **picks = arena_new(&f->arena, (size_t)cap, sizeof *picks);
-        if (o->n) {
-            memcpy(costs, o->cost, (size_t)o->n * sizeof *costs);
-            memcpy(picks, o->pick, (size_t)o->n * sizeof *picks);
-        }
-        o->cost = costs;
-        o->pick = picks;
-        o->cap = cap;
-    }
-    memcpy(o->cost[o->n], cost, sizeof o->cost[0]);
-    o->pick[o->n] = arena_new(&f->arena, (size_t)o->members, sizeof **o->pick);
-    memcpy(o->pick[o->n], pick, (size_t)o->members * sizeof *pick);
-    o->n++;
-}
-
-/* Joins the options of members 0..k-1 with those of member k; one member has at most 8 weight widths. */
-static void join_member(struct formulation *f, const struct tables *t, const struct profile *start, const int *members,
-                        int k, int a, struct option_list *from, struct option_list *to)
-{
-    const struct profile_layer *layer = &start->layers[members[k]];
-    struct precision now[64];
-    for (int i = 0; i < from->n; i++)
-        for (int w = 1; w <= BITS_MAX; w++) {
-            struct precision q = layer->precision;
-            double cost[COST_COUNT];
-            if (layer->lock && w > 1)
-                break;
-            if (!layer->lock) {
-                precision_set_w(&q, w);
-                precision_set_a(&q, a);
-            }
-            memcpy(cost, from->cost[i], sizeof cost);
-            memcpy(now, from->pick[i], (size_t)k * sizeof *now);
-            now[k] = q;
-            layer_cost(t, members[k], &q, cost);
-            if (!isnan(cost[COST_LOSS]))
-                add_option(f, to, cost, now);
-        }
-}
-
-static void make_unit(struct formulation *f, const struct tables *t, const struct profile *start, int unit)
-{
-    const int *members = f->members[unit];
-    int n = 0, locked_a = -1;
-    for (; members[n] >= 0; n++)
-        if (start->layers[members[n]].lock)
-            locked_a = start->layers[members[n]].precision.a_bits;
-    struct option_list all = {.members = n};
-    for (int a = 1; a <= BITS_MAX; a++) {
-        if (locked_a > 0 && a != locked_a)
-            continue; /* a locked layer's input keeps its width for all that read it */
-        static const double zero[COST_COUNT];
-        struct option_list list = {.members = n};
-        struct precision none[64] = {{0}};
-        add_option(f, &list, zero, none);
-        for (int k = 0; k < n; k++) {
-            struct option_list next = {.members = n};
-            join_member(f, t, start, members, k, a, &list, &next);
-            list = next;
-        }
-        for (int i = 0; i < list.n; i++)
-            add_option(f, &all, list.cost[i], list.pick[i]);
-        if (locked_a == 0 && n == 1)
-            break; /* fp32, locked: the only option */
-    }
-    f->units[unit] = (struct solve_unit){all.n, (const double(*)[COST_COUNT])all.cost};
-    f->pick[unit] = all.pick;
-}
-
-static struct formulation formulate(struct session *s, const struct tables *t, const struct profile *start)
-{
-    enum { MEMBERS_MOST = 60 };
-    const struct graph *g = s->graph;
-    struct formulation f = {0};
-    f.units = arena_new(&f.arena, (size_t)g->n_layers + 1, sizeof *f.units);
-    f.members = arena_new(&f.arena, (size_t)g->n_layers + 1, sizeof *f.members);
-    f.pick = arena_new(&f.arena, (size_t)g->n_layers + 1, sizeof *f.pick);
-    for (int l = 0; l < g->n_layers; l++) {
-        bool first = true;
-        for (int k = 0; k < l; k++)
-            first &= g->layers[k].group != g->layers[l].group;
-        if (!first)
-            continue;
-        int *members = arena_new(&f.arena, (size_t)g->n_layers + 1, sizeof *members), n = 0;
-        for (int k = l; k < g->n_layers && n < MEMBERS_MOST; k++)
-            if (g->layers[k].group == g->layers[l].group)
-                members[n++] = k;
-        members[n] = -1;
-        f.members[f.n_units++] = members;
-    }
-    for (int u = 0; u < f.n_units; u++)
-        make_unit(&f, t, start, u);
-    return f;
-}
-
-static struct profile *picked_profile(const struct formulation *f, const struct profile *start, const int *pick)
-{
-    struct profile *p = profile_copy(start);
-    for (int u = 0; u < f->n_units; u++)
-        for (int k = 0; f->members[u][k] >= 0; k++)
-            p->layers[f->members[u][k]].precision = f->pick[u][pick[u]][k];
-    return p;
-}
-
 static enum objective settle_objective(const struct search_options *o)
 {
     if (o->minimize != OBJECTIVE_AUTO)
         return o->minimize;
     return o->budgets.bytes > 0 || o->budgets.latency_ns > 0 ? OBJECTIVE_LOSS : OBJECTIVE_SIZE;
 }
-
-static const int objective_cost[] = {[OBJECTIVE_LOSS] = COST_LOSS,
-                                     [OBJECTIVE_SIZE] = COST_BYTES,
-                                     [OBJECTIVE_LATENCY] = COST_LATENCY,
-                                     [OBJECTIVE_ENERGY] = COST_ENERGY};
 
 /* The largest drop that the budgets allow, or NAN. */
 static double allowed_drop(const struct budgets *b, double fp32)
@@ -243,7 +106,7 @@ static void fill_profile(struct session *s, const struct search_options *o, stru
     p->budgets = o->budgets;
     mem_free(p->search);
     mem_free(p->sensitivity);
-    p->search = mem_strdup(r->proven ? "exact" : "beam"); /* beam: good, and not proven optimal */
+    p->search = mem_strdup(r->proven ? solver_table[o->solver]->name : solver_table[o->solver]->unproven);
     p->sensitivity = mem_strdup("kl");
     p->seed = s->options.seed;
     const struct estimate *e = &r->estimate;
@@ -277,6 +140,7 @@ static int verify(struct session *s, const struct search_options *o, struct prof
     int rc = session_run(s, p, &how, pr, run, e);
     if (rc)
         return rc < 0 ? -1 : 2;
+    session_learn(s, p, run);
     bool accurate = isnan(drop) || isnan(run->accuracy) || isnan(run->fp32_accuracy) ||
                     run->fp32_accuracy - run->accuracy <= drop + 1e-9;
     bool fast = !(o->budgets.latency_ns > 0) || run->latency_ns <= o->budgets.latency_ns;
@@ -330,7 +194,7 @@ static int hunt_rounds(struct hunt *h, const struct profile *start, const struct
             return 1;
         struct tables *t = session_tables(h->s);
         int64_t begin = clock_ns();
-        struct solve_result solved = solve_exact(&h->problem, h->pick);
+        struct solve_result solved = solver_table[h->o->solver]->solve(&h->problem, h->pick);
         r->solve_ns = (double)(clock_ns() - begin);
         r->proven = solved.exact;
         if (!solved.feasible) {
@@ -339,7 +203,7 @@ static int hunt_rounds(struct hunt *h, const struct profile *start, const struct
             tables_free(t);
             return 0;
         }
-        struct profile *p = picked_profile(&h->f, start, h->pick);
+        struct profile *p = formulation_profile(&h->f, start, h->pick);
         struct run_result run = {0};
         int ok = h->o->verify ? verify(h->s, h->o, p, h->drop, pr, &run, e) : 1;
         if (ok == -1 || (ok == 2 && r->profile)) {
@@ -377,7 +241,7 @@ int session_search(struct session *s, const struct profile *start, const struct 
         return rc;
     struct tables *t = session_tables(s);
     struct hunt h = {.s = s, .o = o, .r = r, .drop = allowed_drop(&o->budgets, t->fp32_accuracy)};
-    h.problem = (struct solve_problem){.objective = objective_cost[settle_objective(o)],
+    h.problem = (struct solve_problem){.objective = objectives[settle_objective(o)].cost,
                                        .bound = {INFINITY, INFINITY, INFINITY, INFINITY}};
     if (!s->dataset)
         rc = err_set(e, "%s: a search needs a dataset (-d): calibration images give the sensitivities", s->graph->file);
@@ -392,7 +256,7 @@ int session_search(struct session *s, const struct profile *start, const struct 
     if (!isnan(h.drop))
         h.problem.bound[COST_LOSS] = loss_fit_loss(&t->fit, h.drop);
     if (!rc) {
-        h.f = formulate(s, t, start);
+        h.f = formulate(s->graph, t, start);
         h.problem.n_units = h.f.n_units;
         h.problem.units = h.f.units;
         h.pick = mem_new((size_t)h.f.n_units + 1, sizeof *h.pick);
@@ -402,6 +266,6 @@ int session_search(struct session *s, const struct profile *start, const struct 
     if (r->profile)
         fill_profile(s, o, r);
     mem_free(h.pick);
-    arena_done(&h.f.arena);
+    formulation_done(&h.f);
     return rc;
 }

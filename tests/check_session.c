@@ -15,9 +15,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "base/rng.h"
 #include "kernels/isa.h"
 #include "search/cache.h"
 #include "search/fingerprint.h"
+#include "search/formulate.h"
 #include "search/session.h"
 
 Suite *check_session_suite(void);
@@ -728,6 +730,42 @@ END_TEST
 
 /* --- searches ----------------------------------------------------------------------------------------------------- */
 
+/* What a solver adds up is what meters show, of every cost. */
+START_TEST(solvers_count_as_meters_do)
+{
+    struct session *s = open_analyzed(models[_i]);
+    if (!s)
+        return;
+    struct tables *t = session_tables(s);
+    struct profile *start = profile_named(s, "w8a8");
+    struct formulation f = formulate(session_graph(s), t, start);
+    int *pick = mem_new((size_t)f.n_units, sizeof *pick);
+    struct rng r;
+    rng_init(&r, 11);
+    for (int round = 0; round < 20; round++) {
+        double sum[COST_COUNT] = {0};
+        for (int u = 0; u < f.n_units; u++) {
+            pick[u] = (int)rng_below(&r, (uint32_t)f.units[u].n);
+            for (int c = 0; c < COST_COUNT; c++)
+                sum[c] += f.units[u].cost[pick[u]][c];
+        }
+        struct profile *p = formulation_profile(&f, start, pick);
+        struct estimate e;
+        estimate_profile(t, p, NULL, &e);
+        ck_assert_double_eq_tol(sum[COST_LOSS], e.loss, 1e-9 * e.loss);
+        ck_assert_double_eq_tol(sum[COST_BYTES], e.size.value, 0.5);
+        ck_assert_double_eq_tol(sum[COST_LATENCY] + t->other_ns, e.latency.value, 1e-6 * e.latency.value);
+        ck_assert_double_eq_tol(sum[COST_ENERGY], e.energy.value, 1e-9 * e.energy.value);
+        profile_free(p);
+    }
+    mem_free(pick);
+    formulation_done(&f);
+    profile_free(start);
+    tables_free(t);
+    session_free(s);
+}
+END_TEST
+
 START_TEST(search_under_a_size)
 {
     struct session *s = open_analyzed(models[_i]);
@@ -868,6 +906,7 @@ Suite *check_session_suite(void)
     tcase_add_loop_test(t, runs_of_plain_profiles, 0, 2);
     tcase_add_test(t, what_does_not_run_as_asked_is_told);
     tcase_add_test(t, results_do_not_depend_on_the_machine);
+    tcase_add_loop_test(t, solvers_count_as_meters_do, 0, 2);
     tcase_add_loop_test(t, search_under_a_size, 0, 2);
     tcase_add_test(t, search_for_the_smallest);
     tcase_add_test(t, stopped_search_keeps_what_it_has);

@@ -118,7 +118,7 @@ static struct solve_result solve_checked(const struct solve_problem *p, int *pic
     double sum[COST_COUNT];
     for (int u = 0; u < p->n_units; u++)
         pick[u] = -1;
-    struct solve_result r = solve_exact(p, pick);
+    struct solve_result r = solver_exact.solve(p, pick);
     for (int u = 0; u < p->n_units; u++)
         ck_assert(pick[u] >= 0 && pick[u] < p->units[u].n);
     sum_up(p, pick, sum);

@@ -121,6 +121,8 @@ static void job_body(void *ctx)
         break;
     case JOB_RUN:
         j->result = session_run(j->session, j->now.profile, &run, &p, &j->run, &j->err);
+        if (j->result == 0)
+            session_learn(j->session, j->now.profile, &j->run);
         break;
     case JOB_SEARCH:
         j->result = session_search(j->session, j->now.profile, &j->now.search, &p, &j->found, &j->err);
