@@ -116,7 +116,7 @@ static void add_latency(struct table *out, const struct graph *g, const struct t
     struct precision q = precision_default();
     precision_set_w(&q, w);
     precision_set_a(&q, a);
-    const struct layer_table *x = &t->layers[layer];
+    const struct layer_cost *x = &t->cost.layers[layer];
     char slower[48];
     estimate_slower_text(estimate_slower(x, &q), slower);
     table_add_number(out, layer);
@@ -125,14 +125,14 @@ static void add_latency(struct table *out, const struct graph *g, const struct t
     table_add_number(out, a ? a : 32);
     table_add_text(out, x->kernel[w][a]);
     table_add_number(out, x->latency_ns[w][a] * 1e-3);
-    table_add_number(out, x->latency_spread_ns[w][a] * 1e-3);
+    table_add_number(out, x->spread_ns[w][a] * 1e-3);
     table_add_text(out, slower[0] ? slower : NULL);
 }
 
 static struct table *make_latency(const struct graph *g, const struct tables *t)
 {
     struct table *out = table_new("latency", latency_columns, sizeof latency_columns / sizeof *latency_columns);
-    for (int l = 0; t->latency_known && l < g->n_layers; l++) {
+    for (int l = 0; t->cost.known && l < g->n_layers; l++) {
         add_latency(out, g, t, l, 0, 0);
         for (int w = BITS_MAX; w > 0; w--)
             for (int a = BITS_MAX; a > 0; a--)

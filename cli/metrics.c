@@ -315,14 +315,14 @@ struct table *metrics_run_kernels(const struct graph *g, const struct run_result
 
 void metrics_put_latency(struct report *r, const struct tables *t, bool always)
 {
-    const struct latency_report *x = &t->latency;
+    const struct latency_report *x = &t->cost.report;
     char text[256];
     cJSON *json = cJSON_AddObjectToObject(r->json, "latency_table");
-    cJSON_AddBoolToObject(json, "known", t->latency_known && x->pairs);
-    cJSON_AddItemToObject(json, "note", *t->latency_note ? cJSON_CreateString(t->latency_note) : cJSON_CreateNull());
-    if (*t->latency_note)
-        text_printf(&r->foot, "%s\n", t->latency_note);
-    if (!t->latency_known || !x->pairs)
+    cJSON_AddBoolToObject(json, "known", t->cost.known && x->pairs);
+    cJSON_AddItemToObject(json, "note", *t->cost.note ? cJSON_CreateString(t->cost.note) : cJSON_CreateNull());
+    if (*t->cost.note)
+        text_printf(&r->foot, "%s\n", t->cost.note);
+    if (!t->cost.known || !x->pairs)
         return;
     cJSON_AddStringToObject(json, "text", latency_report_text(x, text));
     const struct {

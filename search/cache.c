@@ -57,12 +57,8 @@ int cache_save_text(const struct cache_key *k, struct text *body, struct err *e)
 
 void cache_adopt(struct tables *t, struct tables *read, bool whole)
 {
-    if (whole) {
-        memcpy(t->layers, read->layers, (size_t)t->n_layers * sizeof *t->layers);
-        struct layer_table *layers = t->layers;
-        *t = *read;
-        t->layers = layers;
-    }
+    if (whole)
+        tables_assign(t, read);
     tables_free(read);
 }
 

@@ -25,7 +25,7 @@ struct cache_key {
 void cache_load_loss(const struct cache_key *k, struct tables *t);
 int cache_save_loss(const struct cache_key *k, const struct tables *t, struct err *e);
 /* The latency table, and the times that kernels were chosen by (added to `times`). Where there is none that was made
- * under k->host, but one of another processor or of other kernels, t->latency_note says so. */
+ * under k->host, but one of another processor or of other kernels, t->cost.note says so. */
 void cache_load_cost(const struct cache_key *k, struct tables *t, struct kernel_times *times);
 int cache_save_cost(const struct cache_key *k, const struct tables *t, const struct kernel_times *times, struct err *e);
 /* fp32 accuracy (NAN unknown) and points; returns the number of points read, at most cap. */

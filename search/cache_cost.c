@@ -19,15 +19,15 @@ static const char host_tag[] = "host ";
 int cache_save_cost(const struct cache_key *k, const struct tables *t, const struct kernel_times *times, struct err *e)
 {
     struct text body = {0};
-    const struct latency_report *r = &t->latency;
-    text_printf(&body, "fp32 %a other %a %a layers %d\n", t->fp32_latency_ns, t->other_ns, t->other_fp32_ns,
-                t->n_layers);
+    const struct latency_report *r = &t->cost.report;
+    text_printf(&body, "fp32 %a other %a %a layers %d\n", t->cost.fp32_latency_ns, t->cost.other_ns,
+                t->cost.other_fp32_ns, t->n_layers);
     for (int l = 0; l < t->n_layers; l++)
         for (int w = 0; w < WIDTHS; w++)
             for (int a = 0; a < WIDTHS; a++)
-                if (!isnan(t->layers[l].latency_ns[w][a])) {
-                    const struct layer_table *x = &t->layers[l];
-                    text_printf(&body, "%d %d %d %a %a %s\n", l, w, a, x->latency_ns[w][a], x->latency_spread_ns[w][a],
+                if (!isnan(t->cost.layers[l].latency_ns[w][a])) {
+                    const struct layer_cost *x = &t->cost.layers[l];
+                    text_printf(&body, "%d %d %d %a %a %s\n", l, w, a, x->latency_ns[w][a], x->spread_ns[w][a],
                                 x->kernel[w][a] ? x->kernel[w][a] : "-");
                 }
     kernel_times_write(times, &body);
@@ -67,9 +67,9 @@ static bool read_rows(const char **s, struct tables *read)
         if (l < 0 || l >= read->n_layers || w < 0 || w >= WIDTHS || a < 0 || a >= WIDTHS || !(ns >= 0) ||
             !(spread >= 0))
             return false;
-        read->layers[l].latency_ns[w][a] = ns;
-        read->layers[l].latency_spread_ns[w][a] = spread;
-        read->layers[l].kernel[w][a] = kernel_name(name);
+        read->cost.layers[l].latency_ns[w][a] = ns;
+        read->cost.layers[l].spread_ns[w][a] = spread;
+        read->cost.layers[l].kernel[w][a] = kernel_name(name);
         *s = cache_next_line(*s);
     }
     return *s && rows == read->n_layers * (BITS_MAX * BITS_MAX + 1);
@@ -129,19 +129,19 @@ void cache_load_cost(const struct cache_key *k, struct tables *t, struct kernel_
     struct tables *read = tables_copy(t);
     struct kernel_times *fresh = kernel_times_new();
     int layers = 0;
-    bool ok = s && sscanf(s, "fp32 %la other %la %la layers %d", &read->fp32_latency_ns, &read->other_ns,
-                          &read->other_fp32_ns, &layers) == 4;
+    bool ok = s && sscanf(s, "fp32 %la other %la %la layers %d", &read->cost.fp32_latency_ns, &read->cost.other_ns,
+                          &read->cost.other_fp32_ns, &layers) == 4;
     s = ok ? cache_next_line(s) : NULL;
     ok = s && layers == t->n_layers && read_rows(&s, read);
     const char *kernels = s;
-    ok = ok && !kernel_times_read(fresh, &s) && read_report(&s, &read->latency) &&
-         same_host(s, k->host, t->latency_note) && !strcmp(cache_next_line(s), cache_end);
-    read->latency_known = true;
+    ok = ok && !kernel_times_read(fresh, &s) && read_report(&s, &read->cost.report) &&
+         same_host(s, k->host, t->cost.note) && !strcmp(cache_next_line(s), cache_end);
+    read->cost.known = true;
     if (ok)
         kernel_times_read(times, &kernels);
     cache_adopt(t, read, ok);
     kernel_times_free(fresh);
     mem_free(whole);
-    if (!ok && !*t->latency_note)
-        look_elsewhere(k, t->latency_note);
+    if (!ok && !*t->cost.note)
+        look_elsewhere(k, t->cost.note);
 }

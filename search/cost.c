@@ -100,17 +100,17 @@ static void fill_table(const struct cost *c, struct tables *t)
     for (int i = 0; i < c->n_pairs; i++) {
         const struct pair *p = &c->pairs[i];
         for (int l = 0; l < n; l++) {
-            struct layer_table *x = &t->layers[l];
+            struct layer_cost *x = &t->cost.layers[l];
             x->latency_ns[p->w][p->a] = c->timed[p->from[l]].median[l];
-            x->latency_spread_ns[p->w][p->a] = c->timed[p->from[l]].spread[l];
+            x->spread_ns[p->w][p->a] = c->timed[p->from[l]].spread[l];
             x->kernel[p->w][p->a] = p->kernels[l];
         }
     }
-    t->other_ns = c->timed[0].median[n];
-    t->other_fp32_ns = c->timed[1].median[n];
-    t->fp32_latency_ns = c->timed[1].median[n + 1];
-    t->latency_known = true;
-    t->latency.pairs = c->n_pairs;
+    t->cost.other_ns = c->timed[0].median[n];
+    t->cost.other_fp32_ns = c->timed[1].median[n];
+    t->cost.fp32_latency_ns = c->timed[1].median[n + 1];
+    t->cost.known = true;
+    t->cost.report.pairs = c->n_pairs;
 }
 
 static void cost_done(struct cost *c)
@@ -141,8 +141,8 @@ int analyze_cost(const struct graph *g, const struct calibration *cal, struct we
         status = timing_run(c->timed, c->n_timed, in, fmax(left, SECONDS_LEAST), PASSES, p, &report);
         if (report.passes) {
             report.seconds = (double)(clock_ns() - begin) * 1e-9;
-            t->latency = report;
-            t->latency_partial = status > 0;
+            t->cost.report = report;
+            t->cost.partial = status > 0;
             fill_table(c, t);
         }
     }

@@ -4,10 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Energy of one operation in picojoules, 45 nm, 0.9 V: Horowitz, "Computing's energy problem", ISSCC 2014. An integer
- * multiplication is taken to shrink with both widths; a byte of weights is read from a 32 KiB SRAM (20 pJ for 8). */
-static const double PJ_FP32_MAC = 3.7 + 0.9, PJ_INT8_MUL = 0.2, PJ_INT32_ADD = 0.1, PJ_SRAM_BYTE = 20.0 / 8;
-
 static const struct {
     const char *word, *sign;
 } verdict_texts[] = {
@@ -57,15 +53,16 @@ int64_t estimate_bytes(const struct layer_table *l, const struct precision *p)
     return l->bytes[p->granularity][p->w_bits];
 }
 
-double estimate_latency_ns(const struct layer_table *l, const struct precision *p)
+double estimate_latency_ns(const struct layer_cost *c, const struct precision *p)
 {
-    return precision_is_integer(p) ? l->latency_ns[p->w_bits][p->a_bits] : l->latency_ns[0][0];
+    return precision_is_integer(p) ? c->latency_ns[p->w_bits][p->a_bits] : c->latency_ns[0][0];
 }
 
-double estimate_energy_uj(const struct layer_table *l, const struct precision *p)
+/* An integer multiplication is taken to shrink with both widths. */
+double estimate_energy_uj(const struct energy_model *m, const struct layer_table *l, const struct precision *p)
 {
-    double mac = precision_is_integer(p) ? PJ_INT8_MUL * p->w_bits * p->a_bits / 64 + PJ_INT32_ADD : PJ_FP32_MAC;
-    return (l->macs * mac + (double)estimate_bytes(l, p) * PJ_SRAM_BYTE) * 1e-6;
+    double mac = precision_is_integer(p) ? m->int8_mul * p->w_bits * p->a_bits / 64 + m->int32_add : m->fp32_mac;
+    return (l->macs * mac + (double)estimate_bytes(l, p) * m->weight_byte) * 1e-6;
 }
 
 static double layer_bops(const struct layer_table *l, const struct precision *p)
@@ -103,11 +100,11 @@ void estimate_profile(const struct tables *t, const struct profile *p, const str
         const struct layer_table *x = &t->layers[l];
         const struct precision *q = &p->layers[l].precision;
         loss += estimate_loss(x, q);
-        ns += estimate_latency_ns(x, q);
+        ns += estimate_latency_ns(&t->cost.layers[l], q);
         bytes += (double)estimate_bytes(x, q);
-        energy += estimate_energy_uj(x, q);
+        energy += estimate_energy_uj(&t->cost.energy, x, q);
         fp32_bytes += (double)estimate_bytes(x, &fp32);
-        fp32_energy += estimate_energy_uj(x, &fp32);
+        fp32_energy += estimate_energy_uj(&t->cost.energy, x, &fp32);
         out->bops += layer_bops(x, q);
         out->fp32_bops += layer_bops(x, &fp32);
         integer |= precision_is_integer(q);
@@ -121,8 +118,8 @@ void estimate_profile(const struct tables *t, const struct profile *p, const str
     out->accuracy = (struct meter){fmax(0, t->fp32_accuracy - out->drop), error, t->fp32_accuracy, NAN, VERDICT_NONE};
     if (isnan(t->fp32_accuracy) || isnan(out->drop))
         out->accuracy.value = NAN;
-    ns += integer ? t->other_ns : t->other_fp32_ns;
-    out->latency = (struct meter){ns, ns * t->latency_error_rel, t->fp32_latency_ns, NAN, VERDICT_NONE};
+    ns += integer ? t->cost.other_ns : t->cost.other_fp32_ns;
+    out->latency = (struct meter){ns, ns * t->cost.error_rel, t->cost.fp32_latency_ns, NAN, VERDICT_NONE};
     out->size = (struct meter){bytes, 0, fp32_bytes, NAN, VERDICT_NONE};
     out->energy = (struct meter){energy, 0, fp32_energy, NAN, VERDICT_NONE};
     b = b ? b : &p->budgets;
@@ -133,14 +130,13 @@ void estimate_profile(const struct tables *t, const struct profile *p, const str
     judge(&out->size, b->bytes > 0 ? (double)b->bytes : NAN, 0);
 }
 
-double estimate_slower(const struct layer_table *x, const struct precision *q)
+double estimate_slower(const struct layer_cost *x, const struct precision *q)
 {
     static const double NOISE = 0.05;
     if (!precision_is_integer(q))
         return 0;
     double ns = x->latency_ns[q->w_bits][q->a_bits], full = x->latency_ns[BITS_MAX][BITS_MAX];
-    double spread =
-        fmax(x->latency_spread_ns[q->w_bits][q->a_bits], 0) + fmax(x->latency_spread_ns[BITS_MAX][BITS_MAX], 0);
+    double spread = fmax(x->spread_ns[q->w_bits][q->a_bits], 0) + fmax(x->spread_ns[BITS_MAX][BITS_MAX], 0);
     return ns > full * (1 + NOISE) + spread ? ns / full : 0;
 }
 
@@ -155,26 +151,27 @@ char *estimate_slower_text(double slower, char out[48])
 void estimate_layer(const struct tables *t, const struct profile *p, int layer, struct layer_estimate *out)
 {
     const struct layer_table *x = &t->layers[layer];
+    const struct layer_cost *cost = &t->cost.layers[layer];
     const struct precision *q = &p->layers[layer].precision;
     double loss = 0, ns = 0, bytes = 0;
     bool integer = false;
     for (int l = 0; l < t->n_layers; l++) {
         loss += estimate_loss(&t->layers[l], &p->layers[l].precision);
-        ns += estimate_latency_ns(&t->layers[l], &p->layers[l].precision);
+        ns += estimate_latency_ns(&t->cost.layers[l], &p->layers[l].precision);
         bytes += (double)estimate_bytes(&t->layers[l], &p->layers[l].precision);
         integer |= precision_is_integer(&p->layers[l].precision);
     }
-    double other = integer ? t->other_ns : t->other_fp32_ns;
+    double other = integer ? t->cost.other_ns : t->cost.other_fp32_ns;
     *out = (struct layer_estimate){
         .sqnr = x->sqnr[q->granularity][q->w_bits],
-        .latency_ns = estimate_latency_ns(x, q),
+        .latency_ns = estimate_latency_ns(cost, q),
         .bytes = estimate_bytes(x, q),
         .loss = estimate_loss(x, q),
         .measured = x->measured,
         .emulated = !precision_is_integer(q) && (q->w_bits || q->a_bits),
     };
-    out->kernel = x->kernel[precision_is_integer(q) ? q->w_bits : 0][precision_is_integer(q) ? q->a_bits : 0];
-    out->slower = estimate_slower(x, q);
+    out->kernel = cost->kernel[precision_is_integer(q) ? q->w_bits : 0][precision_is_integer(q) ? q->a_bits : 0];
+    out->slower = estimate_slower(cost, q);
     /* Losses add up and then saturate: a layer's part of the drop is its part of the loss. */
     out->drop = t->unlabelled ? NAN : loss > 0 ? loss_fit_drop(&t->fit, loss) * out->loss / loss : loss;
     out->latency_share = out->latency_ns / (ns + (isnan(other) ? 0 : other));

@@ -30,7 +30,7 @@ struct estimate {
     struct meter accuracy; /* percent */
     struct meter latency;  /* nanoseconds, one image, one thread */
     struct meter size;     /* bytes, exact */
-    struct meter energy;   /* microjoules, modelled (Horowitz 2014, 45 nm): see estimate.c */
+    struct meter energy;   /* microjoules, modelled (Horowitz 2014, 45 nm): see tables.c */
     double loss;           /* nats */
     double drop;           /* percentage points below fp32 */
     double bops, fp32_bops;
@@ -59,11 +59,11 @@ void estimate_layer(const struct tables *t, const struct profile *p, int layer, 
 /* Loss, bytes, latency and energy of one layer at one precision: what solvers add up, and meters too. */
 double estimate_loss(const struct layer_table *l, const struct precision *p);
 int64_t estimate_bytes(const struct layer_table *l, const struct precision *p);
-double estimate_latency_ns(const struct layer_table *l, const struct precision *p);
-double estimate_energy_uj(const struct layer_table *l, const struct precision *p);
+double estimate_latency_ns(const struct layer_cost *c, const struct precision *p);
+double estimate_energy_uj(const struct energy_model *m, const struct layer_table *l, const struct precision *p);
 
 /* Times the layer's latency at w8a8, where it is more by more than its runs vary; else 0. */
-double estimate_slower(const struct layer_table *l, const struct precision *p);
+double estimate_slower(const struct layer_cost *c, const struct precision *p);
 /* "slower than w8a8 here (1.40x)", or "". */
 char *estimate_slower_text(double slower, char out[48]);
 

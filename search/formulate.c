@@ -12,8 +12,8 @@ static void layer_cost(const struct tables *t, int layer, const struct precision
     const struct layer_table *x = &t->layers[layer];
     cost[COST_LOSS] += estimate_loss(x, q);
     cost[COST_BYTES] += (double)estimate_bytes(x, q);
-    cost[COST_LATENCY] += t->latency_known ? estimate_latency_ns(x, q) : 0;
-    cost[COST_ENERGY] += estimate_energy_uj(x, q);
+    cost[COST_LATENCY] += t->cost.known ? estimate_latency_ns(&t->cost.layers[layer], q) : 0;
+    cost[COST_ENERGY] += estimate_energy_uj(&t->cost.energy, x, q);
 }
 
 /* Options of one unit: every activation width, and for each every combination of the members' weight widths that is not

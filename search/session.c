@@ -155,7 +155,7 @@ void session_free(struct session *s)
 {
     if (!s)
         return;
-    if (s->tables && s->tables->latency_known && kernel_times_count(s->times) > s->times_kept)
+    if (s->tables && s->tables->cost.known && kernel_times_count(s->times) > s->times_kept)
         session_save_cost(s, s->tables);
     tables_free(s->tables);
     weight_cache_free(s->cache);
@@ -206,10 +206,7 @@ unsigned session_tables_version(const struct session *s)
 void session_publish(struct session *s, const struct tables *t)
 {
     lock_enter(s->lock);
-    struct layer_table *layers = s->tables->layers;
-    memcpy(layers, t->layers, (size_t)t->n_layers * sizeof *layers);
-    *s->tables = *t;
-    s->tables->layers = layers;
+    tables_assign(s->tables, t);
     lock_leave(s->lock);
     atomic_fetch_add(&s->version, 1);
 }
@@ -275,7 +272,7 @@ bool session_unkept(struct session *s, struct err *e)
 
 void session_save_cost(struct session *s, const struct tables *t)
 {
-    if (!s->options.cache || t->latency_partial)
+    if (!s->options.cache || t->cost.partial)
         return;
     struct err e;
     if (cache_save_cost(&s->cost_key, t, s->times, &e))

@@ -165,7 +165,7 @@ static int analyze_all_loss(struct session *s, struct tables *t, const struct pr
 
 static int analyze_all_cost(struct session *s, struct tables *t, const struct progress *p, struct err *e)
 {
-    if (t->latency_known && !t->latency_partial)
+    if (t->cost.known && !t->cost.partial)
         return 0;
     int rc = session_need_calibration(s, p, e);
     if (rc)

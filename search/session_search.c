@@ -64,7 +64,7 @@ static double allowed_drop(const struct budgets *b, double fp32)
 
 static double overhead_ns(const struct tables *t)
 {
-    return isnan(t->other_ns) ? 0 : t->other_ns;
+    return isnan(t->cost.other_ns) ? 0 : t->cost.other_ns;
 }
 
 static void explain(const struct solve_problem *p, const struct tables *t, const struct profile *start, double drop,

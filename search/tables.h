@@ -24,11 +24,6 @@ struct layer_table {
     double sqnr[GRANULARITY_COUNT][WIDTHS];
     /* Exact bytes of codes, scales and biases, by granularity and weight bits; [0] is fp32. */
     int64_t bytes[GRANULARITY_COUNT][WIDTHS];
-    /* Median time of this layer in a running plan on this host, one image, one thread, nanoseconds, [w][a]. Only
-     * [0][0] and both above 0 run on kernels of their own; [w][0] and [0][a] run as fp32 (emulated). */
-    double latency_ns[WIDTHS][WIDTHS];
-    double latency_spread_ns[WIDTHS][WIDTHS]; /* median absolute deviation of single runs from that */
-    const char *kernel[WIDTHS][WIDTHS];       /* what ran there; NULL: not known. Lives as long as the program */
     double macs;
     double weights; /* number of weights */
 };
@@ -58,27 +53,51 @@ struct latency_report {
 /* One line for people: "12 of 65 ... in 3.1 s on core 1 ...". Returns out. */
 char *latency_report_text(const struct latency_report *r, char out[256]);
 
+/* What a layer takes on a target. */
+struct layer_cost {
+    /* Of one image on one thread, nanoseconds, [w][a]; on the host the median in a running plan. Only [0][0] and both
+     * above 0 run on kernels of their own; [w][0] and [0][a] run as fp32 (emulated). */
+    double latency_ns[WIDTHS][WIDTHS];
+    double spread_ns[WIDTHS][WIDTHS];   /* median absolute deviation of single runs from that */
+    const char *kernel[WIDTHS][WIDTHS]; /* what ran there; NULL: not known. Lives as long as the program */
+};
+
+/* Picojoules of an operation. */
+struct energy_model {
+    double fp32_mac, int8_mul, int32_add, weight_byte;
+};
+
+/* What a network takes on a target. */
+struct cost_table {
+    const char *target; /* "host" */
+    struct layer_cost *layers;
+    double fp32_latency_ns; /* whole network */
+    double other_ns;        /* everything that is not a layer, in an integer plan */
+    double other_fp32_ns;   /* the same in the fp32 plan */
+    double error_rel;       /* of latency, 90 % half width, from measured plans; a prior before any */
+    struct energy_model energy;
+    bool known;   /* latency */
+    bool partial; /* stopped early: from fewer passes, and not kept in the cache */
+    struct latency_report report;
+    char note[160]; /* why a table that was kept is not used, or "" */
+};
+
 struct tables {
     int n_layers;
     struct layer_table *layers;
     int layers_measured; /* sensitivity known */
     double base_loss;    /* of every layer at w8a8, nats */
     struct loss_fit fit;
-    double fp32_accuracy;     /* percent on the evaluation part, NAN unknown */
-    double fp32_latency_ns;   /* whole network */
-    double other_ns;          /* everything that is not a layer, in an integer plan */
-    double other_fp32_ns;     /* the same in the fp32 plan */
-    double latency_error_rel; /* 90 % half width, from measured plans; a prior before any */
-    bool latency_known;
-    bool latency_partial; /* stopped early: from fewer passes, and not kept in the cache */
-    struct latency_report latency;
-    char latency_note[160]; /* why a table that was kept is not used, or "" */
+    double fp32_accuracy; /* percent on the evaluation part, NAN unknown */
+    struct cost_table cost;
     int calibration_images;
     bool unlabelled; /* nothing tells what a loss costs in points of accuracy */
 };
 
 struct tables *tables_new(int n_layers); /* everything unknown */
 struct tables *tables_copy(const struct tables *t);
+/* Contents, of as many layers. */
+void tables_assign(struct tables *to, const struct tables *from);
 void tables_free(struct tables *t);
 
 #endif

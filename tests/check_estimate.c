@@ -37,16 +37,16 @@ static struct tables *hand_tables(void)
             x->bytes[GRANULARITY_CHANNEL][w] = w ? 13 * w * (l + 1) + 64 : 400 * (l + 1);
             x->bytes[GRANULARITY_TENSOR][w] = w ? 13 * w * (l + 1) + 4 : 400 * (l + 1);
             for (int a = w ? 1 : 0; a <= (w ? BITS_MAX : 0); a++)
-                x->latency_ns[w][a] = w ? (w + 10 * a) * (l + 1) : 1000 * (l + 1);
+                t->cost.layers[l].latency_ns[w][a] = w ? (w + 10 * a) * (l + 1) : 1000 * (l + 1);
         }
     }
     t->layers_measured = LAYERS;
-    t->latency_known = true;
+    t->cost.known = true;
     t->fp32_accuracy = 93;
-    t->other_ns = 50;
-    t->other_fp32_ns = 70;
-    t->fp32_latency_ns = 6070;
-    t->latency_error_rel = 0.125;
+    t->cost.other_ns = 50;
+    t->cost.other_fp32_ns = 70;
+    t->cost.fp32_latency_ns = 6070;
+    t->cost.error_rel = 0.125;
     t->fit.scale = 2;
     t->fit.power = 0.5;
     t->fit.error_rel = 0.25;
@@ -129,7 +129,7 @@ START_TEST(verdicts_at_the_borders)
 {
     struct tables *t = hand_tables();
     t->fit = (struct loss_fit){.scale = 1, .power = 1, .ceiling = 1e9, .error_abs = 0.25, .error_rel = 0, .points = 9};
-    t->other_ns = 4;
+    t->cost.other_ns = 4;
     struct profile *p = profile_of(8, 8);
     for (int l = 0; l < LAYERS; l++) { /* 1 point of drop, 532 ns +- 66.5 */
         t->layers[l].loss_w[8] = 0.25;
@@ -198,7 +198,7 @@ START_TEST(unknown_stays_unknown)
     tables_free(t);
     t = hand_tables(); /* one number is missing */
     t->layers[1].loss_a[8] = NAN;
-    t->layers[2].latency_ns[8][8] = NAN;
+    t->cost.layers[2].latency_ns[8][8] = NAN;
     estimate_profile(t, p, NULL, &e);
     ck_assert(e.accuracy.verdict == VERDICT_UNKNOWN && e.latency.verdict == VERDICT_UNKNOWN);
     ck_assert_int_eq(e.size.verdict, VERDICT_OK);
@@ -276,7 +276,7 @@ START_TEST(shares_add_up)
         assert_near(loss, e.loss);
         assert_near(bytes, e.size.value);
         assert_near(size, 1);
-        double other = widths[i][0] && widths[i][1] ? t->other_ns : t->other_fp32_ns;
+        double other = widths[i][0] && widths[i][1] ? t->cost.other_ns : t->cost.other_fp32_ns;
         assert_near(latency + other, e.latency.value);
         assert_near(share + other / e.latency.value, 1);
         profile_free(p);
@@ -384,7 +384,7 @@ START_TEST(tables_start_unknown)
     struct tables *t = tables_new(2), *copy;
     for (int b = 1; b < WIDTHS; b++)
         ck_assert(isnan(t->layers[1].loss_w[b]) && isnan(t->layers[1].loss_a[b]) &&
-                  isnan(t->layers[1].latency_ns[b][b]));
+                  isnan(t->cost.layers[1].latency_ns[b][b]));
     ck_assert(t->layers[0].loss_w[0] == 0 && t->layers[0].loss_a[0] == 0);
     t->layers[1].loss_w[3] = 5;
     copy = tables_copy(t);
@@ -408,10 +408,10 @@ START_TEST(slower_widths_are_told)
     char text[48];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct layer_estimate e;
-        t->layers[0].latency_ns[8][8] = 88;
-        t->layers[0].latency_ns[2][8] = rows[i].ns;
-        t->layers[0].latency_spread_ns[2][8] = rows[i].spread;
-        t->layers[0].kernel[2][8] = "conv_x";
+        t->cost.layers[0].latency_ns[8][8] = 88;
+        t->cost.layers[0].latency_ns[2][8] = rows[i].ns;
+        t->cost.layers[0].spread_ns[2][8] = rows[i].spread;
+        t->cost.layers[0].kernel[2][8] = "conv_x";
         estimate_layer(t, p, 0, &e);
         ck_assert_msg(rows[i].slower ? e.slower == rows[i].ns / 88 : e.slower == 0, "row %zu: %g", i, e.slower);
         ck_assert_str_eq(e.kernel, "conv_x");
@@ -419,9 +419,9 @@ START_TEST(slower_widths_are_told)
         ck_assert_int_eq(*text != 0, rows[i].slower);
     }
     ck_assert_str_eq(estimate_slower_text(1.804, text), "slower than w8a8 here (1.80x)");
-    t->layers[0].latency_ns[0][0] = 1e6; /* fp32 is no fewer bits */
+    t->cost.layers[0].latency_ns[0][0] = 1e6; /* fp32 is no fewer bits */
     precision_set_w(&p->layers[0].precision, 0);
-    ck_assert(estimate_slower(&t->layers[0], &p->layers[0].precision) == 0);
+    ck_assert(estimate_slower(&t->cost.layers[0], &p->layers[0].precision) == 0);
     profile_free(p);
     tables_free(t);
 }

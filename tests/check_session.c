@@ -157,15 +157,15 @@ static struct tables *hand_tables(void)
 {
     struct tables *t = tables_new(LAYERS);
     t->base_loss = 0.1;
-    t->fp32_latency_ns = 1234.5;
-    t->other_ns = 1.0 / 3;
-    t->other_fp32_ns = 2.0 / 3;
-    t->latency_known = true;
-    t->latency.seconds = 3.25;
-    t->latency.plans = 12;
-    t->latency.pairs = 65;
-    t->latency.core = -1;
-    t->latency.clock_high_ghz = 1.0 / 3;
+    t->cost.fp32_latency_ns = 1234.5;
+    t->cost.other_ns = 1.0 / 3;
+    t->cost.other_fp32_ns = 2.0 / 3;
+    t->cost.known = true;
+    t->cost.report.seconds = 3.25;
+    t->cost.report.plans = 12;
+    t->cost.report.pairs = 65;
+    t->cost.report.core = -1;
+    t->cost.report.clock_high_ghz = 1.0 / 3;
     t->layers_measured = LAYERS;
     t->calibration_images = 32;
     for (int l = 0; l < LAYERS; l++) {
@@ -174,9 +174,9 @@ static struct tables *hand_tables(void)
             t->layers[l].loss_w[w] = w ? 1.0 / (3 * w + l) : 0;
             t->layers[l].loss_a[w] = w ? 1.0 / (7 * w + l) : 0;
             for (int a = w ? 1 : 0; a <= (w ? BITS_MAX : 0); a++) {
-                t->layers[l].latency_ns[w][a] = 1e4 / (w + a + l + 1);
-                t->layers[l].latency_spread_ns[w][a] = 1e2 / (w + a + l + 1);
-                t->layers[l].kernel[w][a] = conv_kernels[(l + w) % conv_kernel_count]->name;
+                t->cost.layers[l].latency_ns[w][a] = 1e4 / (w + a + l + 1);
+                t->cost.layers[l].spread_ns[w][a] = 1e2 / (w + a + l + 1);
+                t->cost.layers[l].kernel[w][a] = conv_kernels[(l + w) % conv_kernel_count]->name;
             }
         }
     }
@@ -229,20 +229,22 @@ static int load_all(void)
     ck_assert_int_eq(t->layers_measured, same->layers_measured);
     ck_assert_int_eq(t->calibration_images, same->calibration_images);
     got += t->layers_measured == LAYERS;
-    same = t->latency_known ? all : none;
+    same = t->cost.known ? all : none;
     for (int l = 0; l < LAYERS; l++) {
-        ck_assert_mem_eq(t->layers[l].latency_ns, same->layers[l].latency_ns, sizeof t->layers[l].latency_ns);
-        ck_assert_mem_eq(t->layers[l].latency_spread_ns, same->layers[l].latency_spread_ns,
-                         sizeof t->layers[l].latency_spread_ns);
-        ck_assert_mem_eq(t->layers[l].kernel, same->layers[l].kernel, sizeof t->layers[l].kernel);
+        ck_assert_mem_eq(t->cost.layers[l].latency_ns, same->cost.layers[l].latency_ns,
+                         sizeof t->cost.layers[l].latency_ns);
+        ck_assert_mem_eq(t->cost.layers[l].spread_ns, same->cost.layers[l].spread_ns,
+                         sizeof t->cost.layers[l].spread_ns);
+        ck_assert_mem_eq(t->cost.layers[l].kernel, same->cost.layers[l].kernel, sizeof t->cost.layers[l].kernel);
     }
-    ck_assert_mem_eq(&t->latency, &same->latency, sizeof t->latency);
-    ck_assert_int_eq(kernel_times_count(times), t->latency_known);
-    ck_assert(!t->latency_known || kernel_times_cycles(times, &hand_geom, 8, &hand_weights, conv_kernels[0]) == 77);
+    ck_assert_mem_eq(&t->cost.report, &same->cost.report, sizeof t->cost.report);
+    ck_assert_int_eq(kernel_times_count(times), t->cost.known);
+    ck_assert(!t->cost.known || kernel_times_cycles(times, &hand_geom, 8, &hand_weights, conv_kernels[0]) == 77);
     kernel_times_free(times);
-    ck_assert(t->latency_known ? t->other_ns == all->other_ns && t->fp32_latency_ns == all->fp32_latency_ns
-                               : isnan(t->other_ns) && isnan(t->fp32_latency_ns));
-    got += t->latency_known;
+    ck_assert(t->cost.known
+                  ? t->cost.other_ns == all->cost.other_ns && t->cost.fp32_latency_ns == all->cost.fp32_latency_ns
+                  : isnan(t->cost.other_ns) && isnan(t->cost.fp32_latency_ns));
+    got += t->cost.known;
     ck_assert(n ? n == 2 && fp32 == 93.25 && points[1].loss == 1.0 / 3 && points[1].images == 64 && !points[1].held_out
                 : isnan(fp32));
     got += n == 2;
@@ -345,9 +347,9 @@ static bool found_under(const char *host, char note[160])
     struct err e;
     ck_assert(!cache_save_cost(&other, t, times, &e));
     cache_load_cost(&cost_key, got, more);
-    bool known = got->latency_known;
+    bool known = got->cost.known;
     ck_assert_int_eq(kernel_times_count(more), known);
-    memcpy(note, got->latency_note, sizeof got->latency_note);
+    memcpy(note, got->cost.note, sizeof got->cost.note);
     kernel_times_free(times);
     kernel_times_free(more);
     tables_free(t);
@@ -407,7 +409,7 @@ START_TEST(a_table_that_was_moved_is_not_used)
     struct tables *t = tables_new(LAYERS);
     struct kernel_times *times = kernel_times_new();
     cache_load_cost(&cost_key, t, times);
-    ck_assert(!t->latency_known && strstr(t->latency_note, "another processor (Band Made 1)"));
+    ck_assert(!t->cost.known && strstr(t->cost.note, "another processor (Band Made 1)"));
     ck_assert_int_eq(kernel_times_count(times), 0);
     kernel_times_free(times);
     tables_free(t);
@@ -465,18 +467,19 @@ START_TEST(analysis_is_complete_and_cached)
         return;
     struct tables *t = session_tables(s), *again;
     ck_assert_int_eq(t->layers_measured, t->n_layers);
-    ck_assert(t->latency_known && t->fp32_latency_ns > 0 && t->other_ns > 0 && t->other_fp32_ns > 0);
+    ck_assert(t->cost.known && t->cost.fp32_latency_ns > 0 && t->cost.other_ns > 0 && t->cost.other_fp32_ns > 0);
     ck_assert(t->fp32_accuracy > 85 && t->fp32_accuracy < 99);
     ck_assert(t->fit.points > 0 && t->fit.scale > 0 && t->fit.error_abs > 0);
     const struct graph *g = session_graph(s);
-    const struct latency_report *r = &t->latency;
+    const struct latency_report *r = &t->cost.report;
     ck_assert(r->pairs == BITS_MAX * BITS_MAX + 1 && r->plans >= BITS_MAX + 1 && r->plans <= r->pairs);
     ck_assert(r->passes >= 1 && r->runs >= 3 * r->plans && r->counted <= r->runs && r->seconds > 0);
     ck_assert(r->clock_low_ghz > 0 && r->clock_low_ghz <= r->clock_high_ghz && r->clock_high_ghz < 20);
-    ck_assert_str_eq(t->latency_note, "");
+    ck_assert_str_eq(t->cost.note, "");
     int wrong = 0;
     for (int l = 0; l < t->n_layers; l++) {
         const struct layer_table *x = &t->layers[l];
+        const struct layer_cost *cost = &t->cost.layers[l];
         ck_assert(x->measured && x->macs == (double)g->layers[l].macs);
         for (int b = 1; b < BITS_MAX; b++) { /* more bits: less loss, less noise, more bytes */
             wrong +=
@@ -487,8 +490,8 @@ START_TEST(analysis_is_complete_and_cached)
         }
         for (int w = 1; w <= BITS_MAX; w++)
             for (int a = 1; a <= BITS_MAX; a++)
-                wrong += !(x->latency_ns[w][a] > 0) || !(x->latency_spread_ns[w][a] >= 0) || !x->kernel[w][a];
-        ck_assert(x->latency_ns[0][0] > 0 && x->bytes[0][8] < x->bytes[0][0] && isinf(x->sqnr[0][0]));
+                wrong += !(cost->latency_ns[w][a] > 0) || !(cost->spread_ns[w][a] >= 0) || !cost->kernel[w][a];
+        ck_assert(cost->latency_ns[0][0] > 0 && x->bytes[0][8] < x->bytes[0][0] && isinf(x->sqnr[0][0]));
     }
     ck_assert_int_eq(wrong, 0);
     session_free(s);
@@ -496,14 +499,15 @@ START_TEST(analysis_is_complete_and_cached)
     again = session_tables(s);
     assert_same_losses(t, again);
     for (int l = 0; l < t->n_layers; l++) {
-        ck_assert_mem_eq(t->layers[l].latency_ns, again->layers[l].latency_ns, sizeof t->layers[l].latency_ns);
-        ck_assert_mem_eq(t->layers[l].latency_spread_ns, again->layers[l].latency_spread_ns,
-                         sizeof t->layers[l].latency_spread_ns);
-        ck_assert_mem_eq(t->layers[l].kernel, again->layers[l].kernel, sizeof t->layers[l].kernel);
+        ck_assert_mem_eq(t->cost.layers[l].latency_ns, again->cost.layers[l].latency_ns,
+                         sizeof t->cost.layers[l].latency_ns);
+        ck_assert_mem_eq(t->cost.layers[l].spread_ns, again->cost.layers[l].spread_ns,
+                         sizeof t->cost.layers[l].spread_ns);
+        ck_assert_mem_eq(t->cost.layers[l].kernel, again->cost.layers[l].kernel, sizeof t->cost.layers[l].kernel);
         ck_assert_mem_eq(t->layers[l].sqnr, again->layers[l].sqnr, sizeof t->layers[l].sqnr);
         ck_assert_mem_eq(t->layers[l].bytes, again->layers[l].bytes, sizeof t->layers[l].bytes);
     }
-    ck_assert(t->fp32_accuracy == again->fp32_accuracy && t->other_ns == again->other_ns);
+    ck_assert(t->fp32_accuracy == again->fp32_accuracy && t->cost.other_ns == again->cost.other_ns);
     ck_assert(t->fit.scale == again->fit.scale && t->fit.power == again->fit.power &&
               t->fit.points == again->fit.points);
     tables_free(again);
@@ -583,7 +587,7 @@ START_TEST(what_cannot_be_opened)
     ck_assert_msg(s != NULL, "%s", e.text);
     ck_assert_int_eq(session_analyze(s, ANALYZE_ALL, NULL, &e), 0);
     struct tables *t = session_tables(s);
-    ck_assert(t->layers[0].bytes[0][4] > 0 && t->layers[0].sqnr[0][4] > 0 && !t->latency_known && !t->layers_measured);
+    ck_assert(t->layers[0].bytes[0][4] > 0 && t->layers[0].sqnr[0][4] > 0 && !t->cost.known && !t->layers_measured);
     tables_free(t);
     struct profile *p = profile_named(s, "w8a8");
     struct run_options run = run_defaults();
@@ -754,7 +758,7 @@ START_TEST(solvers_count_as_meters_do)
         estimate_profile(t, p, NULL, &e);
         ck_assert_double_eq_tol(sum[COST_LOSS], e.loss, 1e-9 * e.loss);
         ck_assert_double_eq_tol(sum[COST_BYTES], e.size.value, 0.5);
-        ck_assert_double_eq_tol(sum[COST_LATENCY] + t->other_ns, e.latency.value, 1e-6 * e.latency.value);
+        ck_assert_double_eq_tol(sum[COST_LATENCY] + t->cost.other_ns, e.latency.value, 1e-6 * e.latency.value);
         ck_assert_double_eq_tol(sum[COST_ENERGY], e.energy.value, 1e-9 * e.energy.value);
         profile_free(p);
     }

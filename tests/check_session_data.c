@@ -113,7 +113,7 @@ START_TEST(several_inputs_and_outputs)
     struct session *s = open_session("out k\nout m\nout a 1,6\n", 0, "");
     ck_assert_msg(session_analyze(s, ANALYZE_ALL, NULL, &e) == 0, "%s", e.text);
     struct tables *t = session_tables(s);
-    ck_assert(t->layers_measured == 1 && t->latency_known && isnan(t->fp32_accuracy));
+    ck_assert(t->layers_measured == 1 && t->cost.known && isnan(t->fp32_accuracy));
     ck_assert(t->layers[0].loss_w[2] > t->layers[0].loss_w[8]);
     tables_free(t);
     struct run_result r = run_profile(s, "w8a8", true), low = run_profile(s, "w2a2", true);

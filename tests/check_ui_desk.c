@@ -756,9 +756,9 @@ START_TEST(kernels_have_a_column)
 {
     struct desk *d = fixture_desk(4);
     struct tables *t = tables_copy(d->tables);
-    t->layers[0].kernel[8][8] = "conv_madd16_avx2";
-    t->layers[0].kernel[2][8] = conv_kernels[0]->name;
-    t->layers[0].latency_ns[2][8] = 2 * t->layers[0].latency_ns[8][8];
+    t->cost.layers[0].kernel[8][8] = "conv_madd16_avx2";
+    t->cost.layers[0].kernel[2][8] = conv_kernels[0]->name;
+    t->cost.layers[0].latency_ns[2][8] = 2 * t->cost.layers[0].latency_ns[8][8];
     desk_set_tables(d, t);
     char *text = screen(d, 140, 24, GLYPHS_ASCII);
     ck_assert_msg(strstr(text, " kernel") && strstr(text, "conv_madd16_avx2") && !strstr(text, "decode"), "%s", text);

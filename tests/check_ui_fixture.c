@@ -78,12 +78,12 @@ static struct tables *make_tables(const struct desk_model *m)
     t->fit.error_rel = 0.2;
     t->fit.error_abs = 0.1;
     t->base_loss = 0;
-    t->latency_known = true;
-    t->latency_error_rel = 0.09;
-    t->other_ns = 20e3;
-    t->other_fp32_ns = 30e3;
+    t->cost.known = true;
+    t->cost.error_rel = 0.09;
+    t->cost.other_ns = 20e3;
+    t->cost.other_fp32_ns = 30e3;
     t->calibration_images = 512;
-    t->fp32_latency_ns = t->other_fp32_ns;
+    t->cost.fp32_latency_ns = t->cost.other_fp32_ns;
     for (int i = 0; i < m->n; i++) {
         struct layer_table *l = &t->layers[i];
         const struct desk_layer *s = &m->layers[i];
@@ -106,8 +106,8 @@ static struct tables *make_tables(const struct desk_model *m)
         }
         for (int w = 0; w < WIDTHS; w++)
             for (int a = 0; a < WIDTHS; a++)
-                l->latency_ns[w][a] = w && a ? l->macs * 0.008 * (1 + (w + a) / 16.0) : l->macs * 0.05;
-        t->fp32_latency_ns += l->latency_ns[0][0];
+                t->cost.layers[i].latency_ns[w][a] = w && a ? l->macs * 0.008 * (1 + (w + a) / 16.0) : l->macs * 0.05;
+        t->cost.fp32_latency_ns += t->cost.layers[i].latency_ns[0][0];
     }
     return t;
 }

@@ -257,13 +257,13 @@ void desk_draw_origin(struct grid *g, const struct layout *l, const struct desk 
     const struct tables *t = d->tables;
     int y = l->origin.y, x = 1, w = g->w;
     x = grid_printf(g, x, y, w - x, ROLE_DIM, "est from %d/%d measured sensitivities", t->layers_measured, t->n_layers);
-    if (t->latency_known)
+    if (t->cost.known)
         x = grid_printf(g, x, y, w - x, ROLE_DIM, " " G_DOT " host table " G_PLUS_MINUS "%.0f %%",
-                        t->latency_error_rel * 100);
+                        t->cost.error_rel * 100);
     else
         x = grid_printf(g, x, y, w - x, ROLE_DIM, " " G_DOT " no host table yet%s",
-                        *t->latency_note ? " (the kept one is not of this host)" : "");
-    if (t->latency_known && t->latency.counted)
+                        *t->cost.note ? " (the kept one is not of this host)" : "");
+    if (t->cost.known && t->cost.report.counted)
         x = grid_put(g, x, y, w - x, ROLE_NEAR, " of a busy core");
     const struct desk_measured *m = &d->measured;
     if (!m->known) {

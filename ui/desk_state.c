@@ -184,7 +184,7 @@ static double sort_key(const struct desk *d, int i)
         v = -estimate_loss(l, p);
         break;
     case SORT_LATENCY:
-        v = -estimate_latency_ns(l, p);
+        v = -estimate_latency_ns(&d->tables->cost.layers[i], p);
         break;
     case SORT_SIZE:
         v = -(double)estimate_bytes(l, p);
