@@ -25,14 +25,6 @@ int analyze_static(const struct graph *g, struct tables *t, const struct progres
 int analyze_cost(const struct graph *g, const struct calibration *c, struct weight_cache *cache, const void *const *in,
                  struct tables *t, const struct progress *p, struct err *e);
 
-/* Sensitivity: KL divergence of the output from fp32's on images 0..n-1, with every layer at w8a8 and one layer's
- * weights or input at another width; real integer runs at 8, 5, 4, 3, 2 and 1 bits; 6 and 7 follow from 5. Layers that
- * read the same tensor share their activation width, and so its loss. `only_missing` skips layers that are measured. 1
- * stopped, -1 failed. */
-int analyze_loss(const struct graph *g, const struct calibration *c, struct weight_cache *cache,
-                 const struct image_source *src, int n, const float *fp32_outputs, struct tables *t,
-                 const struct publish *publish, const struct progress *p, struct err *e);
-
 /* A measured profile: what the tables said, and what came out. */
 struct fit_point {
     double loss;  /* predicted sum */

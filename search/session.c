@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "search/sensitivity.h"
 #include "search/session_private.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@
 
 struct session_options session_defaults(void)
 {
-    return (struct session_options){.calibration_images = 512, .cache = true, .seed = 1};
+    return (struct session_options){.calibration_images = 512, .cache = true, .sensitivity = SENSITIVITY_KL, .seed = 1};
 }
 
 static void get_calibrate(void *ctx, int i, void *const *in)
@@ -66,12 +67,14 @@ static uint64_t inputs_hash(const struct graph_options *o)
 static void load_cached(struct session *s)
 {
     uint64_t inputs = inputs_hash(&s->options.graph);
+    const char *method = sensitivity_table[s->options.sensitivity]->name;
     s->loss_key = (struct cache_key){"loss", s->graph->fingerprint, 0};
     s->cost_key =
         (struct cache_key){"cost", s->graph->fingerprint, hash_u64(s->host, strlen(s->host), inputs), s->host};
     s->points_key = (struct cache_key){"points", s->graph->fingerprint, 0};
     if (s->dataset) {
-        s->loss_key.settings = dataset_hash(s->dataset, &s->dataset->calibrate, s->calibration_images, inputs);
+        s->loss_key.settings = dataset_hash(s->dataset, &s->dataset->calibrate, s->calibration_images,
+                                            hash_u64(method, strlen(method), inputs));
         s->points_key.settings =
             dataset_hash(s->dataset, &s->dataset->evaluate, s->dataset->evaluate.n, s->loss_key.settings);
     }

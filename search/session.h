@@ -26,6 +26,7 @@ struct session_options {
     const char *config_path;    /* where bare dataset names are looked up, colon-separated */
     int calibration_images;     /* default 512 */
     bool cache;                 /* read and write the cache; default true */
+    int sensitivity;            /* row of sensitivity_table (search/sensitivity.h); default KL */
     uint64_t seed;              /* default 1 */
     struct graph_options graph; /* shapes that the file leaves open; used by session_open alone */
 };

@@ -3,6 +3,7 @@
 
 #include "base/rng.h"
 #include "engine/runner.h"
+#include "search/sensitivity.h"
 #include "search/session_private.h"
 
 enum { FIT_PROFILES = 16, FIT_IMAGES = 1024, SCORES_MAX = 1 << 26 /* floats kept at once */ };
@@ -153,7 +154,13 @@ static int analyze_all_loss(struct session *s, struct tables *t, const struct pr
     struct publish publish = {publish_tables, &listener};
     struct image_source src = session_calibrate_source(s);
     if (t->layers_measured < t->n_layers) {
-        rc = analyze_loss(s->graph, s->calibration, s->cache, &src, loss, s->fp32_calibrate, t, &publish, p, e);
+        const struct sensitivity_input in = {.graph = s->graph,
+                                             .calibration = s->calibration,
+                                             .cache = s->cache,
+                                             .images = &src,
+                                             .n = loss,
+                                             .fp32_scores = s->fp32_calibrate};
+        rc = sensitivity_table[s->options.sensitivity]->fill(&in, t, &publish, p, e);
         session_save_loss(s, t);
     }
     if (!rc)

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "search/formulate.h"
+#include "search/sensitivity.h"
 #include "search/session_private.h"
 #include "search/solve.h"
 
@@ -107,7 +108,7 @@ static void fill_profile(struct session *s, const struct search_options *o, stru
     mem_free(p->search);
     mem_free(p->sensitivity);
     p->search = mem_strdup(r->proven ? solver_table[o->solver]->name : solver_table[o->solver]->unproven);
-    p->sensitivity = mem_strdup("kl");
+    p->sensitivity = mem_strdup(sensitivity_table[s->options.sensitivity]->name);
     p->seed = s->options.seed;
     const struct estimate *e = &r->estimate;
     p->estimate = (struct profile_result){.known = true,
