@@ -95,6 +95,7 @@ static int print(const struct work *w, const struct tables *t, const struct esti
     report_add(&r, run->n_layers ? metrics_run_layers(g, t, w->profile, run) : metrics_layers(g, t, w->profile),
                REPORT_LIST);
     report_add(&r, metrics_run_kernels(g, run), REPORT_QUIET | REPORT_LIST);
+    report_add(&r, metrics_run_steps(g, run), REPORT_QUIET | REPORT_LIST);
     metrics_put_notes(g, run, &r.foot);
     metrics_put_latency(&r, t, false);
     int status = report_write(&r, w->options);

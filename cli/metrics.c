@@ -313,6 +313,28 @@ struct table *metrics_run_kernels(const struct graph *g, const struct run_result
     return out;
 }
 
+static const struct column step_columns[] = {
+    {"index", "#", COLUMN_NUMBER},
+    {"name", NULL, COLUMN_TEXT},
+    {"layer", NULL, COLUMN_TEXT},
+    {"kernel", NULL, COLUMN_TEXT},
+    {"measured_us", "meas " G_MICRO "s", COLUMN_NUMBER, .decimals = 2},
+};
+
+struct table *metrics_run_steps(const struct graph *g, const struct run_result *run)
+{
+    struct table *out = table_new("steps", step_columns, sizeof step_columns / sizeof *step_columns);
+    for (int i = 0; i < run->n_steps; i++) {
+        const struct run_step *s = &run->steps[i];
+        table_add_number(out, i);
+        table_add_text(out, s->name);
+        table_add_text(out, s->layer >= 0 ? g->layers[s->layer].name : NULL);
+        table_add_text(out, s->kernel);
+        table_add_number(out, s->latency_ns * 1e-3);
+    }
+    return out;
+}
+
 void metrics_put_latency(struct report *r, const struct tables *t, bool always)
 {
     const struct latency_report *x = &t->cost.report;

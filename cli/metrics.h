@@ -22,6 +22,8 @@ struct table *metrics_run_layers(const struct graph *g, const struct tables *t, 
                                  const struct run_result *run);
 /* The kernels that competed for each layer, fastest first. */
 struct table *metrics_run_kernels(const struct graph *g, const struct run_result *run);
+/* Everything that ran, in its order, layers or not. */
+struct table *metrics_run_steps(const struct graph *g, const struct run_result *run);
 
 /* "scores": top-1, top-5 and cross-entropy beside fp32's; unknown without labels. */
 struct table *metrics_scores(const struct comparison *c);

@@ -25,7 +25,7 @@ enum exit_status {
     EXIT_SIGNAL = 128 /* and the signal's number */
 };
 
-enum { REPORT_TABLES = 5 };
+enum { REPORT_TABLES = 6 };
 
 enum report_flag {
     REPORT_QUIET = 1, /* people see the table only when --table names it */

@@ -70,6 +70,12 @@ struct run_layer {
     struct contender *contest; /* [n_contest] the kernels that were measured for it, fastest first */
     int n_contest;
 };
+struct run_step { /* of the plan, in its order */
+    char *name;   /* of the node, or of the tensor that is converted; owned */
+    const char *kernel;
+    int layer; /* or -1 */
+    double latency_ns;
+};
 struct run_result {
     double accuracy;      /* percent of `images`; NAN without an evaluation part */
     double fp32_accuracy; /* of the same images; NAN when not known */
@@ -85,6 +91,8 @@ struct run_result {
     int64_t bytes;   /* exact */
     struct run_layer *layers;
     int n_layers;
+    struct run_step *steps; /* of the time that counts; none without latency */
+    int n_steps;
     struct comparison comparison; /* with run_options.compare; else without outputs */
     bool partial;                 /* stopped before all images were seen */
 };

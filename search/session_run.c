@@ -33,11 +33,21 @@ struct run_result run_result_none(void)
                                .partial = true};
 }
 
+static void steps_free(struct run_result *r)
+{
+    for (int i = 0; i < r->n_steps; i++)
+        mem_free(r->steps[i].name);
+    mem_free(r->steps);
+    r->steps = NULL;
+    r->n_steps = 0;
+}
+
 void run_result_done(struct run_result *r)
 {
     for (int l = 0; l < r->n_layers; l++)
         mem_free(r->layers[l].contest);
     mem_free(r->layers);
+    steps_free(r);
     comparison_done(&r->comparison);
     *r = (struct run_result){0};
 }
@@ -89,9 +99,13 @@ static void measure_latency(struct session *s, const struct plan *plan, struct r
         r->other_ns = 0;
         for (int l = 0; l < r->n_layers; l++)
             r->layers[l].latency_ns = 0;
+        steps_free(r);
+        r->steps = mem_new((size_t)steps + 1, sizeof *r->steps);
+        r->n_steps = steps;
         for (int i = 0; i < steps; i++) {
-            int l = plan_step(plan, i).layer;
-            *(l >= 0 ? &r->layers[l].latency_ns : &r->other_ns) += ns[i];
+            const struct plan_step_info x = plan_step(plan, i);
+            r->steps[i] = (struct run_step){mem_strdup(x.name), x.kernel, x.layer, ns[i]};
+            *(x.layer >= 0 ? &r->layers[x.layer].latency_ns : &r->other_ns) += ns[i];
         }
     }
     mem_free(ns);

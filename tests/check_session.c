@@ -662,6 +662,17 @@ START_TEST(runs_of_plain_profiles)
         ns += x->latency_ns;
     }
     ck_assert_int_eq(w8a8.bytes, bytes);
+    double steps = 0;
+    for (int i = 0; i < w8a8.n_steps; i++) {
+        ck_assert(w8a8.steps[i].name[0] && w8a8.steps[i].kernel[0] && w8a8.steps[i].layer < w8a8.n_layers);
+        steps += w8a8.steps[i].latency_ns;
+    }
+    ck_assert(w8a8.n_steps >= w8a8.n_layers);
+    ck_assert_double_eq_tol(steps, ns, 1e-6 * ns); /* nothing ran that is not told */
+    for (int l = 0; l < w8a8.n_layers; l++) {
+        const struct run_layer *x = &w8a8.layers[l];
+        ck_assert(x->n_contest < 2 || !strcmp(x->contest[0].kernel->name, x->kernel)); /* the fastest runs */
+    }
     ck_assert(ns > 0.3 * w8a8.latency_ns && ns < 3 * w8a8.latency_ns); /* the layers make up the whole */
     struct profile *p = profile_named(s, "w8a8");
     struct tables *t = session_tables(s);
