@@ -38,6 +38,7 @@
     X(profile)      \
     X(solve)        \
     X(estimate)     \
+    X(cache)        \
     X(session)      \
     X(session_data) \
     X(ui_layout)    \

@@ -1,141 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sessions on the bundled models: analysis, its cache, runs and searches, on a few images so that it is soon done.
- * Skipped, with a line that says so, where a model or the dataset is missing.
+ * Sessions on the bundled models: analysis, runs and searches, on a few images so that it is soon
+ * done. Skipped, with a line that says so, where a model or the dataset is missing.
  */
 #include <check.h>
-#include <dirent.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/parallel.h"
 #include "base/rng.h"
-#include "kernels/isa.h"
-#include "search/cache.h"
-#include "search/fingerprint.h"
 #include "search/formulate.h"
-#include "search/session.h"
+#include "tests/session_room.h"
 
 Suite *check_session_suite(void);
 
-enum { CALIBRATE = 64, EVALUATE = 400, IMAGES = 200 };
-
-static const char *const models[] = {"zoo/mobilenet_fmnist.onnx", "zoo/resnet20_fmnist.onnx"};
-static char room[64], dataset[96];
-
-/* --- a place to work ---------------------------------------------------------------------------------------------- */
-
-static void write_text(const char *path, const char *text)
-{
-    ck_assert_int_eq(file_write(path, text, strlen(text), false, NULL), 0);
-}
-
-/* The bundled description, with less images; a cache of our own. */
-static void open_room(void)
-{
-    strcpy(room, "/tmp/bitfader-session-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(room));
-    setenv("XDG_CACHE_HOME", room, 1);
-    snprintf(dataset, sizeof dataset, "%s/few.yaml", room);
-    size_t n;
-    char *whole = file_read("configs/datasets/fashion-mnist.yaml", 1 << 16, &n, NULL);
-    const char *count = whole ? strstr(whole, "count: 4096") : NULL;
-    ck_assert_msg(count, "configs/datasets/fashion-mnist.yaml has no \"count: 4096\" (run from the top folder)");
-    char *few = mem_printf("%.*scount: %d%s  count: %d\n", (int)(count - whole), whole, CALIBRATE,
-                           count + strlen("count: 4096"), EVALUATE);
-    write_text(dataset, few);
-    mem_free(few);
-    mem_free(whole);
-}
-
-static char *cache_dir(void)
-{
-    char *dir = file_cache_dir();
-    ck_assert_ptr_nonnull(dir);
-    return dir;
-}
-
-/* Calls see with the path of each cache file; returns how many there are. */
-static int each_cache_file(void (*see)(const char *path))
-{
-    char *dir = cache_dir();
-    DIR *d = opendir(dir);
-    int n = 0;
-    for (struct dirent *f; d && (f = readdir(d));) {
-        if (f->d_name[0] == '.')
-            continue;
-        char *path = mem_printf("%s/%s", dir, f->d_name);
-        see(path);
-        mem_free(path);
-        n++;
-    }
-    closedir(d);
-    mem_free(dir);
-    return n;
-}
-
-static void remove_file(const char *path)
-{
-    unlink(path);
-}
-
-static void close_room(void)
-{
-    setenv("XDG_CACHE_HOME", room, 1);
-    each_cache_file(remove_file);
-    char *dir = cache_dir();
-    rmdir(dir);
-    mem_free(dir);
-    unlink(dataset);
-    rmdir(room);
-}
-
-/* NULL, after saying why, when there is nothing to work with. */
-static struct session *open_model(const char *model, int images, bool cache)
-{
-    struct session_options o = session_defaults();
-    struct err e = {""};
-    int status;
-    if (!file_exists(model)) {
-        fprintf(stderr, "check_session: skipped, %s is not there\n", model);
-        return NULL;
-    }
-    o.dataset = dataset;
-    o.calibration_images = images;
-    o.cache = cache;
-    struct session *s = session_open(model, &o, &status, &e);
-    if (!s && status == 4 && strstr(e.text, "t10k-images")) {
-        fprintf(stderr, "check_session: skipped, %s\n", e.text);
-        return NULL;
-    }
-    ck_assert_msg(s != NULL, "%s: %s", model, e.text);
-    ck_assert_int_eq(status, 0);
-    return s;
-}
-
-/* With every table; what an earlier test found comes from the cache. */
-static struct session *open_analyzed(const char *model)
-{
-    struct session *s = open_model(model, 32, true);
-    struct err e = {""};
-    if (s)
-        ck_assert_msg(session_analyze(s, ANALYZE_ALL, NULL, &e) == 0, "%s", e.text);
-    return s;
-}
-
-static struct profile *profile_named(struct session *s, const char *name)
-{
-    struct err e = {""};
-    struct profile *p = profile_load(name, session_model(s), false, &e);
-    ck_assert_msg(p != NULL, "%s: %s", name, e.text);
-    return p;
-}
+enum { IMAGES = 200 };
 
 static void assert_same_losses(const struct tables *a, const struct tables *b)
 {
@@ -149,320 +27,11 @@ static void assert_same_losses(const struct tables *a, const struct tables *b)
     }
 }
 
-/* --- the cache alone ---------------------------------------------------------------------------------------------- */
-
-enum { LAYERS = 3 };
-
-static struct tables *hand_tables(void)
-{
-    struct tables *t = tables_new(LAYERS);
-    t->base_loss = 0.1;
-    t->cost.fp32_latency_ns = 1234.5;
-    t->cost.other_ns = 1.0 / 3;
-    t->cost.other_fp32_ns = 2.0 / 3;
-    t->cost.known = true;
-    t->cost.report.seconds = 3.25;
-    t->cost.report.plans = 12;
-    t->cost.report.pairs = 65;
-    t->cost.report.core = -1;
-    t->cost.report.clock_high_ghz = 1.0 / 3;
-    t->layers_measured = LAYERS;
-    t->calibration_images = 32;
-    for (int l = 0; l < LAYERS; l++) {
-        t->layers[l].measured = true;
-        for (int w = 0; w < WIDTHS; w++) {
-            t->layers[l].loss_w[w] = w ? 1.0 / (3 * w + l) : 0;
-            t->layers[l].loss_a[w] = w ? 1.0 / (7 * w + l) : 0;
-            for (int a = w ? 1 : 0; a <= (w ? BITS_MAX : 0); a++) {
-                t->cost.layers[l].latency_ns[w][a] = 1e4 / (w + a + l + 1);
-                t->cost.layers[l].spread_ns[w][a] = 1e2 / (w + a + l + 1);
-                t->cost.layers[l].kernel[w][a] = conv_kernels[(l + w) % conv_kernel_count]->name;
-            }
-        }
-    }
-    return t;
-}
-
-static const char hand_host[] = "Hand Made 1; has c; uses c; caches 1K 2K 3K; kernels 12ab; bitfader 0";
-static const struct cache_key loss_key = {"loss", "xxh3-hand", 1}, cost_key = {"cost", "xxh3-hand", 2, hand_host},
-                              points_key = {"points", "xxh3-hand", 3};
-static const struct fit_point hand_points[2] = {{0.1, 0.3, 200, 1}, {1.0 / 3, 2, 64, 0}};
-
-static const struct conv_geom hand_geom = {.cin = 1, .cout = 2, .groups = 1};
-static const int8_t hand_levels[2] = {-1, 1};
-static const struct conv_weights hand_weights = {.bits = 1, .levels = hand_levels};
-
-static struct kernel_times *hand_times(void)
-{
-    struct kernel_times *times = kernel_times_new();
-    kernel_times_set(times, &hand_geom, 8, &hand_weights, conv_kernels[0], 77);
-    return times;
-}
-
-static void save_all(void)
-{
-    struct tables *t = hand_tables();
-    struct kernel_times *times = hand_times();
-    struct err e;
-    ck_assert(!cache_save_loss(&loss_key, t, &e) && !cache_save_cost(&cost_key, t, times, &e) &&
-              !cache_save_points(&points_key, 93.25, hand_points, 2, &e));
-    kernel_times_free(times);
-    tables_free(t);
-}
-
-/* What comes back: 0 nothing at all, 1 everything as it was. Anything between is a mistake. */
-static int load_all(void)
-{
-    struct tables *t = tables_new(LAYERS), *none = tables_new(LAYERS), *all = hand_tables();
-    struct fit_point points[4];
-    double fp32 = NAN;
-    struct kernel_times *times = kernel_times_new();
-    cache_load_loss(&loss_key, t);
-    cache_load_cost(&cost_key, t, times);
-    int n = cache_load_points(&points_key, &fp32, points, 4), got = 0;
-    const struct tables *same = t->layers_measured ? all : none;
-    for (int l = 0; l < LAYERS; l++) {
-        ck_assert_mem_eq(t->layers[l].loss_w, same->layers[l].loss_w, sizeof t->layers[l].loss_w);
-        ck_assert_mem_eq(t->layers[l].loss_a, same->layers[l].loss_a, sizeof t->layers[l].loss_a);
-        ck_assert_int_eq(t->layers[l].measured, same->layers[l].measured);
-    }
-    ck_assert_int_eq(t->layers_measured, same->layers_measured);
-    ck_assert_int_eq(t->calibration_images, same->calibration_images);
-    got += t->layers_measured == LAYERS;
-    same = t->cost.known ? all : none;
-    for (int l = 0; l < LAYERS; l++) {
-        ck_assert_mem_eq(t->cost.layers[l].latency_ns, same->cost.layers[l].latency_ns,
-                         sizeof t->cost.layers[l].latency_ns);
-        ck_assert_mem_eq(t->cost.layers[l].spread_ns, same->cost.layers[l].spread_ns,
-                         sizeof t->cost.layers[l].spread_ns);
-        ck_assert_mem_eq(t->cost.layers[l].kernel, same->cost.layers[l].kernel, sizeof t->cost.layers[l].kernel);
-    }
-    ck_assert_mem_eq(&t->cost.report, &same->cost.report, sizeof t->cost.report);
-    ck_assert_int_eq(kernel_times_count(times), t->cost.known);
-    ck_assert(!t->cost.known || kernel_times_cycles(times, &hand_geom, 8, &hand_weights, conv_kernels[0]) == 77);
-    kernel_times_free(times);
-    ck_assert(t->cost.known
-                  ? t->cost.other_ns == all->cost.other_ns && t->cost.fp32_latency_ns == all->cost.fp32_latency_ns
-                  : isnan(t->cost.other_ns) && isnan(t->cost.fp32_latency_ns));
-    got += t->cost.known;
-    ck_assert(n ? n == 2 && fp32 == 93.25 && points[1].loss == 1.0 / 3 && points[1].images == 64 && !points[1].held_out
-                : isnan(fp32));
-    got += n == 2;
-    ck_assert(got == 0 || got == 3);
-    tables_free(all);
-    tables_free(none);
-    tables_free(t);
-    return got == 3;
-}
-
-static void cut_to_nothing(const char *path)
-{
-    ck_assert_int_eq(truncate(path, 0), 0);
-}
-
-static void cut_in_half(const char *path)
-{
-    struct stat st;
-    ck_assert_int_eq(stat(path, &st), 0);
-    ck_assert_int_eq(truncate(path, st.st_size / 2), 0);
-}
-
-static void cut_last_byte(const char *path)
-{
-    struct stat st;
-    ck_assert_int_eq(stat(path, &st), 0);
-    ck_assert_int_eq(truncate(path, st.st_size - 1), 0);
-}
-
-/* Replaces the third line by text: in all kinds of files it is a row. */
-static void replace_row(const char *path, const char *text)
-{
-    size_t n;
-    char *whole = file_read(path, 1 << 24, &n, NULL), *line = strchr(strchr(whole, '\n') + 1, '\n') + 1;
-    char *changed = mem_printf("%.*s%s%s", (int)(line - whole), whole, text, strchr(line, '\n') + 1);
-    write_text(path, changed);
-    mem_free(changed);
-    mem_free(whole);
-}
-
-static void spoil_row(const char *path)
-{
-    replace_row(path, "0 1 rubbish\n");
-}
-
-static void drop_row(const char *path)
-{
-    if (!strstr(path, "-points-")) /* points may be any number */
-        replace_row(path, "");
-    else
-        cut_in_half(path);
-}
-
-static void numbers_out_of_range(const char *path)
-{
-    replace_row(path, "999999 8 -8 8\n");
-}
-
-static void other_version(const char *path)
-{
-    size_t n;
-    char *whole = file_read(path, 1 << 24, &n, NULL), *changed = mem_printf("bitfader else 0%s", strchr(whole, '\n'));
-    write_text(path, changed);
-    mem_free(changed);
-    mem_free(whole);
-}
-
-static void (*const damage[])(const char *path) = {cut_to_nothing, cut_in_half,          cut_last_byte, spoil_row,
-                                                   drop_row,       numbers_out_of_range, other_version};
-
-START_TEST(a_damaged_cache_is_no_cache)
-{
-    char own[96];
-    snprintf(own, sizeof own, "%s/damage%d", room, _i);
-    ck_assert_int_eq(mkdir(own, 0700), 0);
-    setenv("XDG_CACHE_HOME", own, 1);
-    ck_assert_int_eq(load_all(), 0);
-    save_all();
-    ck_assert_int_eq(load_all(), 1);
-    ck_assert_int_eq(each_cache_file(damage[_i]), 3);
-    int left = load_all();
-    each_cache_file(remove_file);
-    char *dir = cache_dir();
-    rmdir(dir);
-    rmdir(own);
-    mem_free(dir);
-    ck_assert_int_eq(left, 0);
-}
-END_TEST
-
-/* --- whose the latency table is ------------------------------------------------------------------------------------
- */
-
-/* What of a table that was kept under `host` is found under hand_host; note gets what is said. */
-static bool found_under(const char *host, char note[160])
-{
-    struct tables *t = hand_tables(), *got = tables_new(LAYERS);
-    struct kernel_times *times = hand_times(), *more = kernel_times_new();
-    const struct cache_key other = {"cost", "xxh3-hand", 9, host};
-    struct err e;
-    ck_assert(!cache_save_cost(&other, t, times, &e));
-    cache_load_cost(&cost_key, got, more);
-    bool known = got->cost.known;
-    ck_assert_int_eq(kernel_times_count(more), known);
-    memcpy(note, got->cost.note, sizeof got->cost.note);
-    kernel_times_free(times);
-    kernel_times_free(more);
-    tables_free(t);
-    tables_free(got);
-    return known;
-}
-
-static const struct {
-    const char *host, *says;
-} hosts[] = {
-    {"Other Make 9; has c; uses c; caches 1K 2K 3K; kernels 12ab; bitfader 0", "another processor (Other Make 9)"},
-    {"Hand Made 1; has c avx2; uses c; caches 1K 2K 3K; kernels 12ab; bitfader 0", "other instruction sets or caches"},
-    {"Hand Made 1; has c; uses c; caches 1K 2K 4K; kernels 12ab; bitfader 0", "other instruction sets or caches"},
-    {"Hand Made 1; has c; uses c; caches 1K 2K 3K; kernels 12ac; bitfader 0", "other kernels"},
-    {"Hand Made 1; has c; uses c; caches 1K 2K 3K; kernels 12ab; bitfader 1", "other kernels"},
-    {"Hand Made 1; has c; uses c avx2; caches 1K 2K 3K; kernels 12ab; bitfader 0", NULL}, /* --isa: no surprise */
-    {"rubbish", "another processor (rubbish)"},
-};
-
-START_TEST(another_hosts_table_is_not_used)
-{
-    char own[96], note[160];
-    snprintf(own, sizeof own, "%s/host%d", room, _i);
-    ck_assert_int_eq(mkdir(own, 0700), 0);
-    setenv("XDG_CACHE_HOME", own, 1);
-    ck_assert(!found_under(hosts[_i].host, note));
-    ck_assert_msg(hosts[_i].says ? strstr(note, hosts[_i].says) != NULL : !*note, "\"%s\"", note);
-    save_all(); /* one of its own beside it: that is used, and nothing is said */
-    ck_assert(found_under(hosts[_i].host, note) && !*note);
-    each_cache_file(remove_file);
-    char *dir = cache_dir();
-    rmdir(dir);
-    rmdir(own);
-    mem_free(dir);
-}
-END_TEST
-
-/* The name of a file is a hash; what counts is what stands in it. */
-static void change_host(const char *path)
-{
-    size_t n;
-    char *whole = file_read(path, 1 << 24, &n, NULL), *host = strstr(whole, "\nhost Hand");
-    if (host)
-        memcpy(host + 6, "Band", 4);
-    write_text(path, whole);
-    mem_free(whole);
-}
-
-START_TEST(a_table_that_was_moved_is_not_used)
-{
-    char own[96];
-    snprintf(own, sizeof own, "%s/moved", room);
-    ck_assert_int_eq(mkdir(own, 0700), 0);
-    setenv("XDG_CACHE_HOME", own, 1);
-    save_all();
-    each_cache_file(change_host);
-    struct tables *t = tables_new(LAYERS);
-    struct kernel_times *times = kernel_times_new();
-    cache_load_cost(&cost_key, t, times);
-    ck_assert(!t->cost.known && strstr(t->cost.note, "another processor (Band Made 1)"));
-    ck_assert_int_eq(kernel_times_count(times), 0);
-    kernel_times_free(times);
-    tables_free(t);
-    each_cache_file(remove_file);
-    char *dir = cache_dir();
-    rmdir(dir);
-    rmdir(own);
-    mem_free(dir);
-}
-END_TEST
-
-START_TEST(the_host_has_a_fingerprint)
-{
-    char *one = fingerprint_new(), *two = fingerprint_new();
-    ck_assert_str_eq(one, two);
-    ck_assert(strstr(one, "; kernels ") && !strchr(one, '\n'));
-    ck_assert_ptr_null(fingerprint_difference(one, two));
-    ck_assert_int_eq(isa_select("c", NULL), 0);
-    char *masked = fingerprint_new();
-    ck_assert(!isa_supported(ISA_AVX2) || strcmp(masked, one));
-    ck_assert_ptr_null(fingerprint_difference(one, masked));
-    ck_assert_int_eq(isa_select("auto", NULL), 0);
-    mem_free(one);
-    mem_free(two);
-    mem_free(masked);
-}
-END_TEST
-
-START_TEST(a_cache_that_cannot_be_written_is_told)
-{
-    setenv("XDG_CACHE_HOME", "/dev/null/nowhere", 1);
-    struct tables *t = hand_tables();
-    struct err e = {""};
-    ck_assert_int_eq(cache_save_loss(&loss_key, t, &e), -1);
-    ck_assert_msg(strstr(e.text, "XDG_CACHE_HOME"), "%s", e.text);
-    tables_free(t);
-    ck_assert_int_eq(load_all(), 0);
-    struct session *s = open_model(models[0], 32, true);
-    if (!s)
-        return;
-    ck_assert(!session_unkept(s, &e));
-    ck_assert_int_eq(session_analyze(s, ANALYZE_COST, NULL, &e), 0); /* all the same */
-    ck_assert(session_unkept(s, &e));
-    ck_assert_msg(strstr(e.text, "XDG_CACHE_HOME"), "%s", e.text);
-    session_free(s);
-}
-END_TEST
-
 /* --- analysis ----------------------------------------------------------------------------------------------------- */
 
 START_TEST(analysis_is_complete_and_cached)
 {
-    struct session *s = open_analyzed(models[_i]);
+    struct session *s = session_room_analyzed(session_models[_i]);
     if (!s)
         return;
     struct tables *t = session_tables(s), *again;
@@ -495,7 +64,7 @@ START_TEST(analysis_is_complete_and_cached)
     }
     ck_assert_int_eq(wrong, 0);
     session_free(s);
-    s = open_analyzed(models[_i]); /* the same from the cache, to the last bit */
+    s = session_room_analyzed(session_models[_i]); /* the same from the cache, to the last bit */
     again = session_tables(s);
     assert_same_losses(t, again);
     for (int l = 0; l < t->n_layers; l++) {
@@ -533,7 +102,7 @@ static void stop_there(void *ctx, const char *what, int64_t done, int64_t total)
 
 START_TEST(stopped_analysis_goes_on)
 {
-    struct session *whole = open_model(models[0], 8, false);
+    struct session *whole = session_room_model(session_models[0], 8, false);
     if (!whole)
         return;
     struct err e = {""};
@@ -544,7 +113,7 @@ START_TEST(stopped_analysis_goes_on)
     session_free(whole);
     struct stopper stopper = {.what = "sensitivity", .at = 3};
     struct progress p = {stop_there, &stopper, &stopper.stop};
-    struct session *s = open_model(models[0], 8, true);
+    struct session *s = session_room_model(session_models[0], 8, true);
     ck_assert_int_eq(session_analyze(s, parts, &p, &e), 1);
     t = session_tables(s);
     ck_assert_int_eq(t->layers_measured, 3); /* what was found is there, the rest is guessed */
@@ -552,7 +121,7 @@ START_TEST(stopped_analysis_goes_on)
         ck_assert(t->layers[l].measured == (l < 3) && t->layers[l].loss_w[4] >= 0);
     tables_free(t);
     session_free(s);
-    s = open_model(models[0], 8, true); /* and in the cache */
+    s = session_room_model(session_models[0], 8, true); /* and in the cache */
     t = session_tables(s);
     ck_assert_int_eq(t->layers_measured, 3);
     tables_free(t);
@@ -576,20 +145,20 @@ START_TEST(what_cannot_be_opened)
     ck_assert_ptr_null(session_open("zoo/none.onnx", &o, &status, &e));
     ck_assert_int_eq(status, 3);
     ck_assert(strstr(e.text, "zoo/none.onnx") != NULL);
-    if (!file_exists(models[0]))
+    if (!file_exists(session_models[0]))
         return;
     o.dataset = "nowhere/none.yaml";
-    ck_assert_ptr_null(session_open(models[0], &o, &status, &e));
+    ck_assert_ptr_null(session_open(session_models[0], &o, &status, &e));
     ck_assert_int_eq(status, 4);
     o.dataset = NULL; /* no dataset: bytes and noise are known all the same, and a search says what it lacks */
     o.cache = false;
-    struct session *s = session_open(models[0], &o, &status, &e);
+    struct session *s = session_open(session_models[0], &o, &status, &e);
     ck_assert_msg(s != NULL, "%s", e.text);
     ck_assert_int_eq(session_analyze(s, ANALYZE_ALL, NULL, &e), 0);
     struct tables *t = session_tables(s);
     ck_assert(t->layers[0].bytes[0][4] > 0 && t->layers[0].sqnr[0][4] > 0 && !t->cost.known && !t->layers_measured);
     tables_free(t);
-    struct profile *p = profile_named(s, "w8a8");
+    struct profile *p = session_room_profile(s, "w8a8");
     struct run_options run = run_defaults();
     struct run_result r;
     ck_assert_int_eq(session_run(s, p, &run, NULL, &r, &e), -1);
@@ -607,7 +176,7 @@ END_TEST
 
 static struct run_result run_named(struct session *s, const char *name, bool latency)
 {
-    struct profile *p = profile_named(s, name);
+    struct profile *p = session_room_profile(s, name);
     struct run_options o = run_defaults();
     struct run_result r;
     struct err e = {""};
@@ -620,7 +189,7 @@ static struct run_result run_named(struct session *s, const char *name, bool lat
 
 static struct run_result run_on_threads(struct session *s, const char *name, int threads)
 {
-    struct profile *p = profile_named(s, name);
+    struct profile *p = session_room_profile(s, name);
     struct run_options o = run_defaults();
     struct run_result r;
     struct err e = {""};
@@ -635,7 +204,7 @@ static struct run_result run_on_threads(struct session *s, const char *name, int
 
 START_TEST(runs_of_plain_profiles)
 {
-    struct session *s = open_analyzed(models[_i]);
+    struct session *s = session_room_analyzed(session_models[_i]);
     if (!s)
         return;
     struct run_result fp32 = run_named(s, "fp32", true), w8a8 = run_named(s, "w8a8", true);
@@ -674,7 +243,7 @@ START_TEST(runs_of_plain_profiles)
         ck_assert(x->n_contest < 2 || !strcmp(x->contest[0].kernel->name, x->kernel)); /* the fastest runs */
     }
     ck_assert(ns > 0.3 * w8a8.latency_ns && ns < 3 * w8a8.latency_ns); /* the layers make up the whole */
-    struct profile *p = profile_named(s, "w8a8");
+    struct profile *p = session_room_profile(s, "w8a8");
     struct tables *t = session_tables(s);
     struct estimate e;
     estimate_profile(t, p, NULL, &e);
@@ -689,10 +258,10 @@ END_TEST
 
 START_TEST(what_does_not_run_as_asked_is_told)
 {
-    struct session *s = open_model(models[0], 8, false);
+    struct session *s = session_room_model(session_models[0], 8, false);
     if (!s)
         return;
-    struct profile *p = profile_named(s, "w8a8");
+    struct profile *p = session_room_profile(s, "w8a8");
     precision_set_w(&p->layers[1].precision, 4);
     precision_set_a(&p->layers[1].precision, 0);
     struct run_options o = run_defaults();
@@ -726,7 +295,7 @@ START_TEST(results_do_not_depend_on_the_machine)
     for (int w = 0; w < WAYS; w++) {
         ck_assert_int_eq(isa_select(ways[w].isa, NULL), 0);
         parallel_set_threads(ways[w].threads);
-        struct session *s = open_model(models[0], 16, false);
+        struct session *s = session_room_model(session_models[0], 16, false);
         if (!s)
             return;
         for (int i = 0; i < N; i++) {
@@ -748,11 +317,11 @@ END_TEST
 /* What a solver adds up is what meters show, of every cost. */
 START_TEST(solvers_count_as_meters_do)
 {
-    struct session *s = open_analyzed(models[_i]);
+    struct session *s = session_room_analyzed(session_models[_i]);
     if (!s)
         return;
     struct tables *t = session_tables(s);
-    struct profile *start = profile_named(s, "w8a8");
+    struct profile *start = session_room_profile(s, "w8a8");
     struct formulation f = formulate(session_graph(s), t, start);
     int *pick = mem_new((size_t)f.n_units, sizeof *pick);
     struct rng r;
@@ -783,10 +352,10 @@ END_TEST
 
 START_TEST(search_under_a_size)
 {
-    struct session *s = open_analyzed(models[_i]);
+    struct session *s = session_room_analyzed(session_models[_i]);
     if (!s)
         return;
-    struct profile *start = profile_named(s, "w8a8");
+    struct profile *start = session_room_profile(s, "w8a8");
     precision_set_w(&start->layers[0].precision, 6);
     start->layers[0].lock = true;
     struct tables *t = session_tables(s);
@@ -812,7 +381,7 @@ START_TEST(search_under_a_size)
     ck_assert_str_eq(r.profile->sensitivity, "kl");
     for (int l = 0; l < r.profile->n_layers; l++)
         ck_assert(precision_valid(&r.profile->layers[l].precision) && r.profile->executed[l][0]);
-    struct profile *four = profile_named(s, "w4a8"); /* better than the same width everywhere */
+    struct profile *four = session_room_profile(s, "w4a8"); /* better than the same width everywhere */
     struct estimate even;
     t = session_tables(s);
     estimate_profile(t, four, NULL, &even);
@@ -832,10 +401,10 @@ END_TEST
 
 START_TEST(search_for_the_smallest)
 {
-    struct session *s = open_analyzed(models[0]);
+    struct session *s = session_room_analyzed(session_models[0]);
     if (!s)
         return;
-    struct profile *start = profile_named(s, "w8a8");
+    struct profile *start = session_room_profile(s, "w8a8");
     struct search_options o = search_defaults();
     struct search_result r;
     struct err e = {""};
@@ -876,10 +445,10 @@ static void stop_while_it_runs(void *ctx, const char *what, int64_t done, int64_
 
 START_TEST(stopped_search_keeps_what_it_has)
 {
-    struct session *s = open_analyzed(models[0]);
+    struct session *s = session_room_analyzed(session_models[0]);
     if (!s)
         return;
-    struct profile *start = profile_named(s, "w8a8");
+    struct profile *start = session_room_profile(s, "w8a8");
     struct search_options o = search_defaults();
     struct search_result r;
     struct err e = {""};
@@ -904,17 +473,9 @@ END_TEST
 Suite *check_session_suite(void)
 {
     Suite *s = suite_create("session");
-    TCase *t = tcase_create("cache");
-    tcase_add_unchecked_fixture(t, open_room, close_room);
-    tcase_add_loop_test(t, a_damaged_cache_is_no_cache, 0, sizeof damage / sizeof *damage);
-    tcase_add_loop_test(t, another_hosts_table_is_not_used, 0, sizeof hosts / sizeof *hosts);
-    tcase_add_test(t, a_table_that_was_moved_is_not_used);
-    tcase_add_test(t, the_host_has_a_fingerprint);
-    tcase_add_test(t, a_cache_that_cannot_be_written_is_told);
-    suite_add_tcase(s, t);
-    t = tcase_create("session");
+    TCase *t = tcase_create("session");
     tcase_set_timeout(t, 300);
-    tcase_add_unchecked_fixture(t, open_room, close_room);
+    tcase_add_unchecked_fixture(t, session_room_open, session_room_close);
     tcase_add_test(t, what_cannot_be_opened);
     tcase_add_loop_test(t, analysis_is_complete_and_cached, 0, 2);
     tcase_add_test(t, stopped_analysis_goes_on);
