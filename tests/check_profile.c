@@ -429,7 +429,7 @@ static const struct {
     {HEAD "layers:\n  conv1: {a: }\n", "p.yaml:4:14: a must be 1..8 bits, or 0 or fp32 for float, not empty"},
     {HEAD "layers:\n  conv1: {w: [4]}\n", "p.yaml:4:14: w must be 1..8 bits, or 0 or fp32 for float, not a list"},
     {HEAD "layers: {conv1: {wb: 4}}\n", "p.yaml:3:18: unknown key wb in a layer; did you mean w?"},
-    {HEAD "layers: {conv1: {scheme: lsq}}\n", "p.yaml:3:26: scheme must be uniform or binary, not lsq"},
+    {HEAD "layers: {conv1: {scheme: lsq}}\n", "p.yaml:3:26: scheme must be uniform"},
     {HEAD "layers: {conv1: {range: x}}\n", "p.yaml:3:25: range must be minmax, percentile or mse, not x"},
     {HEAD "layers: {conv1: {granularity: x}}\n", "p.yaml:3:31: granularity must be tensor or channel, not x"},
     {HEAD "layers: {conv1: {lock: yes}}\n", "p.yaml:3:24: lock must be true or false, not yes"},
