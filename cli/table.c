@@ -49,11 +49,6 @@ const char *table_name(const struct table *t)
     return t->name;
 }
 
-int table_rows(const struct table *t)
-{
-    return t->n_rows;
-}
-
 /* --- filling ------------------------------------------------------------------------------------------------------ */
 
 static struct value *add(struct table *t, enum column_kind kind)

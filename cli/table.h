@@ -37,7 +37,6 @@ struct table;                                                                   
 struct table *table_new(const char *name, const struct column *columns, int n_columns); /* columns outlive the table */
 void table_free(struct table *t);
 const char *table_name(const struct table *t);
-int table_rows(const struct table *t);
 
 /* The next cell of the current row; a row ends by itself when it is full. NULL text is none, NAN is unknown. */
 void table_add_text(struct table *t, const char *s);

@@ -105,9 +105,6 @@ struct panel_kernel {
     void (*tile)(int m, const struct panel_tile *t);
     /* The same of four panels and to codes at once, by requant_lanes' floats; NULL: it cannot */
     void (*codes)(int m, const struct panel_tile *t, const struct panel_codes *c);
-    /* Of callers of panel_store: m pixels of a panel of n channels to codes; NULL: as AVX2 does it */
-    void (*store)(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m, size_t at,
-                  size_t cout, int n);
 };
 
 /* Where a panel's outputs go. */
@@ -204,15 +201,17 @@ void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, cons
 #if defined(__x86_64__)
 /* What AVX2 does. */
 void panel_widen_avx2(uint8_t *out, const uint8_t *in, int n);
-const int8_t *panel_unpack_avx2(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out);
+/* m pixels of a panel of n channels to codes. */
+typedef void panel_codes_fn(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
+                            size_t at, size_t cout, int n);
 /* m pixels of one panel to the call's output, of which n channels from co on count; `at` is the first pixel's element.
- * r: NULL where lanes cannot do it. acc: [m][16], 64-byte aligned. */
-void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
-                 const int32_t *acc, int m, size_t at, size_t cout, int co, int n);
+ * codes: what does it where lanes can, or NULL: AVX2. r: NULL where lanes cannot. acc: [m][16], 64-byte aligned. */
+void panel_store(panel_codes_fn *codes, const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc,
+                 int m, size_t at, size_t cout, int co, int n);
 /* panel_run with AVX2, and with AVX-512. */
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call);
 void panel_run_avx512(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call);
-/* A panel_kernel.store, for kernels with AVX-512. */
+/* A panel_codes_fn for kernels with AVX-512. */
 void panel_store_avx512(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
                         size_t at, size_t cout, int n);
 #if defined(BITFADER_SIMDE)

@@ -107,8 +107,8 @@ struct planes_kernel {
     int group;                    /* largest nv */
     int pixels[PLANES_MAX_GROUP]; /* largest m for each nv; m * nv <= PLANES_MAX_TILE */
     int halves;
-    bool carries;              /* cells are of whole pairs of words then, groups one */
-    struct panel_kernel panel; /* how panel_store does it */
+    bool carries;          /* cells are of whole pairs of words then, groups one */
+    panel_codes_fn *store; /* for panel_store */
     /* n codes to bits of a_bits (times halves) planes; may write up to 8 bytes from where the last byte is. With
      * carries, a multiple of 64 codes behind others. */
     void (*bits)(const uint8_t *codes, int n, int a_bits, uint8_t *out, size_t plane);

@@ -57,7 +57,9 @@ static double cost_of(const struct op_call *c, enum cost cost)
     return 1;
 }
 
-double fold_work(const struct op_call *c)
+/* What running the call takes, from above and roughly, in multiplications: elements read, and for each element written
+ * what it is a sum of. */
+static double work_of(const struct op_call *c)
 {
     double in = 0, out = 0, cost = 1;
     for (int k = 0; k < c->n_in && !(c->row->flags & OP_OF_SHAPES); k++)
@@ -72,7 +74,7 @@ double fold_work(const struct op_call *c)
 
 bool fold_allowed(struct build *b, const struct op_call *c)
 {
-    double work = b->fold_work + fold_work(c);
+    double work = b->fold_work + work_of(c);
     int64_t bytes = b->const_bytes + (int64_t)c->work_bytes;
     for (int k = 0; k < c->n_out; k++) {
         if (shape_count(&c->out[k].shape) > ELEMENTS_MAX)

@@ -7,9 +7,6 @@
 
 #include "model/build.h"
 
-/* What running the call takes, from above and roughly, in multiplications: elements read, and for each element written
- * what it is a sum of. */
-double fold_work(const struct op_call *c);
 /* Whether the call may be run at import, counted as run when it may. What may not be is called at run time. */
 bool fold_allowed(struct build *b, const struct op_call *c);
 

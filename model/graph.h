@@ -155,12 +155,4 @@ int graph_scores(const struct graph *g);
 /* Whether weights of these levels are codes of a width that kernels have: symmetric integers, at 1 bit binary. */
 bool lattice_fits(const struct lattice *lattice, int bits);
 
-/* Index of the layer with this short name, else of the only one with this alias. LAYER_NONE, or LAYER_AMBIGUOUS when
- * several have it. */
-enum { LAYER_NONE = -1, LAYER_AMBIGUOUS = -2 };
-int graph_layer_find(const struct graph *g, const char *name);
-/* The name most like this one (edit distance), for messages: a short name, or an alias that is far nearer. Never NULL
- * when there are layers. */
-const char *graph_layer_nearest(const struct graph *g, const char *name);
-
 #endif

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-int op_window_list(const struct op_call *c, const char *name, int n, int64_t lo, int64_t otherwise, int64_t *out,
+/* Attribute `name` with one value a spatial dimension, each from lo to SIDE_MAX, `otherwise` where it is not there. */
+static int window_list(const struct op_call *c, const char *name, int n, int64_t lo, int64_t otherwise, int64_t *out,
                    struct err *e)
 {
     const struct attr *a = op_attr(c, name, ATTR_INTS);
@@ -53,9 +54,9 @@ int op_window_read(const struct op_call *c, const int64_t *kernel, struct op_win
         return err_set(e, "%d spatial dimensions are not supported", w->n);
     if (!kernel && !given)
         return err_set(e, "kernel_shape is missing");
-    if (op_window_list(c, "kernel_shape", w->n, 1, 1, w->kernel, e) ||
-        op_window_list(c, "strides", w->n, 1, 1, w->stride, e) ||
-        op_window_list(c, "dilations", w->n, 1, 1, w->dilation, e))
+    if (window_list(c, "kernel_shape", w->n, 1, 1, w->kernel, e) ||
+        window_list(c, "strides", w->n, 1, 1, w->stride, e) ||
+        window_list(c, "dilations", w->n, 1, 1, w->dilation, e))
         return -1;
     if (pads && (int)pads->n != 2 * w->n)
         return err_set(e, "pads has %zu values, not %d", pads->n, 2 * w->n);
@@ -114,9 +115,9 @@ int op_window_transposed(const struct op_call *c, struct op_window *w, struct er
         return err_set(e, "%d dimensions are not supported", x->n);
     if ((pads && (int)pads->n != 2 * w->n) || (shape && (int)shape->n != w->n))
         return err_set(e, "pads or output_shape do not fit %d dimensions", w->n);
-    if (op_window_list(c, "strides", w->n, 1, 1, w->stride, e) ||
-        op_window_list(c, "dilations", w->n, 1, 1, w->dilation, e) ||
-        op_window_list(c, "output_padding", w->n, 0, 0, extra, e))
+    if (window_list(c, "strides", w->n, 1, 1, w->stride, e) ||
+        window_list(c, "dilations", w->n, 1, 1, w->dilation, e) ||
+        window_list(c, "output_padding", w->n, 0, 0, extra, e))
         return -1;
     for (int i = 0; i < w->n; i++) {
         w->kernel[i] = k->d[2 + i];

@@ -20,9 +20,6 @@ struct op_window {
  * from the weights, or NULL when kernel_shape must say. ceil_mode counts a last window that begins inside of the padded
  * input. */
 int op_window_read(const struct op_call *c, const int64_t *kernel, struct op_window *w, struct err *e);
-/* Attribute `name` with one value a spatial dimension, each from lo to SIDE_MAX, `otherwise` where it is not there. */
-int op_window_list(const struct op_call *c, const char *name, int n, int64_t lo, int64_t otherwise, int64_t *out,
-                   struct err *e);
 
 /* The same for a transposed convolution of inputs 0 and 1: `in` and `out` are exchanged, so that w->out is the size of
  * its input, w->in that of its output, and w->begin the padding that output_shape, auto_pad and pads come to. */

@@ -81,8 +81,6 @@ void put_section(struct text *t, const struct section *s);
 int layer_fields(const struct profile_layer *base, const struct profile_layer *l, struct arena *a,
                  struct field out[FIELDS_MAX]);
 
-/* The whole text anew. */
-void put_canonical(struct text *t, const struct profile *p);
 /* The source with only what differs changed; NULL when that cannot be done. The caller frees. */
 char *profile_edit_source(const struct profile *p);
 

@@ -249,7 +249,7 @@ static void put_layers(struct text *t, const struct profile *p, struct arena *a)
     }
 }
 
-void put_canonical(struct text *t, const struct profile *p)
+static void put_canonical(struct text *t, const struct profile *p)
 {
     struct arena a = {0};
     struct section s[SECTION_COUNT];

@@ -7,7 +7,8 @@
 #include "quant/own.h"
 #include "quant/weights.h"
 
-int layer_weight_count(const struct graph *g, int layer, int part)
+/* For an output channel. */
+static int layer_weight_count(const struct graph *g, int layer, int part)
 {
     return (int)(shape_count(&g->tensors[g->nodes[g->layers[layer].node].in[1 + part]].shape) / g->layers[layer].cout);
 }

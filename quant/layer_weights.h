@@ -10,9 +10,8 @@
 #include "quant/weights.h"
 
 /* Weights of part `part` (0..n_weights-1) of a layer as [cout][kh][kw][cin/groups], the order of kernels, which the
- * caller frees; their number for an output channel. */
+ * caller frees. */
 float *layer_weights(const struct graph *g, int layer, int part);
-int layer_weight_count(const struct graph *g, int layer, int part);
 /* As codes at p (p->w_bits 1..8): on the file's own lattice where that is p's, else fitted by the scheme. The caller
  * frees (weights_free). */
 struct quant_weights *layer_quantize(const struct graph *g, int layer, int part, const struct precision *p);

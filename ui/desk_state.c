@@ -237,17 +237,6 @@ void desk_filter_row(const struct desk *d, int i, const struct filter *f, struct
     v[FILTER_SIZE] = e.size_share * 100;
 }
 
-int desk_count(const struct desk *d, const struct filter *f)
-{
-    int n = 0;
-    for (int i = 0; i < d->model->n; i++) {
-        struct filter_row row;
-        desk_filter_row(d, i, f, &row);
-        n += filter_match(f, &row);
-    }
-    return n;
-}
-
 void desk_sort_rows(struct desk *d)
 {
     int layer = desk_layer(d), n = 0;

@@ -150,7 +150,6 @@ int desk_layer(const struct desk *d);               /* under the cursor; -1 when
 void desk_move(struct desk *d, int to);             /* cursor to a row, clamped; keeps it in sight */
 void desk_sort_rows(struct desk *d);                /* order from filter and sort, cursor stays on its layer */
 int desk_marked(const struct desk *d, int *hidden); /* marked rows, and how many of them the filter hides */
-int desk_count(const struct desk *d, const struct filter *f); /* rows that match */
 void desk_filter_row(const struct desk *d, int layer, const struct filter *f, struct filter_row *out);
 const char *desk_sort_name(enum desk_sort s);
 

@@ -18,8 +18,6 @@
 enum { GROUP = 16 }; /* planes made at once; channels of a panel */
 
 static const struct tables_row pixels_row = {.pixels = true, .lanes = PANEL};
-static const struct panel_kernel store = {.store = PANEL_STORE_AVX512};
-
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     /* lanes without a pixel, and few channels to share the planes, cost what tables gain */
@@ -380,7 +378,7 @@ static void store_acc(const struct pass *s, int32_t *acc, int first, int panel)
     for (int i = 0; i < m && factor != 1; i++)
         _mm512_store_si512(acc + PANEL * i,
                            _mm512_mullo_epi32(_mm512_load_si512(acc + PANEL * i), _mm512_set1_epi32(factor)));
-    panel_store(&store, s->call, s->requant ? s->requant + panel : NULL, acc, m,
+    panel_store(PANEL_STORE_AVX512, s->call, s->requant ? s->requant + panel : NULL, acc, m,
                 (size_t)first * (size_t)s->g->cout + (size_t)co, (size_t)s->g->cout, co, n);
 }
 

@@ -350,17 +350,13 @@ static void carry_tile_m(int m, const struct planes_tile *t)
 /* --- row ------------------------------------------------------------------------------------------------------------
  */
 
-static const struct planes_kernel kernel = {.pixels = {MOST_1, MOST_2},
-                                            .group = 2,
-                                            .halves = 1,
-                                            .panel = {.store = PANEL_STORE_AVX512},
-                                            .bits = bits,
-                                            .tile = tile_m};
+static const struct planes_kernel kernel = {
+    .pixels = {MOST_1, MOST_2}, .group = 2, .halves = 1, .store = PANEL_STORE_AVX512, .bits = bits, .tile = tile_m};
 static const struct planes_kernel carry_kernel = {.pixels = {CARRY_MOST_1, CARRY_MOST_2},
                                                   .group = 2,
                                                   .halves = 1,
                                                   .carries = true,
-                                                  .panel = {.store = PANEL_STORE_AVX512},
+                                                  .store = PANEL_STORE_AVX512,
                                                   .bits = carry_bits,
                                                   .tile = carry_tile_m};
 

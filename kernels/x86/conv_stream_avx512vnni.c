@@ -339,12 +339,11 @@ static inline void finish(const struct pass *s, int width, const int32_t *add, i
 
 static void store(const struct pass *s, int pixel, int co, int width, const int32_t *acc)
 {
-    static const struct panel_kernel kernel = {.store = PANEL_STORE_AVX512};
     bool lanes = s->call->out_u8 && requant_in_lanes(s->call->rq);
     const struct requant_lanes *r = s->call->prepared;
     int cout = s->p->cout;
     for (int i = 0; i < width && co < cout; i++, co += PANEL)
-        panel_store(&kernel, s->call, lanes ? r + co / PANEL : NULL, acc + PANEL * i, 1,
+        panel_store(PANEL_STORE_AVX512, s->call, lanes ? r + co / PANEL : NULL, acc + PANEL * i, 1,
                     (size_t)pixel * (size_t)cout + (size_t)co, (size_t)cout, co, cout - co < PANEL ? cout - co : PANEL);
 }
 

@@ -12,8 +12,6 @@
 #include <string.h>
 
 static const struct tables_row channels_row = {.pixels = false, .lanes = TABLES_LANES};
-static const struct panel_kernel store = {.store = PANEL_STORE_AVX512};
-
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     /* lanes without a channel, and few pixels to share an unpacked panel, cost what tables gain */
@@ -145,8 +143,8 @@ static void store_acc(const struct pass *s, int32_t *acc, int m, size_t at, int 
     for (int q = 0; q < 4; q++) {
         int co = panel * TABLES_LANES + q * PANEL, n = cout - co < PANEL ? cout - co : PANEL;
         if (n > 0)
-            panel_store(&store, s->call, s->requant ? s->requant + co / PANEL : NULL, acc + q * m * PANEL, m,
-                        at * (size_t)cout + (size_t)co, (size_t)cout, co, n);
+            panel_store(PANEL_STORE_AVX512, s->call, s->requant ? s->requant + co / PANEL : NULL, acc + q * m * PANEL,
+                        m, at * (size_t)cout + (size_t)co, (size_t)cout, co, n);
     }
 }
 

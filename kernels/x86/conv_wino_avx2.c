@@ -204,7 +204,6 @@ static inline __attribute__((always_inline)) void back8(const int32_t *y, const 
 static void block_outputs(const struct wino_pass *s, const struct wino_block *b, int panel, int nv)
 {
     (void)nv;
-    static const struct panel_kernel through = {.unit = 4, .elem = 1};
     const struct conv_geom *g = s->g;
     const struct requant_lanes *r = s->requant ? s->requant + panel : NULL;
     size_t step = s->p->y_step, cout = (size_t)g->cout, row = (size_t)g->ow * cout;
@@ -217,9 +216,9 @@ static void block_outputs(const struct wino_pass *s, const struct wino_block *b,
             int nx = g->ow - 2 * tx > 1 ? 2 : 1;
             back8(y, y3, step, acc);
             back8(y + 8, y3 + 8, step, acc + 8);
-            panel_store(&through, s->call, r, acc, nx, at, cout, co, n);
+            panel_store(NULL, s->call, r, acc, nx, at, cout, co, n);
             if (g->oh - 2 * ty > 1)
-                panel_store(&through, s->call, r, acc + 2 * PANEL, nx, at + row, cout, co, n);
+                panel_store(NULL, s->call, r, acc + 2 * PANEL, nx, at + row, cout, co, n);
         }
     }
 }

@@ -284,13 +284,12 @@ INLINE void tile_codes(const struct conv_call *call, const struct requant_common
 static void tile_store(const struct wino_pass *s, const struct requant_lanes *r, const struct outputs *o,
                        const struct sums *y, int co, int n)
 {
-    static const struct panel_kernel through = {.unit = 4, .elem = 1};
     int32_t acc[4 * PANEL] __attribute__((aligned(64)));
     __m512i x[4];
     back(y, x);
     UNROLL for (int i = 0; i < 4; i++) _mm512_store_si512(acc + i * PANEL, x[i]);
     for (int i = 0; i < o->ny; i++)
-        panel_store(&through, s->call, r, acc + 2 * i * PANEL, o->nx, o->at + (size_t)i * o->row, o->cout, co, n);
+        panel_store(NULL, s->call, r, acc + 2 * i * PANEL, o->nx, o->at + (size_t)i * o->row, o->cout, co, n);
 }
 
 /* All tiles of one panel, the v-th of a group of nv; fast: to codes of 16 channels. */

@@ -330,7 +330,6 @@ static void sums(const struct plan *p, const uint8_t *window, const uint8_t *nex
 /* Any output, through memory. */
 static void stores(const struct strip *s, const uint8_t *window, const uint8_t *next, int rows)
 {
-    static const struct panel_kernel kernel = {.store = PANEL_STORE_AVX512};
     const struct conv_call *call = s->call;
     const uint8_t *weights = (const uint8_t *)call->packed + (size_t)(s->unit * GROUPS * 64 * s->p->vectors);
     const struct requant_lanes *lanes = NULL;
@@ -344,7 +343,7 @@ static void stores(const struct strip *s, const uint8_t *window, const uint8_t *
             for (int k = 0; k < LANES; k += PANEL) {
                 int co = s->ch + k % s->width, x = s->part[k / s->width] + s->from + i;
                 size_t at = ((size_t)(s->oy + r) * (size_t)s->g->ow + (size_t)x) * c + (size_t)co;
-                panel_store(&kernel, call, lanes ? lanes + co / PANEL : NULL, acc + k, 1, at, c, co, PANEL);
+                panel_store(PANEL_STORE_AVX512, call, lanes ? lanes + co / PANEL : NULL, acc + k, 1, at, c, co, PANEL);
             }
         }
 }

@@ -312,7 +312,6 @@ INLINE void codes(const struct few *f, const struct requant_lanes *lanes, int fi
 /* Any other output, of n elements from the output's element `to` on. */
 static void store(const struct rows_plan *p, const struct conv_call *call, size_t to, const int32_t *acc, size_t n)
 {
-    static const struct panel_kernel kernel = {0};
     int32_t ordered[BLOCK] __attribute__((aligned(64)));
     for (int i = 0; i < BLOCK; i++)
         ordered[p->flat ? i : i / 4 % 4 * 16 + i / 16 * 4 + i % 4] = acc[i];
@@ -320,7 +319,7 @@ static void store(const struct rows_plan *p, const struct conv_call *call, size_
     size_t c = (size_t)p->c;
     for (size_t i = 0; i < n; i += LANES) {
         if (c % LANES == 0)
-            panel_store(&kernel, call, NULL, acc + i, 1, to + i, c, (int)((to + i) % c), LANES);
+            panel_store(NULL, call, NULL, acc + i, 1, to + i, c, (int)((to + i) % c), LANES);
         else
             for (size_t j = i; j < n && j < i + LANES; j++)
                 conv_store(call, to + j, (int)((to + j) % c), acc[j]);

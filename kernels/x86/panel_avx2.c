@@ -81,7 +81,7 @@ static inline __attribute__((always_inline)) void unpack(const uint8_t *in, int 
 #define UNPACK_BITS(bits) unpack(in, chunks, bits, key, out)
 
 /* A panel as integers; 8-bit panels need no work. */
-const int8_t *panel_unpack_avx2(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out)
+static const int8_t *panel_unpack(const struct panel_header *head, const uint8_t *in, int chunks, int8_t *out)
 {
     __m256i key = head->bits <= 4 ? _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)head->levels))
                                   : _mm256_set1_epi8((char)(1 << (head->bits - 1)));
@@ -166,11 +166,11 @@ static void store_f32(const struct conv_call *call, int co, const int32_t *acc, 
     }
 }
 
-void panel_store(const struct panel_kernel *k, const struct conv_call *call, const struct requant_lanes *r,
-                 const int32_t *acc, int m, size_t at, size_t cout, int co, int n)
+void panel_store(panel_codes_fn *codes, const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc,
+                 int m, size_t at, size_t cout, int co, int n)
 {
-    if (r && k->store) {
-        k->store(call, r, acc, m, at, cout, n);
+    if (r && codes) {
+        codes(call, r, acc, m, at, cout, n);
         return;
     }
     if (r && n == PANEL) {
@@ -198,12 +198,11 @@ void panel_store(const struct panel_kernel *k, const struct conv_call *call, con
 static void store_panels(const struct conv_call *call, const struct panel_out *out, int nv, const int32_t *acc, int m,
                          size_t at, size_t cout)
 {
-    static const struct panel_kernel none = {.store = NULL};
     for (int v = 0; v < nv; v++, out++, acc += m * PANEL)
-        panel_store(&none, call, out->requant, acc, m, at * cout + (size_t)out->co, cout, out->co, out->n);
+        panel_store(NULL, call, out->requant, acc, m, at * cout + (size_t)out->co, cout, out->co, out->n);
 }
 
-static const struct panel_simd avx2 = {.widen = panel_widen_avx2, .unpack = panel_unpack_avx2, .store = store_panels};
+static const struct panel_simd avx2 = {.widen = panel_widen_avx2, .unpack = panel_unpack, .store = store_panels};
 
 void panel_run_avx2(const struct panel_kernel *k, const struct conv_geom *g, const struct conv_call *call)
 {

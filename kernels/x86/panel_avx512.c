@@ -182,7 +182,6 @@ static void store_sums(const struct conv_call *call, int nv, const int32_t *acc,
 static void store_panels(const struct conv_call *call, const struct panel_out *out, int nv, const int32_t *acc, int m,
                          size_t at, size_t cout)
 {
-    static const struct panel_kernel through = {.store = panel_store_avx512};
     const struct requant_lanes *r = out->requant;
     size_t first = at * cout + (size_t)out->co;
     bool full = out[nv - 1].n == PANEL;
@@ -200,7 +199,7 @@ static void store_panels(const struct conv_call *call, const struct panel_out *o
         done = 2;
     }
     for (out += done, acc += done * m * PANEL; done < nv; done++, out++, acc += m * PANEL)
-        panel_store(&through, call, out->requant, acc, m, at * cout + (size_t)out->co, cout, out->co, out->n);
+        panel_store(panel_store_avx512, call, out->requant, acc, m, at * cout + (size_t)out->co, cout, out->co, out->n);
 }
 
 static const struct panel_simd avx512 = {.widen = panel_widen_avx2, .unpack = panel_unpack, .store = store_panels};

@@ -144,7 +144,7 @@ static void tile(const struct planes_pass *s, struct planes_tile *t, int group, 
     s->k->tile(m, t);
     for (int v = 0; v < t->nv && !s->steps_up; v++, panel++, first++, out += PANEL) {
         int n = og - first * PANEL < PANEL ? og - first * PANEL : PANEL;
-        panel_store(&s->k->panel, call, s->requant ? s->requant + panel : NULL, s->acc + v * m * PANEL, m, out, cout,
+        panel_store(s->k->store, call, s->requant ? s->requant + panel : NULL, s->acc + v * m * PANEL, m, out, cout,
                     group * og + first * PANEL, n);
     }
 }
