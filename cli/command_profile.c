@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cli/command.h"
+#include "cli/commands.h"
 #include "cli/work.h"
 
 static const struct column columns[] = {
@@ -46,7 +46,7 @@ static const struct column check_columns[] = {
 static int check(struct work *w)
 {
     struct report r;
-    if (options_has(w->options, OPTION_QUIET) && w->options->form == FORM_HUMAN)
+    if (w->options->quiet && w->options->form == FORM_HUMAN)
         return EXIT_DONE;
     work_report(w, "profile-check", &r);
     text_printf(&r.head, "%s: fits %s, %d layers\n", w->profile_name, w->model->file, w->profile->n_layers);
@@ -90,7 +90,7 @@ static const struct {
     int (*run)(struct work *w);
 } verbs[] = {{"check", check}, {"show", show}, {"set", set}};
 
-int command_profile(const struct options *o)
+static int start(const struct options *o)
 {
     int (*run)(struct work * w) = NULL;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
@@ -99,6 +99,19 @@ int command_profile(const struct options *o)
     if (!run)
         return report_usage("profile: '%s' is none of check, show, set", o->arguments.items[1]);
     struct options without_data = *o; /* profiles need no images: $BITFADER_DATA is not opened */
-    without_data.data = NULL;
+    without_data.session.dataset = NULL;
     return work_do(&without_data, o->arguments.items[2], WORK_PROFILE, 0, run);
 }
+
+const struct command command_profile = {
+    .name = "profile",
+    .arguments = "check|show|set MODEL -p PROFILE",
+    .help = "check, show or change a profile",
+    .about = "check  says whether the file is a profile of this model\n"
+             "show   prints every layer's precision\n"
+             "set    applies --set and --lock, and saves to -o, else over the file, which is kept as .bak\n",
+    .min_arguments = 2,
+    .max_arguments = 2,
+    .takes = TAKES_INPUTS | TAKES_PROFILE | TAKES_TABLES,
+    .run = start,
+};

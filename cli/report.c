@@ -50,7 +50,7 @@ int report_usage(const char *format, ...)
 
 void report_note(const struct options *o, const char *format, ...)
 {
-    if (options_has(o, OPTION_QUIET))
+    if (o->quiet)
         return;
     char s[768];
     va_list ap;
@@ -62,9 +62,8 @@ void report_note(const struct options *o, const char *format, ...)
 
 enum glyph_level report_glyphs(const struct options *o)
 {
-    int level = glyph_level_find(o->glyphs);
-    if (level != GLYPHS_AUTO)
-        return (enum glyph_level)level;
+    if (o->ui.glyphs != GLYPHS_AUTO)
+        return o->ui.glyphs;
     return strcmp(nl_langinfo(CODESET), "UTF-8") ? GLYPHS_ASCII : GLYPHS_BRAILLE;
 }
 
@@ -91,7 +90,7 @@ int report_put(const char *path, const char *s, size_t n)
 int report_check_output(const struct options *o, const char *path)
 {
     struct stat st;
-    if (!path || !strcmp(path, "-") || options_has(o, OPTION_FORCE) || stat(path, &st))
+    if (!path || !strcmp(path, "-") || o->force || stat(path, &st))
         return EXIT_DONE;
     if (!S_ISREG(st.st_mode)) /* a terminal or a pipe is not lost by writing to it */
         return EXIT_DONE;
