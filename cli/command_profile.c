@@ -3,34 +3,19 @@
 
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/metrics.h"
 #include "cli/work.h"
 
-static const struct column columns[] = {
-    {"index", "#", COLUMN_NUMBER},      {"name", NULL, COLUMN_TEXT},
-    {"op", NULL, COLUMN_TEXT},          {"w_bits", "W", COLUMN_NUMBER},
-    {"a_bits", "A", COLUMN_NUMBER},     {"scheme", NULL, COLUMN_TEXT},
-    {"granularity", NULL, COLUMN_TEXT}, {"range", NULL, COLUMN_TEXT},
-    {"locked", NULL, COLUMN_BOOL},      {"executed", "ran on", COLUMN_TEXT, .hide = true},
-};
+static const struct column columns[] = {{"executed", "ran on", COLUMN_TEXT, .hide = true}};
 
 static int show(struct work *w)
 {
     const struct profile *p = w->profile;
-    const struct graph *g = session_graph(w->session);
     struct report r;
     work_report(w, "profile", &r);
-    struct table *t = table_new("layers", columns, sizeof columns / sizeof *columns);
+    struct table *t = metrics_new_layers(columns, sizeof columns / sizeof *columns);
     for (int i = 0; i < p->n_layers; i++) {
-        const struct precision *x = &p->layers[i].precision;
-        table_add_number(t, i);
-        table_add_text(t, p->layers[i].name);
-        table_add_text(t, g->layers[i].kind);
-        table_add_number(t, x->w_bits ? x->w_bits : 32);
-        table_add_number(t, x->a_bits ? x->a_bits : 32);
-        table_add_text(t, x->w_bits ? scheme_name(x->scheme) : "float");
-        table_add_text(t, granularity_name(x->granularity));
-        table_add_text(t, range_name(x->range));
-        table_add_bool(t, p->layers[i].lock);
+        metrics_add_precision(t, session_graph(w->session), p, i);
         table_add_text(t, p->executed ? p->executed[i] : NULL);
     }
     report_add(&r, t, REPORT_LIST);

@@ -208,6 +208,32 @@ static void put_human(const struct report *r, const struct options *o, const int
     put_lines(out, level, r->foot.s);
 }
 
+/* Readers of JSON take either of two members of one name. */
+static bool names_differ(const cJSON *object)
+{
+    for (const cJSON *a = object->child; a; a = a->next) {
+        for (const cJSON *b = a->next; b && a->string; b = b->next)
+            if (!strcmp(a->string, b->string))
+                return false;
+        if (!names_differ(a))
+            return false;
+    }
+    return true;
+}
+
+/* Before rows are added, whose names are columns. */
+static bool tables_differ(const struct report *r)
+{
+    for (int i = 0; i < r->n_tables; i++) {
+        if (cJSON_HasObjectItem(r->json, table_name(r->tables[i])))
+            return false;
+        for (int k = 0; k < i; k++)
+            if (!strcmp(table_name(r->tables[i]), table_name(r->tables[k])))
+                return false;
+    }
+    return names_differ(r->json);
+}
+
 static void put_json(struct report *r, struct text *out)
 {
     for (int i = 0; i < r->n_tables; i++)
@@ -222,6 +248,7 @@ int report_write(struct report *r, const struct options *o)
 {
     struct err e;
     int gone[REPORT_TABLES] = {0};
+    assert(tables_differ(r)); /* in every form: whoever adds a name sees it at once */
     int at = r->n_tables ? find_table(r, o, &e) : 0;
     if (at < 0 || (o->sort && sort_tables(r, o->sort, &e)))
         return report_fail(EXIT_USAGE, &e);
