@@ -36,9 +36,9 @@ DEPS_BENCH := libdnnl-dev libxnnpack-dev libpthreadpool-dev
 ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
 # Kernels of an instruction set are in a folder of its architecture.
 ARCH_DIR := $(patsubst x86_64,kernels/x86,$(patsubst aarch64,kernels/arm,$(filter x86_64 aarch64,$(ARCH))))
-LIB_DIRS := base kernels $(ARCH_DIR) ops model quant engine search profiles
-LIB_SRC := $(wildcard $(addsuffix /*.c,$(LIB_DIRS)))
-APP_SRC := $(wildcard ui/*.c) $(filter-out cli/main.c,$(wildcard cli/*.c))
+# The folders are those of tests/layers.txt; all but main goes into the library, of which each program takes what it uses.
+LAYERS := $(filter-out beside,$(shell sed -n 's/^\([a-z_]*\):.*/\1/p' tests/layers.txt))
+LIB_SRC := $(filter-out cli/main.c,$(wildcard $(addsuffix /*.c,$(LAYERS) $(ARCH_DIR))))
 TEST_SRC := $(wildcard tests/*.c)
 # Peers to measure against, each built where its library is.
 has_header = $(shell printf '\043include <$(1)>\n' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
@@ -87,17 +87,16 @@ $(B)/model/onnx.pb-c.o: $(B)/model/onnx.pb-c.h
 	$(Q)$(CC) $(BASE_FLAGS) $(PKG_CFLAGS) $(CFLAGS) -w -c -o $@ $(B)/model/onnx.pb-c.c
 
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/model/onnx.pb-c.o
-APP_OBJ := $(call obj,$(APP_SRC))
 
-$(B)/libbitfader.a: $(LIB_OBJ)
+$(B)/libbitfader.a: $(LIB_OBJ) tests/layers.txt
 	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $(LIB_OBJ)
 
-$(B)/bitfader: $(call obj,cli/main.c) $(APP_OBJ) $(B)/libbitfader.a
+$(B)/bitfader: $(call obj,cli/main.c) $(B)/libbitfader.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/check_all: $(call obj,$(TEST_SRC)) $(APP_OBJ) $(B)/libbitfader.a
+$(B)/check_all: $(call obj,$(TEST_SRC)) $(B)/libbitfader.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(TEST_PKG) $(LIBS)
 $(call obj,$(TEST_SRC)): PKG_CFLAGS += $(shell pkg-config --cflags check 2>/dev/null)

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "cli/command.h"
+#include "cli/commands.h"
 #include "cli/metrics.h"
 #include "cli/work.h"
 #include "ui/format.h"
@@ -183,7 +183,23 @@ static int analyze(struct work *w)
     return status ? status : work_status(w);
 }
 
-int command_analyze(const struct options *o)
+static int start(const struct options *o)
 {
     return work_do(o, o->arguments.items[1], WORK_DATA, ANALYZE_ALL, analyze);
 }
+
+const struct command command_analyze = {
+    .name = "analyze",
+    .alias = "sensitivity",
+    .arguments = "MODEL -d DATASET",
+    .help = "how much each layer hurts at each width",
+    .about = "One layer at a time at each width, the others at w8a8: the KL divergence of the network's output on "
+             "calibration\n"
+             "images, converted to accuracy points. Machine forms also have the divergence itself, in nats. Tables: "
+             "layers,\n"
+             "latency (each layer's kernel, median time and spread at each pair of widths on this machine).\n",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .takes = TAKES_SESSION | TAKES_TABLES,
+    .run = start,
+};

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "cli/command.h"
+#include "cli/commands.h"
 #include "cli/desk.h"
 #include "cli/metrics.h"
 #include "cli/paths.h"
@@ -58,15 +58,13 @@ static int run_entry(struct demo *d, const char *name, const struct profile *p)
 {
     struct work *w = &d->work;
     struct entry *entry = &d->entries[d->n++];
-    struct run_options ro = run_defaults();
     struct err e;
     struct tables *t = session_tables(w->session);
     entry->name = name;
     estimate_profile(t, p, NULL, &entry->est);
     tables_free(t);
-    ro.images = w->options->images;
     work_begin(w);
-    int failed = session_run(w->session, p, &ro, &w->progress.progress, &entry->run, &e);
+    int failed = session_run(w->session, p, &w->options->run, &w->progress.progress, &entry->run, &e);
     if (!failed)
         session_learn(w->session, p, &entry->run);
     work_end(w);
@@ -94,12 +92,10 @@ static int run_baselines(struct demo *d)
 static int search(struct demo *d)
 {
     struct work *w = &d->work;
-    struct search_options so = search_defaults();
+    struct search_options so = w->options->search;
     struct err e;
     struct profile *start = uniform(w, 8);
-    so.budgets = w->options->budgets;
-    so.images = w->options->images;
-    if (!options_has(w->options, OPTION_BUDGET))
+    if (!budgets_any(&so.budgets))
         so.budgets.bytes = d->entries[1].run.bytes / 2;
     start->budgets = so.budgets;
     work_begin(w);
@@ -209,13 +205,13 @@ static int open_desk(struct demo *d)
 {
     struct err e;
     int status = EXIT_DONE;
-    struct ui_options ui = desk_options(d->work.options);
+    struct ui_options ui = d->work.options->ui;
     if (ui_open(d->work.session, profile_copy(d->found.profile), d->output, &ui, &status, &e))
         return report_fail(status, &e);
     return status;
 }
 
-int command_demo(const struct options *o)
+static int start(const struct options *o)
 {
     int64_t started = clock_ns();
     struct demo d = {.n = 0};
@@ -237,3 +233,16 @@ int command_demo(const struct options *o)
     demo_done(&d);
     return status;
 }
+
+const struct command command_demo = {
+    .name = "demo",
+    .arguments = "MODEL -d DATASET",
+    .help = "analyze, search, run, and compare estimates with measurements",
+    .about = "Searches under half the size of w8a8 unless --budget says otherwise, saves what it finds to -o "
+             "(MODEL-found.yaml),\n"
+             "and opens the desk on it when there is a terminal.\n",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .takes = TAKES_SESSION | TAKES_SEARCH | TAKES_TABLES | TAKES_SCREEN,
+    .run = start,
+};

@@ -12,7 +12,8 @@
 #include "base/host.h"
 #include "base/mem.h"
 #include "base/parallel.h"
-#include "cli/command.h"
+#include "base/version.h"
+#include "cli/commands.h"
 #include "cli/paths.h"
 #include "cli/report.h"
 #include "kernels/float_conv.h"
@@ -181,18 +182,14 @@ static struct table *list_kernels(void)
     return t;
 }
 
-int command_doctor(const struct options *o)
+static int start(const struct options *o)
 {
     struct err e;
     int status = report_check_output(o, o->output);
     if (status)
         return status;
-    if (o->isa && isa_select(o->isa, &e)) {
-        err_wrap(&e, "--isa");
+    if (options_apply(o, &e))
         return report_fail(EXIT_USAGE, &e);
-    }
-    if (o->threads)
-        parallel_set_threads(o->threads);
     struct report r;
     report_init(&r, "doctor", NULL, NULL);
     cJSON_AddStringToObject(r.json, "version", BITFADER_VERSION);
@@ -210,3 +207,14 @@ int command_doctor(const struct options *o)
     report_done(&r);
     return status;
 }
+
+const struct command command_doctor = {
+    .name = "doctor",
+    .arguments = "",
+    .help = "processor, kernels, terminal, paths, datasets",
+    .about = "Tables: checks, kernels.\n",
+    .min_arguments = 0,
+    .max_arguments = 0,
+    .takes = TAKES_MACHINE | TAKES_TABLES,
+    .run = start,
+};

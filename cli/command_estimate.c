@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/command.h"
+#include "cli/commands.h"
 #include "cli/metrics.h"
 #include "cli/work.h"
 
@@ -39,7 +39,18 @@ static int price(struct work *w)
     return status;
 }
 
-int command_estimate(const struct options *o)
+static int start(const struct options *o)
 {
     return work_do(o, o->arguments.items[1], WORK_PROFILE, ANALYZE_ALL, price);
 }
+
+const struct command command_estimate = {
+    .name = "estimate",
+    .arguments = "MODEL -p PROFILE",
+    .help = "price a profile without running it",
+    .about = "Tables: metrics, layers. The +- is the half width of a 90 % interval; size and BOPs are exact.\n",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .takes = TAKES_SESSION | TAKES_PROFILE | TAKES_CHECK | TAKES_TABLES,
+    .run = start,
+};

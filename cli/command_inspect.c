@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cli/command.h"
+#include "cli/commands.h"
 #include "cli/report.h"
 #include "model/graph_load.h"
 #include "model/names.h"
@@ -186,14 +186,13 @@ static void put_model(struct report *r, const struct graph *g)
                 text_count(g->params, params), text_count(g->macs, macs));
 }
 
-int command_inspect(const struct options *o)
+static int start(const struct options *o)
 {
     struct err e;
     int status = report_check_output(o, o->output);
     if (status)
         return status;
-    const struct graph_options go = {.inputs = o->inputs, .n_inputs = o->n_inputs};
-    struct graph *g = graph_load_with(o->arguments.items[1], &go, &e);
+    struct graph *g = graph_load_with(o->arguments.items[1], &o->session.graph, &e);
     if (!g)
         return report_fail(EXIT_MODEL, &e);
     struct report r;
@@ -214,3 +213,13 @@ int command_inspect(const struct options *o)
     graph_free(g);
     return status;
 }
+
+const struct command command_inspect = {
+    .name = "inspect",
+    .arguments = "MODEL",
+    .help = "layers, shapes, parameters, MACs: what can be quantized",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .takes = TAKES_INPUTS | TAKES_TABLES,
+    .run = start,
+};

@@ -2,35 +2,20 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cli/command.h"
+#include "cli/commands.h"
+#include "cli/metrics.h"
 #include "cli/work.h"
 
-static const struct column columns[] = {
-    {"index", "#", COLUMN_NUMBER},      {"name", NULL, COLUMN_TEXT},
-    {"op", NULL, COLUMN_TEXT},          {"w_bits", "W", COLUMN_NUMBER},
-    {"a_bits", "A", COLUMN_NUMBER},     {"scheme", NULL, COLUMN_TEXT},
-    {"granularity", NULL, COLUMN_TEXT}, {"range", NULL, COLUMN_TEXT},
-    {"locked", NULL, COLUMN_BOOL},      {"executed", "ran on", COLUMN_TEXT, .hide = true},
-};
+static const struct column columns[] = {{"executed", "ran on", COLUMN_TEXT, .hide = true}};
 
 static int show(struct work *w)
 {
     const struct profile *p = w->profile;
-    const struct graph *g = session_graph(w->session);
     struct report r;
     work_report(w, "profile", &r);
-    struct table *t = table_new("layers", columns, sizeof columns / sizeof *columns);
+    struct table *t = metrics_new_layers(columns, sizeof columns / sizeof *columns);
     for (int i = 0; i < p->n_layers; i++) {
-        const struct precision *x = &p->layers[i].precision;
-        table_add_number(t, i);
-        table_add_text(t, p->layers[i].name);
-        table_add_text(t, g->layers[i].kind);
-        table_add_number(t, x->w_bits ? x->w_bits : 32);
-        table_add_number(t, x->a_bits ? x->a_bits : 32);
-        table_add_text(t, x->w_bits ? scheme_name(x->scheme) : "float");
-        table_add_text(t, granularity_name(x->granularity));
-        table_add_text(t, range_name(x->range));
-        table_add_bool(t, p->layers[i].lock);
+        metrics_add_precision(t, session_graph(w->session), p, i);
         table_add_text(t, p->executed ? p->executed[i] : NULL);
     }
     report_add(&r, t, REPORT_LIST);
@@ -46,7 +31,7 @@ static const struct column check_columns[] = {
 static int check(struct work *w)
 {
     struct report r;
-    if (options_has(w->options, OPTION_QUIET) && w->options->form == FORM_HUMAN)
+    if (w->options->quiet && w->options->form == FORM_HUMAN)
         return EXIT_DONE;
     work_report(w, "profile-check", &r);
     text_printf(&r.head, "%s: fits %s, %d layers\n", w->profile_name, w->model->file, w->profile->n_layers);
@@ -90,7 +75,7 @@ static const struct {
     int (*run)(struct work *w);
 } verbs[] = {{"check", check}, {"show", show}, {"set", set}};
 
-int command_profile(const struct options *o)
+static int start(const struct options *o)
 {
     int (*run)(struct work * w) = NULL;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
@@ -99,6 +84,19 @@ int command_profile(const struct options *o)
     if (!run)
         return report_usage("profile: '%s' is none of check, show, set", o->arguments.items[1]);
     struct options without_data = *o; /* profiles need no images: $BITFADER_DATA is not opened */
-    without_data.data = NULL;
+    without_data.session.dataset = NULL;
     return work_do(&without_data, o->arguments.items[2], WORK_PROFILE, 0, run);
 }
+
+const struct command command_profile = {
+    .name = "profile",
+    .arguments = "check|show|set MODEL -p PROFILE",
+    .help = "check, show or change a profile",
+    .about = "check  says whether the file is a profile of this model\n"
+             "show   prints every layer's precision\n"
+             "set    applies --set and --lock, and saves to -o, else over the file, which is kept as .bak\n",
+    .min_arguments = 2,
+    .max_arguments = 2,
+    .takes = TAKES_INPUTS | TAKES_PROFILE | TAKES_TABLES,
+    .run = start,
+};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 
-#include "cli/command.h"
+#include "cli/commands.h"
 #include "cli/metrics.h"
 #include "cli/work.h"
 #include "ui/format.h"
@@ -106,17 +106,15 @@ static int print(const struct work *w, const struct tables *t, const struct esti
 /* The estimate is taken before the run, since the measurement corrects the estimator. */
 static int estimate_and_run(struct work *w)
 {
-    struct run_options ro = run_defaults();
+    struct run_options ro = w->options->run;
     struct run_result run = run_result_none();
     struct estimate est;
     struct err e;
     struct tables *t = session_tables(w->session);
     int failed = 0;
     estimate_profile(t, w->profile, NULL, &est);
-    ro.images = w->options->images;
     ro.compare = true;
     ro.team = true;
-    ro.strict = options_has(w->options, OPTION_STRICT);
     if (!w->signal) {
         work_begin(w);
         failed = session_run(w->session, w->profile, &ro, &w->progress.progress, &run, &e);
@@ -135,8 +133,22 @@ static int estimate_and_run(struct work *w)
 }
 
 /* Sensitivity is taken as the cache has it: a run does not wait for what it does not need. */
-int command_run(const struct options *o)
+static int start(const struct options *o)
 {
     return work_do(o, o->arguments.items[1], WORK_DATA | WORK_PROFILE, ANALYZE_STATIC | ANALYZE_COST | ANALYZE_FP32,
                    estimate_and_run);
 }
+
+const struct command command_run = {
+    .name = "run",
+    .alias = "eval",
+    .arguments = "MODEL -p PROFILE -d DATASET",
+    .help = "execute a profile: measured accuracy and latency, per layer",
+    .about = "The fp32 network runs beside it on the same images: scores where there are labels, and how far each "
+             "output is.\n"
+             "Tables: metrics, scores, outputs, layers, kernels.\n",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .takes = TAKES_SESSION | TAKES_PROFILE | TAKES_RUN | TAKES_CHECK | TAKES_TABLES,
+    .run = start,
+};

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cli/command.h"
+#include "cli/commands.h"
 #include "cli/metrics.h"
 #include "cli/work.h"
 
@@ -99,13 +99,10 @@ static int save(const struct work *w, const struct search_result *found)
 static int search(struct work *w)
 {
     const struct options *o = w->options;
-    struct search_options so = search_defaults();
+    struct search_options so = o->search;
     struct search_result found = {0};
     struct err e;
     so.budgets = w->profile->budgets;
-    so.minimize = o->minimize;
-    so.verify = !options_has(o, OPTION_NO_VERIFY);
-    so.images = o->images;
     int failed = 0;
     if (!w->signal) {
         work_begin(w);
@@ -139,9 +136,24 @@ static int analyze_and_search(struct work *w)
     return status ? status : search(w);
 }
 
-int command_search(const struct options *o)
+static int start(const struct options *o)
 {
     if (o->output && !strcmp(o->output, "-") && o->form != FORM_HUMAN)
         return report_usage("search: -o - prints the profile, --json and the like print a report: one of them");
     return work_do(o, o->arguments.items[1], WORK_DATA | WORK_PROFILE, 0, analyze_and_search);
 }
+
+const struct command command_search = {
+    .name = "search",
+    .arguments = "MODEL -d DATASET --budget K=V",
+    .help = "find the best profile under budgets",
+    .about = "Exact for the tables; then what was found is run, and the search goes on when the measurement misses an "
+             "accuracy\n"
+             "budget. -p gives a start: its locks, granularity and range methods. -o saves the profile ('-': standard "
+             "output).\n"
+             "Tables: metrics, layers.\n",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .takes = TAKES_SESSION | TAKES_PROFILE | TAKES_SEARCH | TAKES_TABLES,
+    .run = start,
+};

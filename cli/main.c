@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "cli/command.h"
+#include "cli/dispatch.h"
 
 /* A standard descriptor that is closed would be given to the next file that is opened, and output would land in it. It
  * is held by a file that cannot be used instead: reading from it or writing to it then fails, and is reported. */
@@ -25,5 +25,5 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2), and nothing half written stays */
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C"); /* a decimal comma must not reach YAML, JSON, CSV or strtod */
-    return command_main(argc, argv);
+    return dispatch_main(argc, argv);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/metrics.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -194,16 +195,37 @@ int metrics_missed(const struct estimate *est, const struct run_result *run, con
 
 /* --- layers ------------------------------------------------------------------------------------------------------- */
 
+struct table *metrics_new_layers(const struct column *more, int n_more)
+{
+    enum { OWN = 5 + CHOICE_COUNT + 1, MOST = 32 };
+    struct column columns[MOST] = {{"index", "#", COLUMN_NUMBER},
+                                   {"name", NULL, COLUMN_TEXT},
+                                   {"op", NULL, COLUMN_TEXT},
+                                   {"w_bits", "W", COLUMN_NUMBER},
+                                   {"a_bits", "A", COLUMN_NUMBER}};
+    assert(OWN + n_more <= MOST);
+    for (int c = 0; c < CHOICE_COUNT; c++) /* the scheme is the last to go where there is no room, after the lock */
+        columns[5 + c] = (struct column){precision_choices[c].key, NULL, COLUMN_TEXT, .drop = c ? 3 + c : 2};
+    columns[OWN - 1] = (struct column){"locked", NULL, COLUMN_BOOL, .drop = 3};
+    memcpy(columns + OWN, more, (size_t)n_more * sizeof *more);
+    return table_new("layers", columns, OWN + n_more);
+}
+
+void metrics_add_precision(struct table *out, const struct graph *g, const struct profile *p, int layer)
+{
+    const struct precision *x = &p->layers[layer].precision;
+    table_add_number(out, layer);
+    table_add_text(out, p->layers[layer].name);
+    table_add_text(out, g->layers[layer].kind);
+    table_add_number(out, x->w_bits ? x->w_bits : 32);
+    table_add_number(out, x->a_bits ? x->a_bits : 32);
+    for (int c = 0; c < CHOICE_COUNT; c++)
+        table_add_text(out,
+                       c == CHOICE_SCHEME && !x->w_bits ? "float" : precision_choices[c].name(precision_get(x, c)));
+    table_add_bool(out, p->layers[layer].lock);
+}
+
 static const struct column layer_columns[] = {
-    {"index", "#", COLUMN_NUMBER},
-    {"name", NULL, COLUMN_TEXT},
-    {"op", NULL, COLUMN_TEXT},
-    {"w_bits", "W", COLUMN_NUMBER},
-    {"a_bits", "A", COLUMN_NUMBER},
-    {"scheme", NULL, COLUMN_TEXT, .drop = 2},
-    {"granularity", NULL, COLUMN_TEXT, .drop = 4},
-    {"range", NULL, COLUMN_TEXT, .drop = 5},
-    {"locked", NULL, COLUMN_BOOL, .drop = 3},
     {"drop_pp", "drop pp", COLUMN_NUMBER, .decimals = 2},
     {"loss_nats", NULL, COLUMN_NUMBER, READER_MACHINE},
     {"sqnr_db", "SQNR dB", COLUMN_NUMBER, .decimals = 1},
@@ -219,20 +241,11 @@ static const struct column layer_columns[] = {
 
 struct table *metrics_layers(const struct graph *g, const struct tables *t, const struct profile *p)
 {
-    struct table *out = table_new("layers", layer_columns, sizeof layer_columns / sizeof *layer_columns);
+    struct table *out = metrics_new_layers(layer_columns, sizeof layer_columns / sizeof *layer_columns);
     for (int i = 0; i < p->n_layers; i++) {
-        const struct precision *x = &p->layers[i].precision;
         struct layer_estimate l;
         estimate_layer(t, p, i, &l);
-        table_add_number(out, i);
-        table_add_text(out, p->layers[i].name);
-        table_add_text(out, g->layers[i].kind);
-        table_add_number(out, x->w_bits ? x->w_bits : 32);
-        table_add_number(out, x->a_bits ? x->a_bits : 32);
-        table_add_text(out, x->w_bits ? scheme_name(x->scheme) : "float");
-        table_add_text(out, granularity_name(x->granularity));
-        table_add_text(out, range_name(x->range));
-        table_add_bool(out, p->layers[i].lock);
+        metrics_add_precision(out, g, p, i);
         table_add_number(out, l.drop);
         table_add_number(out, l.loss);
         table_add_number(out, isinf(l.sqnr) ? NAN : l.sqnr);

@@ -15,6 +15,11 @@
  * estimate. */
 struct table *metrics_table(const struct estimate *est, const struct run_result *run);
 
+/* "layers", to be filled: columns that name a layer and its precision, then more. Each row begins with
+ * metrics_add_precision. */
+struct table *metrics_new_layers(const struct column *more, int n_more);
+void metrics_add_precision(struct table *out, const struct graph *g, const struct profile *p, int layer);
+
 /* "layers": what each has, and its share of the estimate. */
 struct table *metrics_layers(const struct graph *g, const struct tables *t, const struct profile *p);
 /* "layers": what was asked, what ran, estimate beside measurement. */

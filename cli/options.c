@@ -1,17 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/options.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <limits.h>
-#include <math.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/text.h"
+#include "base/parallel.h"
 #include "cli/nearest.h"
 #include "kernels/isa.h"
-#include "model/graph_load.h"
+
+static struct options defaults(void)
+{
+    return (struct options){.session = session_defaults(),
+                            .search = search_defaults(),
+                            .run = run_defaults(),
+                            .ui = ui_defaults(),
+                            .target = "host",
+                            .isa = ISA_COUNT,
+                            .width = 120,
+                            .height = 36};
+}
 
 static void strings_add(struct strings *l, const char *s)
 {
@@ -19,340 +30,189 @@ static void strings_add(struct strings *l, const char *s)
     l->items[l->n++] = s;
 }
 
-/* A whole decimal number from lo to hi. */
-static int parse_int(const char *s, long lo, long hi, int *out, struct err *e)
+/* "a, b, c", with another word before the last than a comma. */
+static void put_list(struct text *out, const char *const *names, int n, const char *last)
 {
-    char *end;
-    errno = 0;
-    long v = strtol(s, &end, 10);
-    if (end == s || *end || errno || v < lo || v > hi)
-        return err_set(e, "'%s' is not a whole number from %ld to %ld", s, lo, hi);
-    *out = (int)v;
-    return 0;
+    for (int i = 0; i < n; i++)
+        text_printf(out, "%s%s", !i ? "" : i < n - 1 ? ", " : last, names[i]);
 }
 
-/* Index of s in names, or -1 with a message that lists them. */
-static int parse_word(const char *s, const char *const *names, struct err *e)
+/* --- values, by kind ---------------------------------------------------------------------------------------------- */
+
+enum { WORDS_MAX = 64 };
+
+/* The words of a row into names. Returns their number. */
+static int list_words(const struct option_row *row, const char *names[WORDS_MAX])
 {
-    struct text all = {0};
-    for (int i = 0; names[i]; i++) {
-        if (!strcmp(s, names[i])) {
-            text_done(&all);
-            return i;
+    int n = 0;
+    for (int i = row->least; i <= row->most; i++)
+        if (row->words(i) && n < WORDS_MAX)
+            names[n++] = row->words(i);
+    return n;
+}
+
+static int take_word(const struct option_row *row, const char *v, int *out, struct err *e)
+{
+    for (int i = row->least; i <= row->most; i++)
+        if (row->words(i) && !strcmp(row->words(i), v)) {
+            *out = i;
+            return 0;
         }
-        text_printf(&all, "%s%s", i ? ", " : "", names[i]);
-    }
-    err_set(e, "'%s' is none of %s", s, all.s);
+    const char *names[WORDS_MAX];
+    struct text all = {0};
+    put_list(&all, names, list_words(row, names), ", ");
+    err_set(e, "'%s' is none of %s", v, all.s);
     text_done(&all);
     return -1;
 }
 
-static int take_profile(struct options *o, const char *v, struct err *e)
-{
-    (void)e;
-    o->profile = v;
-    return 0;
-}
-
-static int take_set(struct options *o, const char *v, struct err *e)
-{
-    if (!strchr(v, ':'))
-        return err_set(e, "'%s' has no ':'; write EXPR:SETTING, as in 'layer3.*:w4a8' or 'op=DWConv:w8'", v);
-    strings_add(&o->sets, v);
-    return 0;
-}
-
-static int take_lock(struct options *o, const char *v, struct err *e)
-{
-    (void)e;
-    strings_add(&o->locks, v);
-    return 0;
-}
-
-/* What was said of that model input so far; n characters of name. */
-static struct graph_input *input_of(struct options *o, const char *name, size_t n)
-{
-    for (int i = 0; i < o->n_inputs; i++)
-        if (strlen(o->inputs[i].name) == n && !strncmp(o->inputs[i].name, name, n))
-            return &o->inputs[i];
-    o->inputs = mem_resize(o->inputs, (size_t)o->n_inputs, (size_t)o->n_inputs + 1, sizeof *o->inputs);
-    struct graph_input *in = &o->inputs[o->n_inputs++];
-    *in = (struct graph_input){.name = mem_printf("%.*s", (int)n, name), .shape = {.n = -1}};
-    return in;
-}
-
-/* NAME:1x3x224x224 */
-static int take_shape(struct options *o, const char *v, struct err *e)
-{
-    const char *colon = strrchr(v, ':'), *s = colon ? colon + 1 : v;
-    struct shape shape = {0};
-    bool good = colon && colon > v && *s;
-    while (good && *s) {
-        char *end;
-        errno = 0;
-        long long d = strtoll(s, &end, 10);
-        good = end != s && !errno && d > 0 && d <= ARRAY_MAX && shape.n < SHAPE_MAX &&
-               (*end == 'x' ? end[1] != '\0' : !*end);
-        if (good)
-            shape.d[shape.n++] = d;
-        s = *end ? end + 1 : end;
-    }
-    if (!good)
-        return err_set(e, "'%s' is not INPUT:SHAPE, as in input:1x3x224x224", v);
-    struct graph_input *in = input_of(o, v, (size_t)(colon - v));
-    if (in->shape.n >= 0)
-        return err_set(e, "'%s': there is another shape of this input", v);
-    in->shape = shape;
-    return 0;
-}
-
-/* NAME=16000 or NAME=1,0.5,2; the input's type decides what is a number. */
-static int take_value(struct options *o, const char *v, struct err *e)
-{
-    const char *equals = strrchr(v, '=');
-    if (!equals || equals == v || !equals[1])
-        return err_set(e, "'%s' is not INPUT=NUMBER[,NUMBER...], as in sr=16000", v);
-    struct graph_input *in = input_of(o, v, (size_t)(equals - v));
-    if (in->numbers)
-        return err_set(e, "'%s': there is another value of this input", v);
-    in->numbers = equals + 1;
-    return 0;
-}
-
-static int take_data(struct options *o, const char *v, struct err *e)
-{
-    (void)e;
-    o->data = v;
-    return 0;
-}
-
-static int take_calib_n(struct options *o, const char *v, struct err *e)
-{
-    return parse_int(v, 1, 1000000, &o->calibration_images, e);
-}
-
-static int take_images(struct options *o, const char *v, struct err *e)
-{
-    return parse_int(v, 1, INT_MAX, &o->images, e);
-}
-
-static int take_budget(struct options *o, const char *v, struct err *e)
-{
-    static const char prefix[] = "budget ";
-    struct err inner;
-    struct budgets *b = &o->budgets, one = budgets_none();
-    if (!budgets_parse(&one, v, &inner)) {
-        if ((one.bytes > 0 && b->bytes > 0) || (one.latency_ns > 0 && b->latency_ns > 0) ||
-            (!isnan(one.accuracy_drop) && !isnan(b->accuracy_drop)) ||
-            (!isnan(one.accuracy_min) && !isnan(b->accuracy_min)))
-            return err_set(e, "'%s': there is another limit of this kind", v);
-        return budgets_parse(b, v, e);
-    }
-    /* The message is about to begin with the option's name. */
-    bool repeats = !strncmp(inner.text, prefix, strlen(prefix));
-    return err_set(e, "%s", inner.text + (repeats ? strlen(prefix) : 0));
-}
-
-static int take_minimize(struct options *o, const char *v, struct err *e)
-{
-    int found = objective_find(v);
-    if (found < 0)
-        return err_set(e, "'%s' is none of loss, size, latency, energy", v);
-    o->minimize = (enum objective)found;
-    return 0;
-}
-
-static int take_target(struct options *o, const char *v, struct err *e)
-{
-    if (strcmp(v, "host"))
-        return err_set(e, "target '%s' is not known; 'host', this machine measured, is the only one", v);
-    o->target = v;
-    return 0;
-}
-
-static int take_output(struct options *o, const char *v, struct err *e)
-{
-    (void)e;
-    o->output = v;
-    return 0;
-}
-
-static int take_form(struct options *o, enum form form, struct err *e)
-{
-    if (o->form != FORM_HUMAN && o->form != form)
-        return err_set(e, "one of --json, --csv and --plain at a time");
-    o->form = form;
-    return 0;
-}
-
-static int take_json(struct options *o, const char *v, struct err *e)
-{
-    (void)v;
-    return take_form(o, FORM_JSON, e);
-}
-
-static int take_csv(struct options *o, const char *v, struct err *e)
-{
-    (void)v;
-    return take_form(o, FORM_CSV, e);
-}
-
-static int take_plain(struct options *o, const char *v, struct err *e)
-{
-    (void)v;
-    return take_form(o, FORM_PLAIN, e);
-}
-
-static int take_table(struct options *o, const char *v, struct err *e)
-{
-    (void)e;
-    o->table = v;
-    return 0;
-}
-
-static int take_sort(struct options *o, const char *v, struct err *e)
-{
-    (void)e;
-    o->sort = v;
-    return 0;
-}
-
-static int take_limit(struct options *o, const char *v, struct err *e)
-{
-    return parse_int(v, 0, INT_MAX, &o->limit, e);
-}
-
-static int take_size(struct options *o, const char *v, struct err *e)
+/* A whole decimal number. */
+static int take_number(const struct option_row *row, const char *v, int *out, struct err *e)
 {
     char *end;
-    long w = strtol(v, &end, 10), h = 0;
-    if (end != v && *end == 'x') {
-        const char *second = end + 1;
-        h = strtol(second, &end, 10);
-        if (end != second && !*end && w >= 1 && w <= 1000 && h >= 1 && h <= 1000) {
-            o->width = (int)w;
-            o->height = (int)h;
-            return 0;
-        }
-    }
-    return err_set(e, "'%s' is not COLUMNSxROWS, as in 120x36, from 1x1 to 1000x1000", v);
+    errno = 0;
+    long n = strtol(v, &end, 10);
+    if (end == v || *end || errno || n < row->least || n > row->most)
+        return err_set(e, "'%s' is not a whole number from %d to %d", v, row->least, row->most);
+    *out = (int)n;
+    return 0;
 }
 
-static int take_threads(struct options *o, const char *v, struct err *e)
-{
-    return parse_int(v, 1, 1024, &o->threads, e);
-}
-
-static int take_seed(struct options *o, const char *v, struct err *e)
+static int take_seed(const char *v, uint64_t *out, struct err *e)
 {
     char *end;
     errno = 0;
     unsigned long long n = strtoull(v, &end, 10);
     if (*v < '0' || *v > '9' || *end || errno)
         return err_set(e, "'%s' is not a whole number of at most 64 bits", v);
-    o->seed = n;
+    *out = n;
     return 0;
 }
 
-static int take_isa(struct options *o, const char *v, struct err *e)
+/* 0 is that none of them was there. */
+static int take_one_of(const struct option_row *row, int *out, struct err *e)
 {
-    (void)e; /* isa_select knows the names, and what this processor has */
-    o->isa = v;
-    return 0;
+    if (!*out || *out == row->least) {
+        *out = row->least;
+        return 0;
+    }
+    char *names[OPTIONS_MAX];
+    struct text all = {0};
+    int n = 0;
+    for (int i = 0; i < option_count; i++)
+        if (option_table[i].kind == OPTION_ONE_OF && option_table[i].offset == row->offset)
+            names[n++] = mem_printf("--%s", option_table[i].name);
+    text_put(&all, "one of ");
+    put_list(&all, (const char *const *)names, n, " and ");
+    text_put(&all, " at a time");
+    err_set(e, "%s", all.s);
+    text_done(&all);
+    while (n)
+        mem_free(names[--n]);
+    return -1;
 }
 
-static int take_progress(struct options *o, const char *v, struct err *e)
+static int take_value(struct options *o, const struct option_row *row, const char *v, struct err *e)
 {
-    static const char *const names[] = {"auto", "bar", "lines", "none", NULL};
-    int i = parse_word(v, names, e);
-    if (i < 0)
+    void *at = (char *)o + row->offset;
+    if (row->take && row->take(o, v, e))
         return -1;
-    o->progress = (enum progress_mode)i;
+    switch (row->kind) {
+    case OPTION_FLAG:
+    case OPTION_OFF:
+        *(bool *)at = row->kind == OPTION_FLAG;
+        break;
+    case OPTION_ONE_OF:
+        return take_one_of(row, at, e);
+    case OPTION_NUMBER:
+        return take_number(row, v, at, e);
+    case OPTION_SEED:
+        return take_seed(v, at, e);
+    case OPTION_TEXT:
+        *(const char **)at = v;
+        break;
+    case OPTION_LIST:
+        strings_add(at, v);
+        break;
+    case OPTION_WORD:
+        return take_word(row, v, at, e);
+    case OPTION_OWN:
+        break;
+    }
     return 0;
 }
 
-static int take_color(struct options *o, const char *v, struct err *e)
+static int take(struct options *o, const struct option_row *row, const char *value, struct err *e)
 {
-    static const char *const names[] = {"auto", "never", "8", "256", "always", NULL};
-    o->color = v;
-    return parse_word(v, names, e) < 0 ? -1 : 0;
+    if (take_value(o, row, value, e))
+        return row->argument ? err_wrap(e, "--%s", row->name) : -1;
+    o->given |= UINT64_C(1) << (row - option_table);
+    return 0;
 }
 
-static int take_glyphs(struct options *o, const char *v, struct err *e)
+/* --- help --------------------------------------------------------------------------------------------------------- */
+
+/* What "%s" stands for. */
+static void put_choice(struct text *out, const struct option_row *row)
 {
-    static const char *const names[] = {"auto", "braille", "blocks", "ascii", NULL};
-    o->glyphs = v;
-    return parse_word(v, names, e) < 0 ? -1 : 0;
+    const struct options o = defaults();
+    const void *at = (const char *)&o + row->offset;
+    const char *names[WORDS_MAX];
+    if (row->kind == OPTION_WORD)
+        put_list(out, names, list_words(row, names), " or ");
+    else if (row->kind == OPTION_NUMBER)
+        text_printf(out, "%d", *(const int *)at);
+    else if (row->kind == OPTION_SEED)
+        text_printf(out, "%" PRIu64, *(const uint64_t *)at);
+    else
+        assert(!"an option without words or a number");
 }
 
-const struct option_row option_table[OPTION_COUNT] = {
-    [OPTION_PROFILE] = {"profile", 'p', "FILE", "precision profile: a YAML file, '-', or w8a8, w4a4, fp32, own, ...",
-                        take_profile},
-    [OPTION_SET] = {"set", 0, "EXPR:SETTING", "override after the profile, repeatable: 'layer3.*:w4a8', 'op=DWConv:w8'",
-                    take_set},
-    [OPTION_LOCK] = {"lock", 0, "PATTERN", "layers that the search leaves alone, repeatable", take_lock},
-    [OPTION_REBIND] = {"rebind", 0, NULL, "accept a profile of another model; layers match by name", NULL},
-    [OPTION_DATA] = {"data", 'd', "DATASET", "dataset: a name or a YAML description (else $BITFADER_DATA)", take_data},
-    [OPTION_CALIB_N] = {"calib-n", 0, "N", "calibration images, 512 unless given", take_calib_n},
-    [OPTION_IMAGES] = {"images", 0, "N", "evaluate on the first N images, all unless given", take_images},
-    [OPTION_BUDGET] = {"budget", 0, "K=V", "limit, repeatable: size=120KiB, lat=3.4ms, acc-drop=0.5pp, acc=91.5",
-                       take_budget},
-    [OPTION_MINIMIZE] = {"minimize", 0, "WHAT", "loss, size, latency or energy", take_minimize},
-    [OPTION_NO_VERIFY] = {"no-verify", 0, NULL, "believe the estimates, do not run what was found", NULL},
-    [OPTION_CHECK] = {"check", 0, NULL, "exit with status 5 when a budget is not met", NULL},
-    [OPTION_STRICT] = {"strict", 0, NULL, "fail when a layer cannot run as the profile asks", NULL},
-    [OPTION_TARGET] = {"target", 't', "NAME", "hardware that costs are for: host", take_target},
-    [OPTION_SHAPE] = {"shape", 0, "INPUT:DIMS", "dimensions that the file leaves open, repeatable: input:1x3x224x224",
-                      take_shape},
-    [OPTION_VALUE] = {"value", 0, "INPUT=N[,N...]", "an input that always has this value, repeatable: sr=16000",
-                      take_value},
-    [OPTION_OUTPUT] = {"output", 'o', "FILE", "write the result there, whole or not at all", take_output},
-    [OPTION_FORCE] = {"force", 'f', NULL, "replace an existing output file", NULL},
-    [OPTION_JSON] = {"json", 0, NULL, "print one JSON object", take_json},
-    [OPTION_CSV] = {"csv", 0, NULL, "print a table as CSV", take_csv},
-    [OPTION_PLAIN] = {"plain", 0, NULL, "print a table with tabs, without decoration", take_plain},
-    [OPTION_TABLE] = {"table", 0, "NAME", "which table, where there are several", take_table},
-    [OPTION_SORT] = {"sort", 's', "COL[:desc]", "order of the rows", take_sort},
-    [OPTION_LIMIT] = {"limit", 'n', "N", "print the first N rows; 0 is all", take_limit},
-    [OPTION_SIZE] = {"size", 0, "COLSxROWS", "size of the picture, 120x36 unless given", take_size},
-    [OPTION_THREADS] = {"threads", 'j', "N", "threads, all processors unless given (or $BITFADER_THREADS)",
-                        take_threads},
-    [OPTION_SEED] = {"seed", 0, "N", "of everything random, 1 unless given", take_seed},
-    [OPTION_ISA] = {"isa", 0, "NAME", "fastest instruction set that may be used: " ISA_NAMES, take_isa},
-    [OPTION_NO_CACHE] = {"no-cache", 0, NULL, "neither read nor write the cache of tables", NULL},
-    [OPTION_PROGRESS] = {"progress", 0, "HOW", "auto, bar, lines or none, on standard error", take_progress},
-    [OPTION_QUIET] = {"quiet", 'q', NULL, "no progress and no notes", NULL},
-    [OPTION_COLOR] = {"color", 0, "WHEN", "auto, never, 8, 256 or always (or $BITFADER_COLOR)", take_color},
-    [OPTION_GLYPHS] = {"glyphs", 0, "LEVEL", "auto, braille, blocks or ascii (or $BITFADER_GLYPHS)", take_glyphs},
-    [OPTION_LIGHT] = {"light", 0, NULL, "colours for a light background", NULL},
-    [OPTION_HELP] = {"help", 'h', NULL, "print this text", NULL},
-    [OPTION_VERSION] = {"version", 0, NULL, "print the version", NULL},
-};
-
-/* Row whose name is the first n characters of s, all of them. */
-static int find_long(const char *s, size_t n)
+void options_put_help(struct text *out, const struct option_row *row)
 {
-    for (int i = 0; i < OPTION_COUNT; i++)
+    char *name = mem_printf("%s%s%s", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
+    const char *choice = strstr(row->help, "%s");
+    if (row->letter)
+        text_printf(out, "  -%c, --%-19s ", row->letter, name);
+    else
+        text_printf(out, "      --%-19s ", name);
+    text_put_n(out, row->help, choice ? (size_t)(choice - row->help) : strlen(row->help));
+    if (choice) {
+        put_choice(out, row);
+        text_put(out, choice + 2);
+    }
+    if (row->variable)
+        text_printf(out, " (or $%s)", row->variable);
+    text_put(out, "\n");
+    mem_free(name);
+}
+
+/* --- the line ----------------------------------------------------------------------------------------------------- */
+
+/* The row whose name is the first n characters of s, all of them; NULL. */
+static const struct option_row *find_long(const char *s, size_t n)
+{
+    for (int i = 0; i < option_count; i++)
         if (strlen(option_table[i].name) == n && !strncmp(option_table[i].name, s, n))
-            return i;
-    return -1;
+            return &option_table[i];
+    return NULL;
 }
 
-static int find_letter(char c)
+static const struct option_row *find_letter(char c)
 {
-    for (int i = 0; i < OPTION_COUNT; i++)
+    for (int i = 0; i < option_count; i++)
         if (option_table[i].letter && option_table[i].letter == c)
-            return i;
-    return -1;
+            return &option_table[i];
+    return NULL;
 }
 
 static int unknown(const char *s, size_t n, struct err *e)
 {
-    const char *names[OPTION_COUNT];
-    for (int i = 0; i < OPTION_COUNT; i++)
+    const char *names[OPTIONS_MAX];
+    for (int i = 0; i < option_count; i++)
         names[i] = option_table[i].name;
     char *given = mem_printf("%.*s", (int)n, s);
-    const char *near = nearest_name(given, names, OPTION_COUNT);
+    const char *near = nearest_name(given, names, option_count);
     if (near)
         err_set(e, "unknown option '--%s'. Did you mean '--%s'?", given, near);
     else
@@ -361,19 +221,9 @@ static int unknown(const char *s, size_t n, struct err *e)
     return -1;
 }
 
-static int take(struct options *o, int id, const char *value, struct err *e)
+static int needs_value(const struct option_row *row, struct err *e)
 {
-    const struct option_row *row = &option_table[id];
-    if (row->take && row->take(o, value, e))
-        return row->argument ? err_wrap(e, "--%s", row->name) : -1;
-    o->given |= OPTION_BIT(id);
-    return 0;
-}
-
-static int needs_value(int id, struct err *e)
-{
-    return err_set(e, "option '--%s' needs a value: --%s %s", option_table[id].name, option_table[id].name,
-                   option_table[id].argument);
+    return err_set(e, "option '--%s' needs a value: --%s %s", row->name, row->name, row->argument);
 }
 
 /* argv[*i] is "--name", "--name=value"; a value may be the next argument. */
@@ -381,35 +231,35 @@ static int parse_long(struct options *o, int argc, char *const *argv, int *i, st
 {
     const char *s = argv[*i] + 2;
     size_t n = strcspn(s, "=");
-    int id = find_long(s, n);
-    if (id < 0)
+    const struct option_row *row = find_long(s, n);
+    if (!row)
         return unknown(s, n, e);
-    if (!option_table[id].argument)
-        return s[n] ? err_set(e, "option '--%s' takes no value", option_table[id].name) : take(o, id, NULL, e);
+    if (!row->argument)
+        return s[n] ? err_set(e, "option '--%s' takes no value", row->name) : take(o, row, NULL, e);
     if (s[n])
-        return take(o, id, s + n + 1, e);
+        return take(o, row, s + n + 1, e);
     if (*i + 1 >= argc)
-        return needs_value(id, e);
-    return take(o, id, argv[++*i], e);
+        return needs_value(row, e);
+    return take(o, row, argv[++*i], e);
 }
 
 /* argv[*i] is "-q", "-qf", "-pFILE" or "-p" before its value. */
 static int parse_short(struct options *o, int argc, char *const *argv, int *i, struct err *e)
 {
     for (const char *s = argv[*i] + 1; *s; s++) {
-        int id = find_letter(*s);
-        if (id < 0)
+        const struct option_row *row = find_letter(*s);
+        if (!row)
             return err_set(e, "unknown option '-%c'; see 'bitfader help'", *s >= ' ' && *s < 127 ? *s : '?');
-        if (!option_table[id].argument) {
-            if (take(o, id, NULL, e))
+        if (!row->argument) {
+            if (take(o, row, NULL, e))
                 return -1;
             continue;
         }
         if (s[1])
-            return take(o, id, s + 1, e);
+            return take(o, row, s + 1, e);
         if (*i + 1 >= argc)
-            return needs_value(id, e);
-        return take(o, id, argv[++*i], e);
+            return needs_value(row, e);
+        return take(o, row, argv[++*i], e);
     }
     return 0;
 }
@@ -417,33 +267,18 @@ static int parse_short(struct options *o, int argc, char *const *argv, int *i, s
 /* Variables stand in for options that were not given. */
 static int take_environment(struct options *o, struct err *e)
 {
-    static const struct {
-        const char *variable;
-        enum option_id id;
-    } rows[] = {{"BITFADER_DATA", OPTION_DATA},
-                {"BITFADER_THREADS", OPTION_THREADS},
-                {"BITFADER_COLOR", OPTION_COLOR},
-                {"BITFADER_GLYPHS", OPTION_GLYPHS}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const char *value = getenv(rows[i].variable);
-        if (!value || !*value)
-            continue;
-        if (option_table[rows[i].id].take(o, value, e))
-            return err_wrap(e, "$%s", rows[i].variable);
+    for (int i = 0; i < option_count; i++) {
+        const struct option_row *row = &option_table[i];
+        const char *value = row->variable ? getenv(row->variable) : NULL;
+        if (value && *value && take_value(o, row, value, e))
+            return err_wrap(e, "$%s", row->variable);
     }
     return 0;
 }
 
 int options_parse(struct options *o, int argc, char *const *argv, struct err *e)
 {
-    *o = (struct options){.budgets = budgets_none(),
-                          .minimize = OBJECTIVE_AUTO,
-                          .target = "host",
-                          .color = "auto",
-                          .glyphs = "auto",
-                          .width = 120,
-                          .height = 36,
-                          .seed = 1};
+    *o = defaults();
     if (take_environment(o, e))
         return -1;
     bool ended = false;
@@ -459,6 +294,16 @@ int options_parse(struct options *o, int argc, char *const *argv, struct err *e)
         if (failed)
             return -1;
     }
+    o->run.images = o->search.images;
+    return 0;
+}
+
+int options_apply(const struct options *o, struct err *e)
+{
+    if (isa_select(option_isa(o->isa), e))
+        return err_wrap(e, "--isa");
+    if (o->threads)
+        parallel_set_threads(o->threads);
     return 0;
 }
 
@@ -471,7 +316,7 @@ void options_prepend(struct options *o, const char *argument)
 
 void options_done(struct options *o)
 {
-    for (int i = 0; i < o->n_inputs; i++)
+    for (int i = 0; i < o->session.graph.n_inputs; i++)
         mem_free((char *)o->inputs[i].name);
     mem_free(o->inputs);
     mem_free(o->sets.items);

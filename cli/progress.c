@@ -54,7 +54,7 @@ static enum progress_mode resolve(const struct options *o)
 {
     const char *term = getenv("TERM");
     bool dumb = !term || !*term || !strcmp(term, "dumb");
-    if (options_has(o, OPTION_QUIET))
+    if (o->quiet)
         return PROGRESS_NONE;
     if (o->progress != PROGRESS_AUTO)
         return o->progress;

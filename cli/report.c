@@ -50,7 +50,7 @@ int report_usage(const char *format, ...)
 
 void report_note(const struct options *o, const char *format, ...)
 {
-    if (options_has(o, OPTION_QUIET))
+    if (o->quiet)
         return;
     char s[768];
     va_list ap;
@@ -62,9 +62,8 @@ void report_note(const struct options *o, const char *format, ...)
 
 enum glyph_level report_glyphs(const struct options *o)
 {
-    int level = glyph_level_find(o->glyphs);
-    if (level != GLYPHS_AUTO)
-        return (enum glyph_level)level;
+    if (o->ui.glyphs != GLYPHS_AUTO)
+        return o->ui.glyphs;
     return strcmp(nl_langinfo(CODESET), "UTF-8") ? GLYPHS_ASCII : GLYPHS_BRAILLE;
 }
 
@@ -91,7 +90,7 @@ int report_put(const char *path, const char *s, size_t n)
 int report_check_output(const struct options *o, const char *path)
 {
     struct stat st;
-    if (!path || !strcmp(path, "-") || options_has(o, OPTION_FORCE) || stat(path, &st))
+    if (!path || !strcmp(path, "-") || o->force || stat(path, &st))
         return EXIT_DONE;
     if (!S_ISREG(st.st_mode)) /* a terminal or a pipe is not lost by writing to it */
         return EXIT_DONE;
@@ -209,6 +208,32 @@ static void put_human(const struct report *r, const struct options *o, const int
     put_lines(out, level, r->foot.s);
 }
 
+/* Readers of JSON take either of two members of one name. */
+static bool names_differ(const cJSON *object)
+{
+    for (const cJSON *a = object->child; a; a = a->next) {
+        for (const cJSON *b = a->next; b && a->string; b = b->next)
+            if (!strcmp(a->string, b->string))
+                return false;
+        if (!names_differ(a))
+            return false;
+    }
+    return true;
+}
+
+/* Before rows are added, whose names are columns. */
+static bool tables_differ(const struct report *r)
+{
+    for (int i = 0; i < r->n_tables; i++) {
+        if (cJSON_HasObjectItem(r->json, table_name(r->tables[i])))
+            return false;
+        for (int k = 0; k < i; k++)
+            if (!strcmp(table_name(r->tables[i]), table_name(r->tables[k])))
+                return false;
+    }
+    return names_differ(r->json);
+}
+
 static void put_json(struct report *r, struct text *out)
 {
     for (int i = 0; i < r->n_tables; i++)
@@ -223,6 +248,7 @@ int report_write(struct report *r, const struct options *o)
 {
     struct err e;
     int gone[REPORT_TABLES] = {0};
+    assert(tables_differ(r)); /* in every form: whoever adds a name sees it at once */
     int at = r->n_tables ? find_table(r, o, &e) : 0;
     if (at < 0 || (o->sort && sort_tables(r, o->sort, &e)))
         return report_fail(EXIT_USAGE, &e);

@@ -4,6 +4,7 @@
  * them for people, members beside them for JSON. Also the messages on standard error.
  *
  * JSON: one object {"schema": "bitfader/NAME/1", ..., TABLE: [...]}, snake_case, units in names, null for unknown.
+ * No member has the name of another, or of a table.
  * CSV and plain: one table, the first unless --table names another.
  */
 #ifndef BITFADER_CLI_REPORT_H

@@ -30,7 +30,9 @@ struct table *table_new(const char *name, const struct column *columns, int n_co
 {
     struct table *t = mem_new(1, sizeof *t);
     t->name = name;
-    t->columns = columns;
+    struct column *own = arena_new(&t->arena, (size_t)n_columns, sizeof *own);
+    memcpy(own, columns, (size_t)n_columns * sizeof *own);
+    t->columns = own;
     t->n_columns = n_columns;
     return t;
 }

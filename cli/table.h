@@ -33,8 +33,10 @@ struct column {
     int drop;     /* where a terminal is too narrow the highest goes first; 0 stays */
 };
 
-struct table;                                                                           /* opaque: rows */
-struct table *table_new(const char *name, const struct column *columns, int n_columns); /* columns outlive the table */
+struct table; /* opaque: rows */
+
+/* The texts of columns outlive the table. */
+struct table *table_new(const char *name, const struct column *columns, int n_columns);
 void table_free(struct table *t);
 const char *table_name(const struct table *t);
 

@@ -5,34 +5,22 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/parallel.h"
 #include "cli/metrics.h"
 #include "cli/paths.h"
-#include "kernels/isa.h"
 
 int work_open(struct work *w, const struct options *o, const char *model, bool need_data)
 {
     *w = (struct work){.options = o};
     struct err e;
-    if (o->isa && isa_select(o->isa, &e)) {
-        err_wrap(&e, "--isa");
+    if (options_apply(o, &e))
         return report_fail(EXIT_USAGE, &e);
-    }
-    if (o->threads)
-        parallel_set_threads(o->threads);
-    if (need_data && !o->data)
+    if (need_data && !o->session.dataset)
         return report_usage("%s: needs images; name a dataset with -d, as in -d fashion-mnist ('bitfader doctor' "
                             "lists them)",
                             o->arguments.items[0]);
     char *config = paths_config();
-    struct session_options so = session_defaults();
-    so.dataset = o->data;
+    struct session_options so = o->session;
     so.config_path = config;
-    if (o->calibration_images)
-        so.calibration_images = o->calibration_images;
-    so.cache = !options_has(o, OPTION_NO_CACHE);
-    so.seed = o->seed;
-    so.graph = (struct graph_options){.inputs = o->inputs, .n_inputs = o->n_inputs};
     int status = EXIT_MODEL;
     w->session = session_open(model, &so, &status, &e);
     mem_free(config);
@@ -60,7 +48,7 @@ int work_profile(struct work *w)
     const struct options *o = w->options;
     struct err e;
     w->profile_name = o->profile ? o->profile : w->model->own ? "own" : "w8a8";
-    w->profile = profile_load(w->profile_name, w->model, options_has(o, OPTION_REBIND), &e);
+    w->profile = profile_load(w->profile_name, w->model, o->rebind, &e);
     if (!w->profile)
         return report_fail(EXIT_FILE, &e);
     if (w->profile->target && strcmp(w->profile->target, "host")) {
@@ -86,7 +74,7 @@ int work_profile(struct work *w)
         err_wrap(&e, "%s", w->profile_name);
         return report_fail(EXIT_FILE, &e);
     }
-    merge_budgets(&w->profile->budgets, &o->budgets);
+    merge_budgets(&w->profile->budgets, &o->search.budgets);
     return EXIT_DONE;
 }
 
@@ -123,7 +111,7 @@ int work_check_budgets(const struct work *w, const struct estimate *est, const s
     struct text missed = {0};
     struct err e;
     int status = EXIT_DONE;
-    if (options_has(w->options, OPTION_CHECK) && metrics_missed(est, run, &w->profile->budgets, &missed)) {
+    if (w->options->check && metrics_missed(est, run, &w->profile->budgets, &missed)) {
         err_set(&e, "%s: budget not met: %s", w->profile_name, missed.s);
         status = report_fail(EXIT_BUDGET, &e);
     }
@@ -163,7 +151,7 @@ void work_report(const struct work *w, const char *name, struct report *r)
     if (w->profile_name)
         cJSON_AddStringToObject(r->json, "profile", w->profile_name);
     cJSON_AddStringToObject(r->json, "target", w->options->target);
-    if (w->options->data)
-        cJSON_AddStringToObject(r->json, "dataset", w->options->data);
+    if (w->options->session.dataset)
+        cJSON_AddStringToObject(r->json, "dataset", w->options->session.dataset);
     cJSON_AddBoolToObject(r->json, "partial", w->signal != 0);
 }

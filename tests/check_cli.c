@@ -15,7 +15,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "cli/command.h"
+#include "base/version.h"
+#include "cli/commands.h"
 #include "cli/table.h"
 #include "kernels/kernels.h"
 #include "tests/onnx_make.h"
@@ -61,8 +62,8 @@ START_TEST(help_of_every_command)
     struct room r;
     if (room_open(&r))
         return;
-    for (int i = 0; i < command_count; i++) {
-        const struct command *c = &command_table[i];
+    for (int i = 0; i < commands_count; i++) {
+        const struct command *c = commands_table[i];
         const char *const forms[] = {"%s --help", "-h %s", "help %s"};
         for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
             char words[64];
@@ -73,10 +74,10 @@ START_TEST(help_of_every_command)
             ck_assert_int_eq(p.status, 0);
             ck_assert_uint_eq(p.err_n, 0);
             ck_assert_ptr_nonnull(strstr(p.out, c->help));
-            for (int o = 0; o < OPTION_COUNT; o++) {
+            for (int o = 0; o < option_count; o++) {
                 char name[64];
                 snprintf(name, sizeof name, " --%s ", option_table[o].name);
-                ck_assert_msg(!strstr(p.out, name) == !(c->options & OPTION_BIT(o)), "%s: %s", words, name);
+                ck_assert_msg(!strstr(p.out, name) == !commands_take(c, &option_table[o]), "%s: %s", words, name);
             }
             process_done(&p);
         }
@@ -108,16 +109,16 @@ START_TEST(typos_are_refused_with_the_nearest_name)
     struct room r;
     if (room_open(&r))
         return;
-    for (int i = 0; i < command_count; i++) { /* two letters swapped */
+    for (int i = 0; i < commands_count; i++) { /* two letters swapped */
         char name[32], part[64];
-        snprintf(name, sizeof name, "%s", command_table[i].name);
+        snprintf(name, sizeof name, "%s", commands_table[i]->name);
         char c = name[1];
         name[1] = name[2];
         name[2] = c;
-        snprintf(part, sizeof part, "Did you mean '%s'?", command_table[i].name);
+        snprintf(part, sizeof part, "Did you mean '%s'?", commands_table[i]->name);
         expect_refusal(&r, name, 2, part);
     }
-    for (int i = 0; i < OPTION_COUNT; i++) { /* one letter too many */
+    for (int i = 0; i < option_count; i++) { /* one letter too many */
         char words[64], part[64];
         snprintf(words, sizeof words, "inspect $M --%sx", option_table[i].name);
         snprintf(part, sizeof part, "Did you mean '--%s'?", option_table[i].name);
@@ -130,10 +131,10 @@ END_TEST
 /* True when s is the name of an option or a command. */
 static bool is_name(const char *s, bool option)
 {
-    for (int i = 0; option && i < OPTION_COUNT; i++)
+    for (int i = 0; option && i < option_count; i++)
         if (!strcmp(s, option_table[i].name))
             return true;
-    return !option && command_find(s);
+    return !option && commands_find(s);
 }
 
 START_TEST(abbreviations_are_refused)
@@ -141,16 +142,16 @@ START_TEST(abbreviations_are_refused)
     struct room r;
     if (room_open(&r))
         return;
-    for (int i = 0; i < OPTION_COUNT; i++) {
+    for (int i = 0; i < option_count; i++) {
         char shorter[32], words[64];
         snprintf(shorter, sizeof shorter, "%.*s", (int)strlen(option_table[i].name) - 1, option_table[i].name);
         snprintf(words, sizeof words, "inspect $M --%s", shorter);
         if (!is_name(shorter, true))
             expect_refusal(&r, words, 2, "unknown option");
     }
-    for (int i = 0; i < command_count; i++) {
+    for (int i = 0; i < commands_count; i++) {
         char shorter[32];
-        snprintf(shorter, sizeof shorter, "%.*s", (int)strlen(command_table[i].name) - 1, command_table[i].name);
+        snprintf(shorter, sizeof shorter, "%.*s", (int)strlen(commands_table[i]->name) - 1, commands_table[i]->name);
         if (!is_name(shorter, false))
             expect_refusal(&r, shorter, 2, "unknown command");
     }
@@ -163,8 +164,8 @@ START_TEST(options_belong_to_commands)
     struct room r;
     if (room_open(&r))
         return;
-    for (int o = 0; o < OPTION_COUNT; o++) {
-        if (!option_table[o].argument && !(command_find("help")->options & OPTION_BIT(o)) && o != OPTION_VERSION) {
+    for (int o = 0; o < option_count; o++) {
+        if (!option_table[o].argument && option_table[o].takes && !commands_take(&command_help, &option_table[o])) {
             char words[64];
             snprintf(words, sizeof words, "help --%s", option_table[o].name);
             expect_refusal(&r, words, 2, "takes no option");
@@ -191,6 +192,10 @@ START_TEST(values_are_checked)
         {"estimate $M --budget speed=3ms", "speed", 2},
         {"estimate $M --budget size=1MiB --budget size=2MiB", "another limit", 2},
         {"estimate $M --budget acc-drop=1pp --budget acc-drop=1pp", "another limit", 2},
+        {"search $M --minimize nonsense", "--minimize: 'nonsense' is none of loss, size, latency, energy", 2},
+        {"demo $M --minimize nonsense", "--minimize: 'nonsense' is none of", 2},
+        {"doctor --isa nonsense", "--isa: 'nonsense' is none of c, ", 2},
+        {"inspect $M --json --plain", "one of --json, --csv and --plain at a time", 2},
         {"inspect $M --shape nothing:1x3", "no input \"nothing\"", 3},
         {"inspect $M --shape input", "INPUT:SHAPE", 2},
         {"inspect $M --shape input:1x", "INPUT:SHAPE", 2},

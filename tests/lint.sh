@@ -12,32 +12,33 @@ found() {
     status=1
 }
 
-folders="base kernels ops model quant engine profiles search ui cli"
+# tests/layers.txt: "folder: may use", from the ground up
+layer() { sed -n "s/^$1://p" tests/layers.txt; }
+folders=$(sed -n 's/^\([a-z_]*\):.*/\1/p' tests/layers.txt | grep -vx beside | tr '\n' ' ')
+[ -n "$folders" ] || found "tests/layers.txt: names no folder"
 
-# --- layers: a folder includes only itself and those below it ---------------------------------------------------------
-allowed() {
-    case $1 in
-    base) echo "base" ;;
-    kernels) echo "base kernels" ;;
-    ops) echo "base ops" ;;
-    model) echo "base ops model" ;;
-    quant) echo "base kernels ops model quant" ;;
-    engine) echo "base kernels ops model quant engine" ;;
-    profiles) echo "base quant profiles" ;;
-    search) echo "base kernels ops model quant engine profiles search" ;;
-    ui) echo "base kernels ops model quant engine profiles search ui" ;;
-    cli) echo "base kernels ops model quant engine profiles search ui cli" ;;
-    *) echo "base kernels ops model quant engine profiles search ui cli tests bench" ;;
-    esac
-}
+# --- layers: a folder includes only itself and those it may use, which stand above it --------------------------------
+above=
 for dir in $folders; do
-    ok=" $(allowed $dir) "
-    find $dir -name '*.[ch]' -exec grep -n '^#include "' {} + | while IFS= read -r line; do
-        target=$(printf '%s' "$line" | sed 's/.*#include "\([^/"]*\).*/\1/')
-        case $ok in *" $target "*) ;; *) printf '%s: %s must not include %s\n' "${line%%:*}" $dir "$target" ;; esac
+    [ -d "$dir" ] || printf 'tests/layers.txt: there is no folder %s\n' "$dir"
+    for used in $(layer "$dir"); do
+        case " $above " in *" $used "*) ;; *) printf 'tests/layers.txt: %s: %s does not stand above it\n' "$dir" "$used" ;; esac
     done
+    above="$above $dir"
+    ok=" $dir $(layer "$dir") "
+    find "$dir" -name '*.[ch]' -exec grep -n '^#include "' {} + | while IFS= read -r line; do
+        target=$(printf '%s' "$line" | sed 's/.*#include "\([^/"]*\).*/\1/')
+        case $ok in *" $target "*) ;; *) printf '%s: %s must not include %s\n' "${line%%:*}" "$dir" "$target" ;; esac
+    done
+    grep -q "^| \`$dir/\` |" ARCHITECTURE.md || printf 'ARCHITECTURE.md: its table of layers lacks %s/\n' "$dir"
 done >"$tmp/layers"
 [ -s "$tmp/layers" ] && found "$(cat "$tmp/layers")"
+
+# --- C files are in folders that tests/layers.txt knows ---------------------------------------------------------------
+known=" $folders $(layer beside) "
+for f in $(git ls-files --cached --others --exclude-standard '*.c' '*.h'); do
+    case $known in *" ${f%%/*} "*) ;; *) found "$f: tests/layers.txt does not list its folder" ;; esac
+done
 
 # --- no cycles: what a module includes does not come back to it ------------------------------------------------------
 # shellcheck disable=SC2046
