@@ -34,6 +34,6 @@ const struct command command_open = {
     .about = "Needs a terminal. 'bitfader MODEL' is short for it where MODEL has a '/' or ends in .onnx.\n",
     .min_arguments = 1,
     .max_arguments = 1,
-    .takes = TAKES_SESSION | TAKES_PROFILE | TAKES_SCREEN,
+    .takes = TAKES_SESSION | TAKES_PROFILE | TAKES_SEARCH | TAKES_SCREEN,
     .run = start,
 };

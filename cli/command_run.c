@@ -146,7 +146,7 @@ const struct command command_run = {
     .help = "execute a profile: measured accuracy and latency, per layer",
     .about = "The fp32 network runs beside it on the same images: scores where there are labels, and how far each "
              "output is.\n"
-             "Tables: metrics, scores, outputs, layers, kernels.\n",
+             "Tables: metrics, scores, outputs, layers, kernels, steps.\n",
     .min_arguments = 1,
     .max_arguments = 1,
     .takes = TAKES_SESSION | TAKES_PROFILE | TAKES_RUN | TAKES_CHECK | TAKES_TABLES,

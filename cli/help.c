@@ -96,8 +96,8 @@ int help_put_short(void)
         mem_free(name);
     }
     text_put(&t, "\n\n"
-                 "  bitfader estimate zoo/resnet20.onnx -p w4a4 -d fashion-mnist\n"
-                 "  bitfader search zoo/resnet20.onnx -d fashion-mnist --budget size=120KiB -o found.yaml\n"
+                 "  bitfader estimate zoo/resnet20_fmnist.onnx -p w4a4 -d fashion-mnist\n"
+                 "  bitfader search zoo/resnet20_fmnist.onnx -d fashion-mnist --budget size=120KiB -o found.yaml\n"
                  "\n"
                  "'bitfader help' lists the commands, 'bitfader help COMMAND' the options of one.\n");
     fputs(t.s, stderr);

@@ -20,15 +20,6 @@ const char *option_isa(int i)
     return i == ISA_COUNT ? "auto" : isa_name((enum isa)i);
 }
 
-static const char *objective_word(int i)
-{
-    static const char *const names[] = {[OBJECTIVE_LOSS] = "loss",
-                                        [OBJECTIVE_SIZE] = "size",
-                                        [OBJECTIVE_LATENCY] = "latency",
-                                        [OBJECTIVE_ENERGY] = "energy"};
-    return names[i];
-}
-
 static const char *progress_word(int i)
 {
     static const char *const names[] = {
@@ -189,7 +180,7 @@ const struct option_row option_table[] = {
     {"budget", 0, "K=V", "limit, repeatable: size=120KiB, lat=3.4ms, acc-drop=0.5pp, acc=91.5",
      TAKES_PROFILE | TAKES_SEARCH, OWN(take_budget)},
     {"minimize", 0, "WHAT", "%s", TAKES_SEARCH,
-     WORD(search.minimize, objective_word, OBJECTIVE_LOSS, OBJECTIVE_ENERGY)},
+     WORD(search.minimize, objective_name, OBJECTIVE_LOSS, OBJECTIVE_ENERGY)},
     {"no-verify", 0, NULL, "believe the estimates, do not run what was found", TAKES_SEARCH, OFF(search.verify)},
     {"check", 0, NULL, "exit with status 5 when a budget is not met", TAKES_CHECK, FLAG(check)},
     {"strict", 0, NULL, "fail when a layer cannot run as the profile asks", TAKES_RUN, FLAG(run.strict)},

@@ -295,6 +295,7 @@ int options_parse(struct options *o, int argc, char *const *argv, struct err *e)
             return -1;
     }
     o->run.images = o->search.images;
+    o->ui.search = o->search;
     return 0;
 }
 

@@ -33,7 +33,7 @@ struct options {
     struct session_options session; /* all but config_path */
     struct search_options search;
     struct run_options run; /* images as in search */
-    struct ui_options ui;
+    struct ui_options ui;   /* search as above */
     const char *profile;
     struct strings sets, locks;
     bool rebind, check, force, quiet, help, version;

@@ -57,12 +57,3 @@ uint32_t glyph_map(enum glyph_level level, uint32_t code)
         return '?';
     return code;
 }
-
-int glyph_level_find(const char *name)
-{
-    static const char *const names[] = {"auto", "braille", "blocks", "ascii"};
-    for (int i = 0; i < 4; i++)
-        if (!strcmp(name, names[i]))
-            return i;
-    return -1;
-}

@@ -79,7 +79,4 @@ uint32_t glyph_code(enum glyph_level level, enum glyph g);
 /* A code point of any text as the level can show it: itself, its stand-in, or '?' for what takes no single cell. */
 uint32_t glyph_map(enum glyph_level level, uint32_t code);
 
-/* "auto", "braille", "blocks", "ascii"; -1 when it is none of them. */
-int glyph_level_find(const char *name);
-
 #endif

@@ -25,6 +25,7 @@ struct ui {
     unsigned tables_version;
     int sync_fd; /* a byte for tests each time there is nothing left to do; -1: none */
     int frames;
+    struct search_options search;
     char run_listening[96]; /* desk_listening as it was when the last run began */
     bool done;
     int status;
@@ -32,7 +33,7 @@ struct ui {
 
 struct ui_options ui_defaults(void)
 {
-    struct ui_options o = {.glyphs = GLYPHS_AUTO, .colour = COLOUR_AUTO, .analyze = true};
+    struct ui_options o = {.glyphs = GLYPHS_AUTO, .colour = COLOUR_AUTO, .search = search_defaults(), .analyze = true};
     /* "15;0": foreground; background. 7 and the bright ones but 8 are light. */
     const char *fgbg = getenv("COLORFGBG"), *last = fgbg ? strrchr(fgbg, ';') : NULL;
     int background = last ? atoi(last + 1) : 0;
@@ -125,7 +126,7 @@ static void start_job(struct ui *u, enum desk_request request)
 {
     struct desk *d = u->desk;
     uint64_t revision = history_revision(&d->history);
-    struct search_options o = search_defaults();
+    struct search_options o = u->search;
     o.budgets = d->profile->budgets;
     char listening[96];
     desk_listening(d, listening);
@@ -239,7 +240,7 @@ int ui_open(struct session *s, struct profile *p, const char *profile_path, cons
 {
     char note[128];
     const char *sync = getenv("BITFADER_TEST_SYNC");
-    struct ui u = {.session = s, .sync_fd = sync && *sync ? atoi(sync) : -1};
+    struct ui u = {.session = s, .search = o->search, .sync_fd = sync && *sync ? atoi(sync) : -1};
     int result = -1;
     struct desk_model *m = desk_model_new(session_graph(s));
     setlocale(LC_CTYPE, "");

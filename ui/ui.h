@@ -13,9 +13,10 @@
 struct ui_options {
     enum glyph_level glyphs; /* GLYPHS_AUTO: by locale and TERM; a picture takes the richest */
     enum colour_mode colour;
-    bool light;   /* colours for a light background; default: by COLORFGBG, else dark */
-    bool analyze; /* fill the tables in the background; default true */
-    int frames;   /* end after this many; 0: no limit. For tests */
+    bool light;                   /* colours for a light background; default: by COLORFGBG, else dark */
+    struct search_options search; /* how the desk searches; budgets are the profile's */
+    bool analyze;                 /* fill the tables in the background; default true */
+    int frames;                   /* end after this many; 0: no limit. For tests */
 };
 struct ui_options ui_defaults(void);
 
