@@ -16,10 +16,10 @@
 #include "cli/commands.h"
 #include "cli/paths.h"
 #include "cli/report.h"
+#include "data/dataset.h"
 #include "kernels/float_conv.h"
 #include "kernels/isa.h"
 #include "kernels/kernels.h"
-#include "model/dataset.h"
 
 static const struct column check_columns[] = {
     {"part", NULL, COLUMN_TEXT},

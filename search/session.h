@@ -11,9 +11,9 @@
 
 #include "base/err.h"
 #include "base/progress.h"
+#include "data/dataset.h"
 #include "engine/compare.h"
 #include "engine/kernel_times.h"
-#include "model/dataset.h"
 #include "model/graph_load.h"
 #include "profiles/profile.h"
 #include "search/estimate.h"

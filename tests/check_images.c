@@ -18,8 +18,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "model/dataset.h"
-#include "model/image.h"
+#include "data/dataset.h"
+#include "data/image.h"
 #include "tests/scratch.h"
 
 Suite *check_images_suite(void);

@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "model/dataset.h"
+#include "data/dataset.h"
 #include "tests/scratch.h"
 
 Suite *check_npy_suite(void);

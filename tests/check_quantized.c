@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "data/dataset.h"
 #include "engine/evaluate.h"
 #include "engine/runner.h"
-#include "model/dataset.h"
 #include "model/graph_load.h"
 #include "profiles/profile.h"
 #include "quant/own.h"

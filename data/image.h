@@ -3,8 +3,8 @@
  * Pictures: PNG and JPEG files decoded to bytes, and brought to a size. Bytes are [h][w][c] with red first; nothing
  * here knows of datasets. Sizes are checked in the header, before anything is allocated.
  */
-#ifndef BITFADER_MODEL_IMAGE_H
-#define BITFADER_MODEL_IMAGE_H
+#ifndef BITFADER_DATA_IMAGE_H
+#define BITFADER_DATA_IMAGE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "model/image.h"
+#include "data/image.h"
 
 enum { FRACTION_BITS = 32 - 8 - 2 }; /* of weights: a pixel times the sum of weights fits into 32 bits */
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "model/dataset_private.h"
+#include "data/dataset_private.h"
 
 int dataset_range(struct loader *l, struct part *p, const char *of, int64_t total, int64_t bytes)
 {

@@ -6,8 +6,8 @@
  *
  * Two parts: "calibrate" (for ranges and sensitivity) and "evaluate" (for accuracy). They never share a sample.
  */
-#ifndef BITFADER_MODEL_DATASET_H
-#define BITFADER_MODEL_DATASET_H
+#ifndef BITFADER_DATA_DATASET_H
+#define BITFADER_DATA_DATASET_H
 
 #include <stdint.h>
 

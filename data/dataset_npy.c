@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/dataset_private.h"
-#include "model/npy.h"
+#include "data/dataset_private.h"
+#include "data/npy.h"
 
 enum { INPUTS_MAX = 64, INPUT_ELEMENTS_MAX = 1 << 28 };
 

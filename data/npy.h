@@ -4,8 +4,8 @@
  * range of the first axis. Row-major, little-endian, of numbers; what else NumPy can write is refused. Nothing is
  * allocated by what a header says before the file is known to be large enough for it.
  */
-#ifndef BITFADER_MODEL_NPY_H
-#define BITFADER_MODEL_NPY_H
+#ifndef BITFADER_DATA_NPY_H
+#define BITFADER_DATA_NPY_H
 
 #include "base/err.h"
 #include "ops/array.h"

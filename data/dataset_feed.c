@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
-#include "model/dataset.h"
+#include "data/dataset.h"
 
 /* Dimensions of 1 hold no elements apart: shapes that are equal without them have the same row-major order. */
 static struct shape squeezed(const struct shape *s)

@@ -15,8 +15,8 @@
 
 #include "base/file.h"
 #include "base/parallel.h"
-#include "model/dataset_private.h"
-#include "model/image.h"
+#include "data/dataset_private.h"
+#include "data/image.h"
 
 enum { FILE_BYTES_MAX = 256 << 20 };
 

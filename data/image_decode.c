@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "model/image.h"
+#include "data/image.h"
 
 enum { SIDE_MAX = 65500, JPEG_SCANS_MAX = 100, PNG_CHUNKS_MAX = 1000, PNG_CHUNK_BYTES_MAX = 8 << 20 };
 

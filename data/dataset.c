@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "model/dataset_private.h"
+#include "data/dataset_private.h"
 
 static const struct dataset_format *const formats[] = {&dataset_idx, &dataset_npy, &dataset_images, NULL};
 

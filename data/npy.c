@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/npy.h"
+#include "data/npy.h"
 
 #include <errno.h>
 #include <inttypes.h>

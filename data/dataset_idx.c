@@ -10,7 +10,7 @@
 #include <zlib.h>
 
 #include "base/file.h"
-#include "model/dataset_private.h"
+#include "data/dataset_private.h"
 
 struct idx { /* an open file of bytes, after its header */
     const char *path;

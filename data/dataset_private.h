@@ -3,11 +3,11 @@
  * Private to the dataset files: what a description being loaded is, and the row that a format of files has. A new
  * format is one file with its row, and the row's name in dataset.c.
  */
-#ifndef BITFADER_MODEL_DATASET_PRIVATE_H
-#define BITFADER_MODEL_DATASET_PRIVATE_H
+#ifndef BITFADER_DATA_DATASET_PRIVATE_H
+#define BITFADER_DATA_DATASET_PRIVATE_H
 
 #include "base/yaml_doc.h"
-#include "model/dataset.h"
+#include "data/dataset.h"
 
 enum {
     DATASET_SIDE_MAX = 4096,
