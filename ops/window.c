@@ -5,7 +5,7 @@
 
 /* Attribute `name` with one value a spatial dimension, each from lo to SIDE_MAX, `otherwise` where it is not there. */
 static int window_list(const struct op_call *c, const char *name, int n, int64_t lo, int64_t otherwise, int64_t *out,
-                   struct err *e)
+                       struct err *e)
 {
     const struct attr *a = op_attr(c, name, ATTR_INTS);
     if (a && (int)a->n != n)
@@ -55,8 +55,7 @@ int op_window_read(const struct op_call *c, const int64_t *kernel, struct op_win
     if (!kernel && !given)
         return err_set(e, "kernel_shape is missing");
     if (window_list(c, "kernel_shape", w->n, 1, 1, w->kernel, e) ||
-        window_list(c, "strides", w->n, 1, 1, w->stride, e) ||
-        window_list(c, "dilations", w->n, 1, 1, w->dilation, e))
+        window_list(c, "strides", w->n, 1, 1, w->stride, e) || window_list(c, "dilations", w->n, 1, 1, w->dilation, e))
         return -1;
     if (pads && (int)pads->n != 2 * w->n)
         return err_set(e, "pads has %zu values, not %d", pads->n, 2 * w->n);

@@ -84,8 +84,9 @@ done
 
 # --- exported names: declared in a header of their folder -------------------------------------------------------------
 for dir in $folders; do
-    for o in $(find build-lint-gcc/$dir -name '*.o'); do
-        case $o in *pb-c.o | *main.o) continue ;; esac
+    for c in $(find $dir -name '*.c'); do
+        o=build-lint-gcc/${c%.c}.o # not of another architecture, nor left over
+        [ -f "$o" ] && [ "$c" != cli/main.c ] || continue
         for name in $(nm -g --defined-only "$o" | awk '$2 ~ /[TDRB]/ {print $3}'); do
             grep -qE "(^|[^a-zA-Z0-9_])$name([^a-zA-Z0-9_]|\$)" $(find $dir -name '*.h') ||
                 found "$o: $name is exported but no header of $dir/ declares it"
