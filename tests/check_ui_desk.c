@@ -85,7 +85,7 @@ static struct desk *busy_desk(void)
     press(d, ":");
     type(d, "budget size=240KiB acc-drop=0.5pp lat=510us");
     press(d, "L j w 4 j j a 6 j Space j Space w 5 Esc j j m k k Space");
-    d->job = (struct desk_job){.kind = JOB_SEARCH, .what = "verify", .done = 3, .total = 8, .eta_s = 70};
+    d->job = (struct desk_job){.kind = &job_search, .what = "verify", .done = 3, .total = 8, .eta_s = 70};
     return d;
 }
 
@@ -127,7 +127,7 @@ START_TEST(golden_unknown)
 {
     struct desk *d = fixture_desk(22);
     desk_set_tables(d, fixture_unknown(22));
-    d->job = (struct desk_job){.kind = JOB_ANALYZE, .what = "sensitivity", .done = 0, .total = 22, .eta_s = -1};
+    d->job = (struct desk_job){.kind = &job_analyze, .what = "sensitivity", .done = 0, .total = 22, .eta_s = -1};
     desk_resize(d, 120, 36);
     char *text = screen(d, 120, 36, GLYPHS_BRAILLE);
     check_golden("unknown_120x36", text);
@@ -538,6 +538,7 @@ START_TEST(three_ways_are_one)
         return;
     char line[64], *shot[3];
     enum desk_request requests[3];
+    const struct job_kind *jobs[3];
     bool digit = strchr(a->keys[0], '#');
     for (int way = 0; way < 3; way++) {
         struct desk *d = fixture_desk(22);
@@ -566,7 +567,8 @@ START_TEST(three_ways_are_one)
         d->pending[0] = '\0';
         shot[way] = screen(d, 120, 36, GLYPHS_BRAILLE);
         requests[way] = d->request;
-        ck_assert_msg(requests[way] == requests[0], ":%s asks for something else", a->name);
+        jobs[way] = d->asked.kind;
+        ck_assert_msg(requests[way] == requests[0] && jobs[way] == jobs[0], ":%s asks for something else", a->name);
         fixture_free(d);
     }
     check_same(a->name, shot[0], shot[1]);
@@ -640,7 +642,7 @@ START_TEST(quitting)
     press(d, "u q"); /* nothing unsaved any more */
     ck_assert_int_eq(d->request, REQUEST_QUIT);
     d->request = REQUEST_NONE;
-    d->job.kind = JOB_SEARCH;
+    d->job.kind = &job_search;
     press(d, "q");
     ck_assert_int_eq(d->mode, MODE_QUIT);
     fixture_free(d);

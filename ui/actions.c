@@ -273,19 +273,19 @@ static void sort_reverse(struct desk *d, const char *arg)
 static void run(struct desk *d, const char *arg)
 {
     (void)arg;
-    d->request = REQUEST_RUN;
+    job_run_ask(d);
 }
 
 static void analyze(struct desk *d, const char *arg)
 {
     (void)arg;
-    d->request = REQUEST_ANALYZE;
+    job_analyze_ask(d);
 }
 
 static void stop(struct desk *d, const char *arg)
 {
     (void)arg;
-    if (d->job.kind == JOB_NONE)
+    if (!d->job.kind)
         desk_say(d, ROLE_TEXT, "nothing is running");
     else
         d->request = REQUEST_STOP;
@@ -312,7 +312,7 @@ static void search(struct desk *d, const char *arg)
 {
     (void)arg;
     if (budgets_any(&d->profile->budgets)) {
-        d->request = REQUEST_SEARCH;
+        job_search_ask(d);
         return;
     }
     desk_open_prompt(d, ':', "budget ");
@@ -367,8 +367,7 @@ static void save_quit(struct desk *d, const char *arg)
 static void quit(struct desk *d, const char *arg)
 {
     (void)arg;
-    /* An analysis is no reason to ask: what it has is kept, and the next start goes on from there. */
-    if (desk_unsaved(d) || d->job.kind == JOB_RUN || d->job.kind == JOB_SEARCH)
+    if (desk_unsaved(d) || (d->job.kind && d->job.kind->quit))
         d->mode = MODE_QUIT;
     else
         d->request = REQUEST_QUIT;
@@ -424,7 +423,7 @@ static void back(struct desk *d, const char *arg)
 static void cancel(struct desk *d, const char *arg)
 {
     (void)arg;
-    desk_say(d, ROLE_TEXT, d->job.kind == JOB_NONE ? "q quits" : "q quits, X stops what runs");
+    desk_say(d, ROLE_TEXT, d->job.kind ? "q quits, X stops what runs" : "q quits");
 }
 
 static const struct action table[] = {

@@ -10,12 +10,11 @@
 
 char *desk_job_text(const struct desk *d, char out[128])
 {
-    static const char *const names[] = {"", "analysis", "run", "search"};
     const struct desk_job *j = &d->job;
     out[0] = '\0';
-    if (j->kind == JOB_NONE)
+    if (!j->kind)
         return out;
-    size_t n = (size_t)snprintf(out, 128, "%s " G_RUNS " %s", names[j->kind], j->stopping ? "stopping" : j->what);
+    size_t n = (size_t)snprintf(out, 128, "%s " G_RUNS " %s", j->kind->name, j->stopping ? "stopping" : j->what);
     if (j->total > 0)
         n += (size_t)snprintf(out + n, 128 - n, " %lld/%lld", (long long)j->done, (long long)j->total);
     if (j->eta_s >= 0 && !j->stopping)
@@ -112,7 +111,7 @@ static void draw_quit(struct grid *g, int y, const struct desk *d)
     if (desk_unsaved(d))
         snprintf(what, sizeof what, edits > 0 ? "%d unsaved edit%s" : "unsaved edits", edits, edits == 1 ? "" : "s");
     else
-        snprintf(what, sizeof what, "%s runs", d->job.kind == JOB_SEARCH ? "a search" : "a job");
+        snprintf(what, sizeof what, "%s runs", d->job.kind && d->job.kind->quit ? d->job.kind->quit : "a job");
     x = grid_printf(g, x, y, g->w - x, ROLE_NEAR, g->w >= 60 ? "quit: %s." : "%s:", what);
     grid_printf(g, x, y, g->w - x, ROLE_TEXT,
                 desk_unsaved(d)
@@ -134,7 +133,7 @@ static void draw_message(struct grid *g, const struct layout *l, const struct de
     } else {
         if (d->pending[0])
             x = grid_printf(g, x, y, g->w - x, ROLE_NEAR, "%s-  ", d->pending);
-        if (*job && (l->pane.h == 0 || d->job.kind != JOB_ANALYZE)) {
+        if (*job && (l->pane.h == 0 || !d->job.kind->background)) {
             x = grid_put(g, x, y, g->w - x, ROLE_TEXT, job);
             if (d->message[0])
                 x = grid_put(g, x, y, g->w - x, ROLE_DIM, " " G_BAR " ");
@@ -186,7 +185,7 @@ void desk_draw_bottom(struct grid *g, const struct layout *l, const struct desk 
     if (l->rule.h)
         grid_row(g, 0, l->rule.y, g->w, ROLE_DIM, GLYPH_RULE);
     draw_what_if(g, l, d);
-    if (l->job.h && d->job.kind != JOB_NONE && d->job.kind != JOB_ANALYZE)
+    if (l->job.h && d->job.kind && !d->job.kind->background)
         grid_printf(g, 1, l->job.y, g->w - 1, ROLE_TEXT, "%s   (X stops, and keeps what it has)",
                     desk_job_text(d, job));
     draw_message(g, l, d);

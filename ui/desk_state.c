@@ -41,10 +41,18 @@ struct desk *desk_new(const struct desk_model *m, struct profile *p, const char 
     return d;
 }
 
+static void drop_asked(struct desk *d)
+{
+    if (d->asked.kind)
+        d->asked.kind->free(d->asked.work);
+    d->asked = (struct desk_asked){NULL, NULL};
+}
+
 void desk_free(struct desk *d)
 {
     if (!d)
         return;
+    drop_asked(d);
     profile_free(d->profile);
     profile_free(d->offer);
     tables_free(d->tables);
@@ -294,6 +302,13 @@ int desk_set_filter(struct desk *d, const char *expression, struct err *e)
         snprintf(d->filter_text, sizeof d->filter_text, "%s", first);
     desk_sort_rows(d);
     return 0;
+}
+
+void desk_ask_job(struct desk *d, const struct job_kind *kind, void *work)
+{
+    drop_asked(d);
+    d->asked = (struct desk_asked){kind, work};
+    d->request = REQUEST_JOB;
 }
 
 bool desk_unsaved(const struct desk *d)

@@ -17,6 +17,7 @@
 #include "search/tables.h"
 #include "ui/filter.h"
 #include "ui/history.h"
+#include "ui/job_kind.h"
 #include "ui/theme.h"
 
 struct desk_layer {
@@ -46,9 +47,7 @@ enum desk_mode { MODE_DESK, MODE_PROMPT, MODE_QUIT, MODE_HELP };
 
 enum desk_request {
     REQUEST_NONE,
-    REQUEST_ANALYZE,
-    REQUEST_RUN,
-    REQUEST_SEARCH,
+    REQUEST_JOB, /* of desk.asked */
     REQUEST_STOP,
     REQUEST_SAVE, /* to target */
     REQUEST_SAVE_QUIT,
@@ -57,14 +56,17 @@ enum desk_request {
     REQUEST_SUSPEND
 };
 
-enum desk_job_kind { JOB_NONE, JOB_ANALYZE, JOB_RUN, JOB_SEARCH };
-
-struct desk_job { /* what runs in the background, as of the last news */
-    enum desk_job_kind kind;
+struct desk_job {                /* what runs in the background, as of the last news */
+    const struct job_kind *kind; /* NULL: nothing */
     bool stopping;
     char what[48];
     int64_t done, total; /* total 0: not known */
     int eta_s;           /* -1: not known */
+};
+
+struct desk_asked {
+    const struct job_kind *kind; /* NULL: none */
+    void *work;                  /* owned */
 };
 
 struct desk_measured { /* the last run */
@@ -117,6 +119,7 @@ struct desk {
     struct profile_layer *effective; /* [n] the profile with mute and solo applied; names are the profile's */
     struct estimate est;             /* of the effective profile */
     struct desk_job job;
+    struct desk_asked asked; /* until ui.c takes it over */
     struct desk_measured measured;
     struct profile *offer; /* owned: what a search found while the profile was edited; ":take" takes it */
     enum desk_mode mode;
@@ -156,6 +159,9 @@ const char *desk_sort_name(enum desk_sort s);
 
 /* An expression as filter, or an error in e and the old filter stays. */
 int desk_set_filter(struct desk *d, const char *expression, struct err *e);
+
+/* A job as a request for ui.c. Takes the work over. */
+void desk_ask_job(struct desk *d, const struct job_kind *kind, void *work);
 
 bool desk_unsaved(const struct desk *d);
 /* The save that was asked for has been done: target is path now. */

@@ -28,7 +28,7 @@ static void draw_pane(struct grid *g, const struct layout *l, const struct desk 
         n += (size_t)snprintf(left + n, sizeof left - n, " " G_DOT " %d marked", marked);
     if (locked)
         n += (size_t)snprintf(left + n, sizeof left - n, " " G_DOT " %d locked", locked);
-    if (d->job.kind == JOB_ANALYZE)
+    if (d->job.kind && d->job.kind->background)
         n += (size_t)snprintf(left + n, sizeof left - n, " " G_DOT " %s", desk_job_text(d, job));
     snprintf(left + n, sizeof left - n, " ");
     int x = grid_put(g, 2, y, w - 2, ROLE_TEXT, left);
