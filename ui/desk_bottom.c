@@ -142,43 +142,6 @@ static void draw_message(struct grid *g, const struct layout *l, const struct de
     }
 }
 
-struct hint {
-    const char *key, *text;
-    int rank; /* the highest leaves first when the screen is narrow */
-};
-
-static int hint_cells(const struct hint *h, bool words)
-{
-    return 1 + (int)strlen(h->key) + (words ? 1 + (int)strlen(h->text) : 0);
-}
-
-static void draw_keys(struct grid *g, const struct layout *l)
-{
-    static const struct hint hints[] = {
-        {"1-8", "bits", 0},   {"0", "fp32", 9}, {"+/-", "step", 8}, {"w/a/b", "which", 11}, {"[]", "scheme", 12},
-        {"Spc", "mark", 6},   {"m", "mute", 4}, {"s", "solo", 5},   {"/", "filter", 7},     {"u", "undo", 1},
-        {"^R", "redo", 14},   {"r", "run", 2},  {"S", "search", 3}, {"X", "stop", 15},      {"^S", "save", 10},
-        {":", "command", 13}, {"q", "quit", 0}, {"?", "help", 0},
-    };
-    enum { HINTS = sizeof hints / sizeof *hints };
-    bool words = g->w >= 60;
-    int x = 0, y = l->keys.y, rank = 99, need;
-    do {
-        need = 1;
-        rank--;
-        for (int i = 0; i < HINTS; i++)
-            need += hints[i].rank <= rank ? hint_cells(&hints[i], words) : 0;
-    } while (need > g->w && rank > 0);
-    grid_blank(g, 0, y, g->w, ROLE_BAR);
-    for (int i = 0; i < HINTS; i++) {
-        if (hints[i].rank > rank)
-            continue;
-        x = grid_put(g, x + 1, y, g->w - x - 1, ROLE_BAR_KEY, hints[i].key);
-        if (words)
-            x = grid_printf(g, x, y, g->w - x, ROLE_BAR, " %s", hints[i].text);
-    }
-}
-
 void desk_draw_bottom(struct grid *g, const struct layout *l, const struct desk *d)
 {
     char job[128];
@@ -189,5 +152,5 @@ void desk_draw_bottom(struct grid *g, const struct layout *l, const struct desk 
         grid_printf(g, 1, l->job.y, g->w - 1, ROLE_TEXT, "%s   (X stops, and keeps what it has)",
                     desk_job_text(d, job));
     draw_message(g, l, d);
-    draw_keys(g, l);
+    desk_draw_hints(g, l, d);
 }

@@ -10,7 +10,6 @@
 
 #include "base/mem.h"
 #include "ui/format.h"
-#include "ui/layout.h"
 
 struct desk *desk_new(const struct desk_model *m, struct profile *p, const char *path, struct tables *t)
 {
@@ -24,6 +23,7 @@ struct desk *desk_new(const struct desk_model *m, struct profile *p, const char 
     d->order = mem_new((size_t)m->n + 1, sizeof *d->order);
     d->effective = mem_new((size_t)m->n + 1, sizeof *d->effective);
     d->solo = -1;
+    d->screen = screens[0];
     d->measured = (struct desk_measured){.accuracy = NAN, .agreement = NAN};
     if (p->measurement.known) {
         d->measured.known = d->measured.loaded = true;
@@ -127,14 +127,28 @@ static void keep_in_sight(struct desk *d)
         d->top = 0;
 }
 
+struct layout desk_layout(const struct desk *d, int w, int h)
+{
+    int digits = 1;
+    for (int n = d->model->n; n > 9; n /= 10)
+        digits++;
+    return d->screen->layout(w, h, digits);
+}
+
 void desk_resize(struct desk *d, int w, int h)
 {
     d->width = w;
     d->height = h;
-    struct layout l = layout_desk(w, h, 3);
+    struct layout l = desk_layout(d, w, h);
     if (!l.too_small)
         d->rows = l.body.h;
     keep_in_sight(d);
+}
+
+void desk_show(struct desk *d, const struct screen *s)
+{
+    d->screen = s;
+    desk_resize(d, d->width, d->height);
 }
 
 void desk_open_prompt(struct desk *d, char sign, const char *text)

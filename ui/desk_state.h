@@ -18,6 +18,7 @@
 #include "ui/filter.h"
 #include "ui/history.h"
 #include "ui/job_kind.h"
+#include "ui/screen.h"
 #include "ui/theme.h"
 
 struct desk_layer {
@@ -43,7 +44,8 @@ enum desk_side { SIDE_W, SIDE_A, SIDE_BOTH }; /* what a digit sets */
 
 enum desk_sort { SORT_NUMBER, SORT_DROP, SORT_LATENCY, SORT_SIZE, SORT_W, SORT_A, SORT_NAME, SORT_COUNT };
 
-enum desk_mode { MODE_DESK, MODE_PROMPT, MODE_QUIT, MODE_HELP };
+/* Who has the keys: the screen, or what lies over it until MODE_SCREEN is back. */
+enum desk_mode { MODE_SCREEN, MODE_PROMPT, MODE_QUIT, MODE_HELP };
 
 enum desk_request {
     REQUEST_NONE,
@@ -106,7 +108,7 @@ struct desk {
     int solo;                /* layer, or -1 */
     int *order, n_order;
     int cursor, top;
-    int width, height, rows; /* of the screen, and of the table's body */
+    int width, height, rows; /* of the terminal, and of the screen's body */
     enum desk_side side;
     enum desk_sort sort;
     bool reverse;
@@ -122,6 +124,7 @@ struct desk {
     struct desk_asked asked; /* until ui.c takes it over */
     struct desk_measured measured;
     struct profile *offer; /* owned: what a search found while the profile was edited; ":take" takes it */
+    const struct screen *screen;
     enum desk_mode mode;
     struct desk_prompt prompt;
     struct desk_help help;
@@ -136,6 +139,9 @@ struct desk *desk_new(const struct desk_model *m, struct profile *p, const char 
 void desk_free(struct desk *d);
 
 void desk_resize(struct desk *d, int w, int h);
+void desk_show(struct desk *d, const struct screen *s); /* another screen, at the same size */
+/* Where everything stands at that size, on the screen that is shown. */
+struct layout desk_layout(const struct desk *d, int w, int h);
 void desk_set_tables(struct desk *d, struct tables *t); /* takes over */
 /* After any change of profile, mutes or tables: the effective profile and its estimate. O(layers). */
 void desk_refresh(struct desk *d);

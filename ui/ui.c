@@ -156,7 +156,7 @@ static void fulfil(struct ui *u)
 /* Where nothing of the desk can be seen, keys must not change it. */
 static bool key_counts(const struct desk *d, const char *key)
 {
-    return !layout_desk(d->width, d->height, 1).too_small || d->mode == MODE_QUIT || !strcmp(key, "q") ||
+    return !desk_layout(d, d->width, d->height).too_small || d->mode == MODE_QUIT || !strcmp(key, "q") ||
            !strcmp(key, "^L") || !strcmp(key, "X");
 }
 
