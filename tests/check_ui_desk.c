@@ -850,7 +850,8 @@ START_TEST(views_have_names)
     ck_assert_ptr_nonnull(strstr(d->message, "no screen \"sideways\""));
     press(d, ":");
     type(d, "view");
-    ck_assert_str_eq(d->prompt.note, screens[0]->name); /* and so on: they are listed */
+    for (int i = 0; screens[i]; i++)
+        ck_assert_ptr_nonnull(strstr(d->prompt.note, screens[i]->name));
     fixture_free(d);
 }
 END_TEST

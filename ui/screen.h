@@ -21,7 +21,9 @@ struct screen {
     unsigned bit; /* ON_ */
     /* As layout_desk. Parts of the frame that it leaves out (h == 0) are not drawn. */
     struct layout (*layout)(int w, int h, int number_width);
-    void (*draw)(struct grid *g, const struct layout *l, const struct desk *d); /* pane, heads and body */
+    /* Pane, heads and body. The pane's title tells of a background job (desk_job_text); without a pane the message line
+     * does. */
+    void (*draw)(struct grid *g, const struct layout *l, const struct desk *d);
     bool (*key)(struct desk *d, const char *key); /* before the actions; false: it is none of its own. NULL: none is */
 };
 
