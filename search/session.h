@@ -17,6 +17,7 @@
 #include "model/graph_load.h"
 #include "profiles/profile.h"
 #include "search/estimate.h"
+#include "search/search_options.h"
 #include "search/tables.h"
 
 struct session;
@@ -116,20 +117,6 @@ int session_run(struct session *s, const struct profile *p, const struct run_opt
 
 /* The measured point of a run corrects the estimator, for all later estimates. */
 void session_learn(struct session *s, const struct profile *p, const struct run_result *r);
-
-enum objective { OBJECTIVE_AUTO, OBJECTIVE_LOSS, OBJECTIVE_SIZE, OBJECTIVE_LATENCY, OBJECTIVE_ENERGY, OBJECTIVE_COUNT };
-const char *objective_name(int objective);
-int objective_find(const char *name); /* "loss", "size", "latency", "energy"; -1 */
-
-struct search_options {
-    struct budgets budgets;
-    enum objective minimize; /* auto: loss under a size or latency budget, size under an accuracy budget alone */
-    int solver;              /* row of solver_table (search/solve.h); default exact */
-    bool verify;             /* run what was found, and go on when it misses its accuracy budget; default true */
-    int max_rounds;          /* default 8 */
-    int images;              /* for verification; 0: all */
-};
-struct search_options search_defaults(void);
 
 struct search_result {
     struct profile *profile; /* best found; NULL when nothing is feasible */

@@ -14,34 +14,6 @@
 #include "search/session_private.h"
 #include "search/solve.h"
 
-static const struct {
-    const char *name;
-    int cost;
-} objectives[OBJECTIVE_COUNT] = {
-    [OBJECTIVE_AUTO] = {"auto", COST_LOSS},       [OBJECTIVE_LOSS] = {"loss", COST_LOSS},
-    [OBJECTIVE_SIZE] = {"size", COST_BYTES},      [OBJECTIVE_LATENCY] = {"latency", COST_LATENCY},
-    [OBJECTIVE_ENERGY] = {"energy", COST_ENERGY},
-};
-
-const char *objective_name(int objective)
-{
-    return objectives[objective].name;
-}
-
-int objective_find(const char *name)
-{
-    for (int i = OBJECTIVE_LOSS; i < OBJECTIVE_COUNT; i++)
-        if (!strcmp(name, objectives[i].name))
-            return i;
-    return -1;
-}
-
-struct search_options search_defaults(void)
-{
-    return (struct search_options){
-        .budgets = budgets_none(), .minimize = OBJECTIVE_AUTO, .solver = SOLVER_EXACT, .verify = true, .max_rounds = 8};
-}
-
 void search_result_done(struct search_result *r)
 {
     profile_free(r->profile);
@@ -242,7 +214,7 @@ int session_search(struct session *s, const struct profile *start, const struct 
         return rc;
     struct tables *t = session_tables(s);
     struct hunt h = {.s = s, .o = o, .r = r, .drop = allowed_drop(&o->budgets, t->fp32_accuracy)};
-    h.problem = (struct solve_problem){.objective = objectives[settle_objective(o)].cost,
+    h.problem = (struct solve_problem){.objective = objective_cost(settle_objective(o)),
                                        .bound = {INFINITY, INFINITY, INFINITY, INFINITY}};
     if (!s->dataset)
         rc = err_set(e, "%s: a search needs a dataset (-d): calibration images give the sensitivities", s->graph->file);

@@ -43,6 +43,7 @@
     X(session_data) \
     X(ui_layout)    \
     X(ui_desk)      \
+    X(ui_jobs)      \
     X(ui_pty)       \
     X(cli)          \
     X(bad_input)

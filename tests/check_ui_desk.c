@@ -85,7 +85,7 @@ static struct desk *busy_desk(void)
     press(d, ":");
     type(d, "budget size=240KiB acc-drop=0.5pp lat=510us");
     press(d, "L j w 4 j j a 6 j Space j Space w 5 Esc j j m k k Space");
-    d->job = (struct desk_job){.kind = JOB_SEARCH, .what = "verify", .done = 3, .total = 8, .eta_s = 70};
+    d->job = (struct desk_job){.kind = &job_search, .what = "verify", .done = 3, .total = 8, .eta_s = 70};
     return d;
 }
 
@@ -127,7 +127,7 @@ START_TEST(golden_unknown)
 {
     struct desk *d = fixture_desk(22);
     desk_set_tables(d, fixture_unknown(22));
-    d->job = (struct desk_job){.kind = JOB_ANALYZE, .what = "sensitivity", .done = 0, .total = 22, .eta_s = -1};
+    d->job = (struct desk_job){.kind = &job_analyze, .what = "sensitivity", .done = 0, .total = 22, .eta_s = -1};
     desk_resize(d, 120, 36);
     char *text = screen(d, 120, 36, GLYPHS_BRAILLE);
     check_golden("unknown_120x36", text);
@@ -136,13 +136,16 @@ START_TEST(golden_unknown)
 }
 END_TEST
 
-/* Every size draws, in every mode; at the ASCII level nothing but ASCII comes out; no row is longer than the screen. */
+/* Every size draws, on every screen in every mode; at the ASCII level nothing but ASCII comes out; no row is longer
+ * than the screen. */
 START_TEST(every_size_draws)
 {
     static const char *const modes[] = {"Esc", "?", ":", "/", "q"};
     struct desk *d = busy_desk();
-    for (unsigned m = 0; m < sizeof modes / sizeof *modes; m++) {
-        press(d, modes[m]);
+    enum { MODES = sizeof modes / sizeof *modes };
+    for (int m = 0; screens[m / MODES]; m++) {
+        desk_show(d, screens[m / MODES]);
+        press(d, modes[m % MODES]);
         for (int w = 1; w <= 205; w += w < 45 ? 1 : 7)
             for (int h = 1; h <= 50; h += h < 18 ? 1 : 6) {
                 desk_resize(d, w, h);
@@ -503,27 +506,52 @@ START_TEST(filter_prompt)
 }
 END_TEST
 
-/* No two actions on one key, no key that hides a longer sequence, names are unique and every action can be reached. */
+/* On each screen no two actions on one key and no key that hides a longer sequence. */
+static void check_keys(const struct action *p, const struct action *q)
+{
+    for (int a = 0; a < ACTION_KEYS && p->keys[a]; a++)
+        for (int b = 0; b < ACTION_KEYS && q->keys[b]; b++) {
+            if ((p == q && a == b) || !(p->on & q->on))
+                continue;
+            const char *x = p->keys[a], *y = q->keys[b];
+            ck_assert_msg(strcmp(x, y), "%s and %s share %s", p->name, q->name, x);
+            bool hidden = !strncmp(x, y, strlen(x)) && y[strlen(x)] == ' ';
+            ck_assert_msg(!hidden, "%s hides %s", x, y);
+        }
+}
+
+/* Nor two hints on one place of the key bar. */
+static void check_hints(const struct action *p, const struct action *q)
+{
+    for (int a = 0; a < ACTION_HINTS && p->hints[a].word; a++) {
+        ck_assert_msg(p->hints[a].keys || p->keys[0], "%s hints at no key", p->name);
+        for (int b = 0; b < ACTION_HINTS && q->hints[b].word; b++)
+            ck_assert_msg((p == q && a == b) || !(p->on & q->on) || p->hints[a].place != q->hints[b].place,
+                          "%s and %s share a place", p->name, q->name);
+    }
+}
+
+/* Names are unique, every action can be reached, and is for a screen that there is. */
 START_TEST(action_table_is_sound)
 {
-    int n;
-    const struct action *t = action_table(&n);
-    for (int i = 0; i < n; i++) {
-        ck_assert_ptr_eq(action_find(t[i].name), &t[i]);
-        ck_assert(*t[i].help && strlen(t[i].help) <= 26 && *t[i].section);
-        for (int k = 0; k < ACTION_KEYS && t[i].keys[k]; k++)
-            if (t[i].keys[k][0] == ':' && t[i].keys[k][1])
-                ck_assert_msg(action_find(t[i].keys[k] + 1) == &t[i], "%s is another action's", t[i].keys[k]);
-        for (int j = 0; j < n; j++)
-            for (int a = 0; a < ACTION_KEYS && t[i].keys[a]; a++)
-                for (int b = 0; b < ACTION_KEYS && t[j].keys[b]; b++) {
-                    if (i == j && a == b)
-                        continue;
-                    const char *x = t[i].keys[a], *y = t[j].keys[b];
-                    ck_assert_msg(strcmp(x, y), "%s and %s share %s", t[i].name, t[j].name, x);
-                    bool hidden = !strncmp(x, y, strlen(x)) && y[strlen(x)] == ' ';
-                    ck_assert_msg(!hidden, "%s hides %s", x, y);
-                }
+    const struct action *p, *q;
+    unsigned all = 0;
+    for (int i = 0; screens[i]; i++) {
+        ck_assert(screens[i]->bit && !(screens[i]->bit & all) && screens[i]->layout && screens[i]->draw);
+        ck_assert_ptr_eq(screen_find(screens[i]->name), screens[i]);
+        all |= screens[i]->bit;
+    }
+    for (int i = 0; (p = action_at(i)); i++) {
+        ck_assert_ptr_eq(action_find(p->name), p);
+        ck_assert(*p->help && strlen(p->help) <= 26 && *p->section);
+        ck_assert_msg(p->on & all, "%s is for no screen", p->name);
+        for (int k = 0; k < ACTION_KEYS && p->keys[k]; k++)
+            if (p->keys[k][0] == ':' && p->keys[k][1])
+                ck_assert_msg(action_find(p->keys[k] + 1) == p, "%s is another action's", p->keys[k]);
+        for (int j = 0; (q = action_at(j)); j++) {
+            check_keys(p, q);
+            check_hints(p, q);
+        }
     }
 }
 END_TEST
@@ -531,13 +559,13 @@ END_TEST
 /* K6: by key, by command and from the help: the same desk. */
 START_TEST(three_ways_are_one)
 {
-    int n;
-    const struct action *t = action_table(&n);
-    const struct action *a = &t[_i % n];
-    if (!a->keys[0] || !strcmp(a->name, "help") || !strcmp(a->name, "command") || !strcmp(a->name, "goto"))
+    const struct action *a = action_at(_i);
+    if (!a->keys[0] || !(a->on & ON_DESK) || !strcmp(a->name, "help") || !strcmp(a->name, "command") ||
+        !strcmp(a->name, "goto"))
         return;
     char line[64], *shot[3];
     enum desk_request requests[3];
+    const struct job_kind *jobs[3];
     bool digit = strchr(a->keys[0], '#');
     for (int way = 0; way < 3; way++) {
         struct desk *d = fixture_desk(22);
@@ -555,8 +583,9 @@ START_TEST(three_ways_are_one)
             type(d, line);
         } else {
             press(d, "?");
-            for (int i = 0; i < _i % n; i++)
-                press(d, "Down");
+            for (int i = 0; i < _i; i++)
+                if (action_at(i)->on & ON_DESK)
+                    press(d, "Down");
             press(d, digit ? "Enter 4" : "Enter");
             if (!strcmp(a->name, "budget")) /* the help has typed the command; the key opens the same line */
                 ck_assert_int_eq(d->mode, MODE_PROMPT);
@@ -566,7 +595,8 @@ START_TEST(three_ways_are_one)
         d->pending[0] = '\0';
         shot[way] = screen(d, 120, 36, GLYPHS_BRAILLE);
         requests[way] = d->request;
-        ck_assert_msg(requests[way] == requests[0], ":%s asks for something else", a->name);
+        jobs[way] = d->asked.kind;
+        ck_assert_msg(requests[way] == requests[0] && jobs[way] == jobs[0], ":%s asks for something else", a->name);
         fixture_free(d);
     }
     check_same(a->name, shot[0], shot[1]);
@@ -629,7 +659,7 @@ START_TEST(quitting)
     press(d, "4 q");
     ck_assert(d->mode == MODE_QUIT && d->request == REQUEST_NONE);
     press(d, "Esc");
-    ck_assert(d->mode == MODE_DESK && d->request == REQUEST_NONE);
+    ck_assert(d->mode == MODE_SCREEN && d->request == REQUEST_NONE);
     press(d, "q s");
     ck_assert_int_eq(d->request, REQUEST_SAVE_QUIT);
     ck_assert_str_eq(d->target, "balanced.yaml");
@@ -640,7 +670,7 @@ START_TEST(quitting)
     press(d, "u q"); /* nothing unsaved any more */
     ck_assert_int_eq(d->request, REQUEST_QUIT);
     d->request = REQUEST_NONE;
-    d->job.kind = JOB_SEARCH;
+    d->job.kind = &job_search;
     press(d, "q");
     ck_assert_int_eq(d->mode, MODE_QUIT);
     fixture_free(d);
@@ -737,6 +767,95 @@ START_TEST(numbers)
 }
 END_TEST
 
+/* A screen of the test's own. */
+static struct layout other_layout(int w, int h, int number_width)
+{
+    struct layout l = layout_desk(w, h, number_width);
+    l.body.h += l.what_if.y - l.body.y - l.body.h + l.what_if.h;
+    l.rule.h = l.what_if.h = 0;
+    return l;
+}
+
+static void other_draw(struct grid *g, const struct layout *l, const struct desk *d)
+{
+    grid_printf(g, 0, l->body.y, g->w, ROLE_TEXT, "another screen of %d layers", d->model->n);
+    g->cursor_y = l->body.y;
+}
+
+static bool other_key(struct desk *d, const char *key)
+{
+    if (strcmp(key, "4"))
+        return false;
+    desk_say(d, ROLE_TEXT, "four");
+    return true;
+}
+
+static const struct screen other = {"other", "of the test", 1u << 30, other_layout, other_draw, other_key};
+
+static bool shows(const struct desk *d, const char *what)
+{
+    char *text = screen(d, 80, 24, GLYPHS_ASCII);
+    bool there = strstr(text, what);
+    mem_free(text);
+    return there;
+}
+
+/* What lies over a screen goes away and leaves it; Esc leads back; the desk's keys, commands, hints and help are the
+ * desk's. */
+START_TEST(screens_are_rows)
+{
+    static const char *const over[] = {"? Esc",           "? q",  ": Esc", ": Enter", ": u n d o Enter",
+                                       "? u n d o Enter", "q Esc"};
+    struct desk *d = fixture_desk(22);
+    press(d, "5");
+    int rows = d->rows;
+    desk_show(d, &other);
+    ck_assert_int_gt(d->rows, rows);
+    for (unsigned i = 0; i < sizeof over / sizeof *over; i++) {
+        press(d, over[i]);
+        ck_assert_msg(d->screen == &other && d->mode == MODE_SCREEN, "after %s", over[i]);
+        ck_assert(shows(d, "another screen of 22 layers") && !shows(d, "what if"));
+        press(d, "^R");
+    }
+    ck_assert(shows(d, "q quit") && !shows(d, "1-8 bits"));
+    press(d, "4");
+    ck_assert_str_eq(d->message, "four");
+    press(d, "3");
+    ck_assert_ptr_nonnull(strstr(d->message, "3 does nothing here"));
+    press(d, ":");
+    type(d, "bits 3");
+    ck_assert_str_eq(d->message, ":bits is not for this screen; :view desk has it");
+    press(d, ": b i Tab");
+    ck_assert_str_eq(d->prompt.text, "bi");
+    press(d, "Esc ? b i t s");
+    ck_assert(shows(d, " 0 of "));
+    press(d, "Esc Esc");
+    ck_assert(d->screen == screens[0] && d->rows == rows);
+    ck_assert(at(d, 0)->w_bits == 5 && shows(d, "1-8 bits"));
+    fixture_free(d);
+}
+END_TEST
+
+START_TEST(views_have_names)
+{
+    struct desk *d = fixture_desk(22);
+    press(d, ": v i Tab d Tab");
+    ck_assert_str_eq(d->prompt.text, "view desk");
+    ck_assert_str_eq(d->prompt.note, screens[0]->help);
+    desk_show(d, &other);
+    press(d, "Enter");
+    ck_assert(d->screen == screens[0] && d->mode == MODE_SCREEN && !*d->message);
+    press(d, ":");
+    type(d, "view sideways");
+    ck_assert_ptr_nonnull(strstr(d->message, "no screen \"sideways\""));
+    press(d, ":");
+    type(d, "view");
+    for (int i = 0; screens[i]; i++)
+        ck_assert_ptr_nonnull(strstr(d->prompt.note, screens[i]->name));
+    fixture_free(d);
+}
+END_TEST
+
 /* Large networks draw and edit: four digits, all rows marked at once. */
 START_TEST(a_thousand_layers)
 {
@@ -781,8 +900,9 @@ Suite *check_ui_desk_suite(void)
 {
     Suite *s = suite_create("ui_desk");
     TCase *t = tcase_create("desk");
-    int n;
-    action_table(&n);
+    int n = 0;
+    while (action_at(n))
+        n++;
     setlocale(LC_CTYPE, "C.UTF-8");
     tcase_add_loop_test(t, goldens, 0, sizeof golden_sizes / sizeof *golden_sizes);
     tcase_add_test(t, golden_help);
@@ -805,6 +925,8 @@ Suite *check_ui_desk_suite(void)
     tcase_add_test(t, action_table_is_sound);
     tcase_add_loop_test(t, three_ways_are_one, 0, n);
     tcase_add_test(t, commands_answer);
+    tcase_add_test(t, screens_are_rows);
+    tcase_add_test(t, views_have_names);
     tcase_add_test(t, set_where);
     tcase_add_test(t, quitting);
     tcase_add_test(t, search_results);

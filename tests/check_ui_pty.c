@@ -103,6 +103,8 @@ START_TEST(starts_answers_quits)
     ck_assert_int_eq(row_of_cursor(p), row);
     pty_keys(p, "\033OB");
     ck_assert_int_eq(row_of_cursor(p), row + 1);
+    pty_keys(p, "\033[15~\033[24~"); /* F5, F12: special keys have names, with a meaning or without */
+    ck_assert(pty_shows(p, "F12 does nothing here"));
     pty_keys(p, "?");
     ck_assert(pty_shows(p, "type to filter"));
     pty_keys(p, "undo");

@@ -10,12 +10,11 @@
 
 char *desk_job_text(const struct desk *d, char out[128])
 {
-    static const char *const names[] = {"", "analysis", "run", "search"};
     const struct desk_job *j = &d->job;
     out[0] = '\0';
-    if (j->kind == JOB_NONE)
+    if (!j->kind)
         return out;
-    size_t n = (size_t)snprintf(out, 128, "%s " G_RUNS " %s", names[j->kind], j->stopping ? "stopping" : j->what);
+    size_t n = (size_t)snprintf(out, 128, "%s " G_RUNS " %s", j->kind->name, j->stopping ? "stopping" : j->what);
     if (j->total > 0)
         n += (size_t)snprintf(out + n, 128 - n, " %lld/%lld", (long long)j->done, (long long)j->total);
     if (j->eta_s >= 0 && !j->stopping)
@@ -112,7 +111,7 @@ static void draw_quit(struct grid *g, int y, const struct desk *d)
     if (desk_unsaved(d))
         snprintf(what, sizeof what, edits > 0 ? "%d unsaved edit%s" : "unsaved edits", edits, edits == 1 ? "" : "s");
     else
-        snprintf(what, sizeof what, "%s runs", d->job.kind == JOB_SEARCH ? "a search" : "a job");
+        snprintf(what, sizeof what, "%s runs", d->job.kind && d->job.kind->quit ? d->job.kind->quit : "a job");
     x = grid_printf(g, x, y, g->w - x, ROLE_NEAR, g->w >= 60 ? "quit: %s." : "%s:", what);
     grid_printf(g, x, y, g->w - x, ROLE_TEXT,
                 desk_unsaved(d)
@@ -134,49 +133,12 @@ static void draw_message(struct grid *g, const struct layout *l, const struct de
     } else {
         if (d->pending[0])
             x = grid_printf(g, x, y, g->w - x, ROLE_NEAR, "%s-  ", d->pending);
-        if (*job && (l->pane.h == 0 || d->job.kind != JOB_ANALYZE)) {
+        if (*job && (l->pane.h == 0 || !d->job.kind->background)) {
             x = grid_put(g, x, y, g->w - x, ROLE_TEXT, job);
             if (d->message[0])
                 x = grid_put(g, x, y, g->w - x, ROLE_DIM, " " G_BAR " ");
         }
         grid_put(g, x, y, g->w - x, d->message_role, d->message);
-    }
-}
-
-struct hint {
-    const char *key, *text;
-    int rank; /* the highest leaves first when the screen is narrow */
-};
-
-static int hint_cells(const struct hint *h, bool words)
-{
-    return 1 + (int)strlen(h->key) + (words ? 1 + (int)strlen(h->text) : 0);
-}
-
-static void draw_keys(struct grid *g, const struct layout *l)
-{
-    static const struct hint hints[] = {
-        {"1-8", "bits", 0},   {"0", "fp32", 9}, {"+/-", "step", 8}, {"w/a/b", "which", 11}, {"[]", "scheme", 12},
-        {"Spc", "mark", 6},   {"m", "mute", 4}, {"s", "solo", 5},   {"/", "filter", 7},     {"u", "undo", 1},
-        {"^R", "redo", 14},   {"r", "run", 2},  {"S", "search", 3}, {"X", "stop", 15},      {"^S", "save", 10},
-        {":", "command", 13}, {"q", "quit", 0}, {"?", "help", 0},
-    };
-    enum { HINTS = sizeof hints / sizeof *hints };
-    bool words = g->w >= 60;
-    int x = 0, y = l->keys.y, rank = 99, need;
-    do {
-        need = 1;
-        rank--;
-        for (int i = 0; i < HINTS; i++)
-            need += hints[i].rank <= rank ? hint_cells(&hints[i], words) : 0;
-    } while (need > g->w && rank > 0);
-    grid_blank(g, 0, y, g->w, ROLE_BAR);
-    for (int i = 0; i < HINTS; i++) {
-        if (hints[i].rank > rank)
-            continue;
-        x = grid_put(g, x + 1, y, g->w - x - 1, ROLE_BAR_KEY, hints[i].key);
-        if (words)
-            x = grid_printf(g, x, y, g->w - x, ROLE_BAR, " %s", hints[i].text);
     }
 }
 
@@ -186,9 +148,9 @@ void desk_draw_bottom(struct grid *g, const struct layout *l, const struct desk 
     if (l->rule.h)
         grid_row(g, 0, l->rule.y, g->w, ROLE_DIM, GLYPH_RULE);
     draw_what_if(g, l, d);
-    if (l->job.h && d->job.kind != JOB_NONE && d->job.kind != JOB_ANALYZE)
+    if (l->job.h && d->job.kind && !d->job.kind->background)
         grid_printf(g, 1, l->job.y, g->w - 1, ROLE_TEXT, "%s   (X stops, and keeps what it has)",
                     desk_job_text(d, job));
     draw_message(g, l, d);
-    draw_keys(g, l);
+    desk_draw_hints(g, l, d);
 }

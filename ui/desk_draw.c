@@ -59,10 +59,7 @@ static void draw_too_small(struct grid *g, const struct desk *d)
 struct grid *desk_draw(const struct desk *d, int w, int h, enum glyph_level level)
 {
     struct grid *g = grid_new(w, h, level);
-    int digits = 1;
-    for (int n = d->model->n; n > 9; n /= 10)
-        digits++;
-    struct layout l = layout_desk(w, h, digits);
+    struct layout l = desk_layout(d, w, h);
     if (l.too_small) {
         draw_too_small(g, d);
         return g;
@@ -74,7 +71,7 @@ struct grid *desk_draw(const struct desk *d, int w, int h, enum glyph_level leve
     }
     desk_draw_meters(g, &l, d);
     desk_draw_origin(g, &l, d);
-    desk_draw_table(g, &l, d);
+    d->screen->draw(g, &l, d);
     desk_draw_bottom(g, &l, d);
     return g;
 }

@@ -43,13 +43,19 @@ static bool shown(const struct action *a, const char *filter)
     return strcasestr(a->name, filter) || strcasestr(a->help, filter) || strcasestr(a->section, filter);
 }
 
-static int list(const struct desk *d, const struct action *out[ENTRIES])
+/* Those of this screen that the filter leaves. Returns how many; total: without the filter. */
+static int list(const struct desk *d, const struct action *out[ENTRIES], int *total)
 {
-    int n, found = 0;
-    const struct action *table = action_table(&n);
-    for (int i = 0; i < n && found < ENTRIES; i++)
-        if (shown(&table[i], d->help.text))
-            out[found++] = &table[i];
+    int found = 0;
+    const struct action *a;
+    *total = 0;
+    for (int i = 0; (a = action_at(i)); i++) {
+        if (!action_is_here(a, d))
+            continue;
+        ++*total;
+        if (found < ENTRIES && shown(a, d->help.text))
+            out[found++] = a;
+    }
     return found;
 }
 
@@ -96,8 +102,7 @@ static void draw_box(struct grid *g, int y, int h)
 void desk_draw_help(struct grid *g, const struct desk *d)
 {
     const struct action *actions[ENTRIES];
-    int n = list(d, actions), total, y = 1, h = g->h - 1;
-    action_table(&total);
+    int total, n = list(d, actions, &total), y = 1, h = g->h - 1;
     struct flow f = flow_of(g->w, h);
     draw_box(g, y, h);
     int width = (g->w - 3) / f.columns, line = 0, pages = 1, last = 0, first_page = 0;
@@ -142,7 +147,7 @@ void desk_draw_help(struct grid *g, const struct desk *d)
 
 static void run_selected(struct desk *d, const struct action *a)
 {
-    d->mode = MODE_DESK;
+    d->mode = MODE_SCREEN;
     if (a->keys[0] && strchr(a->keys[0], '#')) {
         if (a->keys[0][1])
             snprintf(d->pending, sizeof d->pending, "%c", a->keys[0][0]);
@@ -162,12 +167,12 @@ void help_key(struct desk *d, const char *key)
 {
     const struct action *actions[ENTRIES];
     struct desk_help *h = &d->help;
-    int n = list(d, actions);
+    int total, n = list(d, actions, &total);
     size_t length = strlen(h->text);
     struct flow f = flow_of(d->width, d->height - 1);
     int page = f.lines * f.columns > 4 ? f.lines * f.columns - 4 : 1;
     if (!strcmp(key, "Esc") || !strcmp(key, "^C") || (!length && (!strcmp(key, "q") || !strcmp(key, "?"))))
-        d->mode = MODE_DESK;
+        d->mode = MODE_SCREEN;
     else if (!strcmp(key, "Enter") && h->selected < n)
         run_selected(d, actions[h->selected]);
     else if (!strcmp(key, "Down") || !strcmp(key, "Tab"))
@@ -186,7 +191,7 @@ void help_key(struct desk *d, const char *key)
         h->text[length - 1] = '\0';
     else if ((format_cells(key) == 1 || !strcmp(key, "Space")) && length + 1 < sizeof h->text && (key[0] & 0x80) == 0)
         snprintf(h->text + length, sizeof h->text - length, "%c", key[1] ? ' ' : key[0]);
-    n = list(d, actions);
+    n = list(d, actions, &total);
     if (h->selected >= n)
         h->selected = n - 1;
     if (h->selected < 0)

@@ -25,21 +25,21 @@ static bool sequence_is(const char *typed, const char *key, char arg[2], bool *p
     return !*typed && !*key;
 }
 
-static void key_at_desk(struct desk *d, const char *key)
+static void key_at_screen(struct desk *d, const char *key)
 {
     char typed[32], arg[2] = "";
-    bool partly = false;
-    int n;
-    const struct action *table = action_table(&n);
-    snprintf(typed, sizeof typed, "%.15s%s%.8s", d->pending, d->pending[0] ? " " : "", key);
-    bool had_pending = d->pending[0];
-    d->pending[0] = '\0';
+    bool partly = false, had_pending = d->pending[0];
+    const struct action *a;
     d->message[0] = '\0';
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < ACTION_KEYS && table[i].keys[k]; k++) {
+    if (!had_pending && d->screen->key && d->screen->key(d, key))
+        return;
+    snprintf(typed, sizeof typed, "%.15s%s%.8s", d->pending, had_pending ? " " : "", key);
+    d->pending[0] = '\0';
+    for (int i = 0; (a = action_at(i)); i++)
+        for (int k = 0; k < ACTION_KEYS && a->keys[k] && action_is_here(a, d); k++) {
             arg[0] = arg[1] = '\0';
-            if (sequence_is(typed, table[i].keys[k], arg, &partly)) {
-                table[i].run(d, arg);
+            if (sequence_is(typed, a->keys[k], arg, &partly)) {
+                a->run(d, arg);
                 return;
             }
         }
@@ -51,7 +51,7 @@ static void key_at_desk(struct desk *d, const char *key)
 
 static void key_at_quit(struct desk *d, const char *key)
 {
-    d->mode = MODE_DESK;
+    d->mode = MODE_SCREEN;
     if (!strcmp(key, "d"))
         d->request = REQUEST_QUIT;
     else if (!strcmp(key, "s") && desk_unsaved(d))
@@ -64,8 +64,8 @@ void desk_key(struct desk *d, const char *key)
 {
     char line[256];
     switch (d->mode) {
-    case MODE_DESK:
-        key_at_desk(d, key);
+    case MODE_SCREEN:
+        key_at_screen(d, key);
         break;
     case MODE_PROMPT:
         if (prompt_key(d, key, line) && *line)
@@ -82,6 +82,15 @@ void desk_key(struct desk *d, const char *key)
         prompt_note(d);
 }
 
+static void say_where(struct desk *d, const struct action *a)
+{
+    for (int i = 0; screens[i]; i++)
+        if (a->on & screens[i]->bit) {
+            desk_say(d, ROLE_NEAR, ":%s is not for this screen; :view %s has it", a->name, screens[i]->name);
+            return;
+        }
+}
+
 void desk_command(struct desk *d, const char *line)
 {
     char name[64];
@@ -92,12 +101,16 @@ void desk_command(struct desk *d, const char *line)
     if (!*name)
         return;
     const struct action *a = action_find(name);
-    if (a && *arg && !a->args)
-        desk_say(d, ROLE_OVER, ":%s takes nothing after it", name);
-    else if (a)
-        a->run(d, arg);
-    else if (strspn(name, "0123456789") == strlen(name))
-        action_find("goto")->run(d, name);
-    else
+    if (!a && strspn(name, "0123456789") == strlen(name)) {
+        a = action_find("goto");
+        arg = name;
+    }
+    if (!a)
         desk_say(d, ROLE_OVER, "no command \":%s\"; did you mean :%s?", name, action_nearest(name));
+    else if (!action_is_here(a, d))
+        say_where(d, a);
+    else if (*arg && !a->args)
+        desk_say(d, ROLE_OVER, ":%s takes nothing after it", name);
+    else
+        a->run(d, arg);
 }

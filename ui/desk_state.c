@@ -10,7 +10,6 @@
 
 #include "base/mem.h"
 #include "ui/format.h"
-#include "ui/layout.h"
 
 struct desk *desk_new(const struct desk_model *m, struct profile *p, const char *path, struct tables *t)
 {
@@ -23,7 +22,9 @@ struct desk *desk_new(const struct desk_model *m, struct profile *p, const char 
     d->marks = mem_new((size_t)m->n + 1, sizeof *d->marks);
     d->order = mem_new((size_t)m->n + 1, sizeof *d->order);
     d->effective = mem_new((size_t)m->n + 1, sizeof *d->effective);
+    d->search = search_defaults();
     d->solo = -1;
+    d->screen = screens[0];
     d->measured = (struct desk_measured){.accuracy = NAN, .agreement = NAN};
     if (p->measurement.known) {
         d->measured.known = d->measured.loaded = true;
@@ -41,10 +42,18 @@ struct desk *desk_new(const struct desk_model *m, struct profile *p, const char 
     return d;
 }
 
+static void drop_asked(struct desk *d)
+{
+    if (d->asked.kind)
+        d->asked.kind->free(d->asked.work);
+    d->asked = (struct desk_asked){NULL, NULL};
+}
+
 void desk_free(struct desk *d)
 {
     if (!d)
         return;
+    drop_asked(d);
     profile_free(d->profile);
     profile_free(d->offer);
     tables_free(d->tables);
@@ -119,14 +128,28 @@ static void keep_in_sight(struct desk *d)
         d->top = 0;
 }
 
+struct layout desk_layout(const struct desk *d, int w, int h)
+{
+    int digits = 1;
+    for (int n = d->model->n; n > 9; n /= 10)
+        digits++;
+    return d->screen->layout(w, h, digits);
+}
+
 void desk_resize(struct desk *d, int w, int h)
 {
     d->width = w;
     d->height = h;
-    struct layout l = layout_desk(w, h, 3);
+    struct layout l = desk_layout(d, w, h);
     if (!l.too_small)
         d->rows = l.body.h;
     keep_in_sight(d);
+}
+
+void desk_show(struct desk *d, const struct screen *s)
+{
+    d->screen = s;
+    desk_resize(d, d->width, d->height);
 }
 
 void desk_open_prompt(struct desk *d, char sign, const char *text)
@@ -283,6 +306,13 @@ int desk_set_filter(struct desk *d, const char *expression, struct err *e)
         snprintf(d->filter_text, sizeof d->filter_text, "%s", first);
     desk_sort_rows(d);
     return 0;
+}
+
+void desk_ask_job(struct desk *d, const struct job_kind *kind, void *work)
+{
+    drop_asked(d);
+    d->asked = (struct desk_asked){kind, work};
+    d->request = REQUEST_JOB;
 }
 
 bool desk_unsaved(const struct desk *d)

@@ -14,9 +14,12 @@
 
 #include "profiles/profile.h"
 #include "search/estimate.h"
+#include "search/search_options.h"
 #include "search/tables.h"
 #include "ui/filter.h"
 #include "ui/history.h"
+#include "ui/job_kind.h"
+#include "ui/screen.h"
 #include "ui/theme.h"
 
 struct desk_layer {
@@ -42,13 +45,12 @@ enum desk_side { SIDE_W, SIDE_A, SIDE_BOTH }; /* what a digit sets */
 
 enum desk_sort { SORT_NUMBER, SORT_DROP, SORT_LATENCY, SORT_SIZE, SORT_W, SORT_A, SORT_NAME, SORT_COUNT };
 
-enum desk_mode { MODE_DESK, MODE_PROMPT, MODE_QUIT, MODE_HELP };
+/* Who has the keys: the screen, or what lies over it until MODE_SCREEN is back. */
+enum desk_mode { MODE_SCREEN, MODE_PROMPT, MODE_QUIT, MODE_HELP };
 
 enum desk_request {
     REQUEST_NONE,
-    REQUEST_ANALYZE,
-    REQUEST_RUN,
-    REQUEST_SEARCH,
+    REQUEST_JOB, /* of desk.asked */
     REQUEST_STOP,
     REQUEST_SAVE, /* to target */
     REQUEST_SAVE_QUIT,
@@ -57,14 +59,17 @@ enum desk_request {
     REQUEST_SUSPEND
 };
 
-enum desk_job_kind { JOB_NONE, JOB_ANALYZE, JOB_RUN, JOB_SEARCH };
-
-struct desk_job { /* what runs in the background, as of the last news */
-    enum desk_job_kind kind;
+struct desk_job {                /* what runs in the background, as of the last news */
+    const struct job_kind *kind; /* NULL: nothing */
     bool stopping;
     char what[48];
     int64_t done, total; /* total 0: not known */
     int eta_s;           /* -1: not known */
+};
+
+struct desk_asked {
+    const struct job_kind *kind; /* NULL: none */
+    void *work;                  /* owned */
 };
 
 struct desk_measured { /* the last run */
@@ -104,7 +109,7 @@ struct desk {
     int solo;                /* layer, or -1 */
     int *order, n_order;
     int cursor, top;
-    int width, height, rows; /* of the screen, and of the table's body */
+    int width, height, rows; /* of the terminal, and of the screen's body */
     enum desk_side side;
     enum desk_sort sort;
     bool reverse;
@@ -115,10 +120,13 @@ struct desk {
     char *method, *sensitivity; /* owned: of the found revision */
     uint64_t seed;              /* likewise */
     struct profile_layer *effective; /* [n] the profile with mute and solo applied; names are the profile's */
+    struct search_options search;    /* how a search works; its budgets are the profile's */
     struct estimate est;             /* of the effective profile */
     struct desk_job job;
+    struct desk_asked asked; /* until ui.c takes it over */
     struct desk_measured measured;
     struct profile *offer; /* owned: what a search found while the profile was edited; ":take" takes it */
+    const struct screen *screen;
     enum desk_mode mode;
     struct desk_prompt prompt;
     struct desk_help help;
@@ -133,6 +141,9 @@ struct desk *desk_new(const struct desk_model *m, struct profile *p, const char 
 void desk_free(struct desk *d);
 
 void desk_resize(struct desk *d, int w, int h);
+void desk_show(struct desk *d, const struct screen *s); /* another screen, at the same size */
+/* Where everything stands at that size, on the screen that is shown. */
+struct layout desk_layout(const struct desk *d, int w, int h);
 void desk_set_tables(struct desk *d, struct tables *t); /* takes over */
 /* After any change of profile, mutes or tables: the effective profile and its estimate. O(layers). */
 void desk_refresh(struct desk *d);
@@ -155,6 +166,9 @@ const char *desk_sort_name(enum desk_sort s);
 
 /* An expression as filter, or an error in e and the old filter stays. */
 int desk_set_filter(struct desk *d, const char *expression, struct err *e);
+
+/* A job as a request for ui.c. Takes the work over. */
+void desk_ask_job(struct desk *d, const struct job_kind *kind, void *work);
 
 bool desk_unsaved(const struct desk *d);
 /* The save that was asked for has been done: target is path now. */

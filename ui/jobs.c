@@ -13,25 +13,22 @@
 enum { NEWS_NS = 100000000 }; /* progress wakes the screen ten times a second at most */
 
 struct work {
-    enum desk_job_kind kind; /* JOB_NONE: none */
-    struct profile *profile;
-    struct search_options search;
-    uint64_t revision;
+    const struct job_kind *kind; /* NULL: none */
+    void *data;
 };
 
 struct jobs {
     struct session *session;
     int fd;
     struct job *job;
-    struct work now, next;
-    bool analysis_owed; /* to go on with when nothing else runs */
+    struct work now, next, past; /* past: its result is being looked at */
+    struct work owed;            /* a background job that gave way */
+    bool gives_way;              /* what runs now is to become that */
     atomic_int stop;
     atomic_bool finished; /* set before the last wake: job_done() becomes true only after it, when nobody looks */
     /* Written by the job while it runs, read after it is done. */
-    int result;
+    int returned;
     struct err err;
-    struct run_result run;
-    struct search_result found;
     /* Under the lock. */
     struct lock *lock;
     struct desk_job status;
@@ -54,8 +51,17 @@ struct jobs *jobs_new(struct session *s, struct err *e)
 
 static void work_done(struct work *w)
 {
-    profile_free(w->profile);
-    *w = (struct work){.kind = JOB_NONE};
+    if (w->kind)
+        w->kind->free(w->data);
+    *w = (struct work){NULL, NULL};
+}
+
+/* Moves it. */
+static struct work work_from(struct work *w)
+{
+    struct work moved = *w;
+    *w = (struct work){NULL, NULL};
+    return moved;
 }
 
 void jobs_free(struct jobs *j)
@@ -64,12 +70,10 @@ void jobs_free(struct jobs *j)
         return;
     atomic_store(&j->stop, 1);
     job_join(j->job);
-    if (j->now.kind == JOB_RUN)
-        run_result_done(&j->run);
-    if (j->now.kind == JOB_SEARCH)
-        search_result_done(&j->found);
     work_done(&j->now);
     work_done(&j->next);
+    work_done(&j->past);
+    work_done(&j->owed);
     lock_free(j->lock);
     close(j->fd);
     mem_free(j);
@@ -114,22 +118,7 @@ static void job_body(void *ctx)
 {
     struct jobs *j = ctx;
     struct progress p = {.report = report, .ctx = j, .stop = &j->stop};
-    struct run_options run = run_defaults();
-    switch (j->now.kind) {
-    case JOB_ANALYZE:
-        j->result = session_analyze(j->session, ANALYZE_ALL, &p, &j->err);
-        break;
-    case JOB_RUN:
-        j->result = session_run(j->session, j->now.profile, &run, &p, &j->run, &j->err);
-        if (j->result == 0)
-            session_learn(j->session, j->now.profile, &j->run);
-        break;
-    case JOB_SEARCH:
-        j->result = session_search(j->session, j->now.profile, &j->now.search, &p, &j->found, &j->err);
-        break;
-    case JOB_NONE:
-        break;
-    }
+    j->returned = j->now.kind->run(j->session, j->now.data, &p, &j->err);
     atomic_store(&j->finished, true);
     wake(j);
 }
@@ -137,10 +126,8 @@ static void job_body(void *ctx)
 static void start(struct jobs *j, struct work w)
 {
     j->now = w;
-    j->result = 0;
+    j->returned = 0;
     j->err.text[0] = '\0';
-    j->run = (struct run_result){0};
-    j->found = (struct search_result){0};
     atomic_store(&j->stop, 0);
     atomic_store(&j->finished, false);
     lock_enter(j->lock);
@@ -150,47 +137,50 @@ static void start(struct jobs *j, struct work w)
     j->job = job_start(job_body, j);
 }
 
-/* Starts it now, or as soon as the analysis has let go. */
-static bool start_or_wait(struct jobs *j, struct work w)
+bool jobs_start(struct jobs *j, const struct job_kind *kind, void *work)
 {
+    struct work w = {kind, work};
     if (!j->job) {
         start(j, w);
         return true;
     }
-    if (j->now.kind != JOB_ANALYZE || w.kind == JOB_ANALYZE || j->next.kind != JOB_NONE) {
+    if (!j->now.kind->background || kind->background || j->next.kind) {
         work_done(&w);
         return false;
     }
     j->next = w;
-    j->analysis_owed = true;
+    j->gives_way = true;
     atomic_store(&j->stop, 1);
     return true;
-}
-
-bool jobs_analyze(struct jobs *j)
-{
-    return start_or_wait(j, (struct work){.kind = JOB_ANALYZE});
-}
-
-bool jobs_run(struct jobs *j, const struct profile *p, uint64_t revision)
-{
-    return start_or_wait(j, (struct work){.kind = JOB_RUN, .profile = profile_copy(p), .revision = revision});
-}
-
-bool jobs_search(struct jobs *j, const struct profile *p, const struct search_options *o, uint64_t revision)
-{
-    return start_or_wait(
-        j, (struct work){.kind = JOB_SEARCH, .profile = profile_copy(p), .search = *o, .revision = revision});
 }
 
 void jobs_stop(struct jobs *j)
 {
     work_done(&j->next);
-    j->analysis_owed = false;
+    work_done(&j->owed);
+    j->gives_way = false;
     atomic_store(&j->stop, 1);
     lock_enter(j->lock);
     j->status.stopping = true;
     lock_leave(j->lock);
+}
+
+/* What ran is done: tells so, and starts what waits, else what was interrupted. */
+static void change_over(struct jobs *j, struct jobs_news *out)
+{
+    job_join(j->job);
+    j->job = NULL;
+    work_done(&j->past);
+    *out = (struct jobs_news){.finished = j->now.kind, .work = j->now.data, .status = j->returned, .err = j->err};
+    *(j->gives_way ? &j->owed : &j->past) = work_from(&j->now);
+    j->gives_way = false;
+    lock_enter(j->lock);
+    j->status = (struct desk_job){.eta_s = -1};
+    lock_leave(j->lock);
+    if (j->next.kind)
+        start(j, work_from(&j->next));
+    else if (j->owed.kind)
+        start(j, work_from(&j->owed));
 }
 
 void jobs_poll(struct jobs *j, struct jobs_news *out)
@@ -198,33 +188,15 @@ void jobs_poll(struct jobs *j, struct jobs_news *out)
     uint64_t count;
     ssize_t n = read(j->fd, &count, sizeof count);
     (void)n;
-    *out = (struct jobs_news){.finished = JOB_NONE};
-    if (j->job && atomic_load(&j->finished)) {
-        job_join(j->job);
-        j->job = NULL;
-        out->finished = j->now.kind;
-        out->result = j->result;
-        out->err = j->err;
-        out->revision = j->now.revision;
-        out->run = j->run;
-        out->search = j->found;
-        work_done(&j->now);
-        struct work next = j->next;
-        j->next = (struct work){.kind = JOB_NONE};
-        lock_enter(j->lock);
-        j->status = (struct desk_job){.kind = JOB_NONE, .eta_s = -1};
-        lock_leave(j->lock);
-        if (next.kind != JOB_NONE) {
-            start(j, next);
-        } else if (j->analysis_owed) {
-            j->analysis_owed = false;
-            start(j, (struct work){.kind = JOB_ANALYZE});
-        }
-    }
+    *out = (struct jobs_news){.finished = NULL};
+    if (j->job && atomic_load(&j->finished))
+        change_over(j, out);
     lock_enter(j->lock);
     out->job = j->status;
     lock_leave(j->lock);
     /* A job that waits is what the user wants to see. */
-    if (j->next.kind != JOB_NONE)
-        out->job = (struct desk_job){.kind = j->next.kind, .what = "waits for the analysis to pause", .eta_s = -1};
+    if (j->next.kind) {
+        out->job = (struct desk_job){.kind = j->next.kind, .eta_s = -1};
+        snprintf(out->job.what, sizeof out->job.what, "waits for the %s to pause", j->now.kind->name);
+    }
 }

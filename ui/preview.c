@@ -61,3 +61,11 @@ void preview_save(struct desk *d, const char *arg)
         snprintf(d->prompt.note, sizeof d->prompt.note,
                  !file_exists(arg) ? "new file" : "is there already; w! replaces it, keeps .bak");
 }
+
+void preview_view(struct desk *d, const char *arg)
+{
+    const struct screen *s = screen_find(arg);
+    size_t n = (size_t)snprintf(d->prompt.note, sizeof d->prompt.note, "%s", s ? s->help : "");
+    for (int i = 0; !s && screens[i] && n < sizeof d->prompt.note; i++)
+        n += (size_t)snprintf(d->prompt.note + n, sizeof d->prompt.note - n, "%s%s", i ? "  " : "", screens[i]->name);
+}

@@ -11,5 +11,6 @@
 void preview_set(struct desk *d, const char *arg);
 void preview_budget(struct desk *d, const char *arg);
 void preview_save(struct desk *d, const char *arg);
+void preview_view(struct desk *d, const char *arg);
 
 #endif

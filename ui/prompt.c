@@ -76,36 +76,60 @@ static int word_start(const struct desk_prompt *p)
     return at;
 }
 
-/* The command's name: as far as all that start with it agree. */
-static void complete(struct desk_prompt *p)
+/* The i-th word that may stand there: a command of this screen ("" where it is another's), or what this command takes.
+ * NULL after the last. */
+static const char *candidate(const struct desk *d, const struct action *taking, int i)
 {
-    int n_actions;
-    const struct action *table = action_table(&n_actions);
+    if (taking)
+        return taking->word ? taking->word(i) : NULL;
+    const struct action *a = action_at(i);
+    return !a ? NULL : action_is_here(a, d) ? a->name : "";
+}
+
+/* Where the word at the cursor starts, and whose argument it is (NULL: it is a command). -1: nothing completes it. */
+static int word_at_cursor(const struct desk_prompt *p, const struct action **taking)
+{
+    char name[64];
+    int n = (int)strcspn(p->text, " "), from = n + (int)strspn(p->text + n, " ");
+    *taking = NULL;
+    if (p->sign != ':')
+        return -1;
+    if (p->at <= n)
+        return 0;
+    snprintf(name, sizeof name, "%.*s", n < 60 ? n : 60, p->text);
+    *taking = action_find(name);
+    return *taking && from <= p->at ? from : -1;
+}
+
+/* The word at the cursor: as far as all that start with it agree. */
+static void complete(struct desk *d)
+{
+    struct desk_prompt *p = &d->prompt;
     char common[64] = "";
-    int found = 0;
-    if (p->sign != ':' || memchr(p->text, ' ', (size_t)p->at))
-        return;
-    for (int i = 0; i < n_actions; i++) {
-        const char *name = table[i].name;
-        if (strncmp(name, p->text, (size_t)p->at))
+    const struct action *taking;
+    const char *word;
+    int found = 0, from = word_at_cursor(p, &taking);
+    for (int i = 0; from >= 0 && (word = candidate(d, taking, i)); i++) {
+        if (!*word || strncmp(word, p->text + from, (size_t)(p->at - from)))
             continue;
         if (!found++)
-            snprintf(common, sizeof common, "%s", name);
+            snprintf(common, sizeof common, "%s", word);
         size_t same = 0;
-        while (common[same] && common[same] == name[same])
+        while (common[same] && common[same] == word[same])
             same++;
         common[same] = '\0';
     }
-    if (found) {
-        cut(p, 0, p->at);
-        insert(p, common);
-        if (found == 1 && !p->text[p->at])
-            insert(p, " ");
-    }
+    if (!found)
+        return;
+    cut(p, from, p->at);
+    insert(p, common);
+    if (found == 1 && !taking && !p->text[p->at])
+        insert(p, " ");
 }
 
-static void edit_key(struct desk_prompt *p, const char *key)
+static void edit_key(struct desk *d, const char *key)
 {
+    struct desk_prompt *p = &d->prompt;
     uint32_t code;
     if (!strcmp(key, "Left"))
         p->at = before(p);
@@ -124,7 +148,7 @@ static void edit_key(struct desk_prompt *p, const char *key)
     else if (!strcmp(key, "^U"))
         cut(p, 0, p->at);
     else if (!strcmp(key, "Tab"))
-        complete(p);
+        complete(d);
     else if (!strcmp(key, "Space"))
         insert(p, " ");
     else if (format_cells(key) == 1)
@@ -140,7 +164,7 @@ bool prompt_key(struct desk *d, const char *key, char out[256])
             return false;
         if (p->sign == ':')
             snprintf(out, 256, "%s", p->text);
-        d->mode = MODE_DESK;
+        d->mode = MODE_SCREEN;
         return true;
     }
     if (!strcmp(key, "Esc") || !strcmp(key, "^C") || (!strcmp(key, "Bksp") && !p->n)) {
@@ -149,10 +173,10 @@ bool prompt_key(struct desk *d, const char *key, char out[256])
             snprintf(old, sizeof old, "%s", p->before);
             desk_set_filter(d, old, NULL);
         }
-        d->mode = MODE_DESK;
+        d->mode = MODE_SCREEN;
         return false;
     }
-    edit_key(p, key);
+    edit_key(d, key);
     prompt_note(d);
     return false;
 }

@@ -353,18 +353,25 @@ int tty_wait(struct tty *t, int fd, int *sig)
     return events;
 }
 
-static const char *special_name(wint_t code)
+/* False: it has no meaning here, or is a size that is known already. */
+static bool special_name(wint_t code, char out[8])
 {
     static const struct {
         wint_t code;
         const char *name;
-    } keys[] = {{KEY_UP, "Up"},          {KEY_DOWN, "Down"}, {KEY_LEFT, "Left"},   {KEY_RIGHT, "Right"},
-                {KEY_HOME, "Home"},      {KEY_END, "End"},   {KEY_PPAGE, "PgUp"},  {KEY_NPAGE, "PgDn"},
-                {KEY_BACKSPACE, "Bksp"}, {KEY_DC, "Del"},    {KEY_ENTER, "Enter"}, {KEY_F(1), "F1"}};
+    } keys[] = {{KEY_UP, "Up"},          {KEY_DOWN, "Down"}, {KEY_LEFT, "Left"},  {KEY_RIGHT, "Right"},
+                {KEY_HOME, "Home"},      {KEY_END, "End"},   {KEY_PPAGE, "PgUp"}, {KEY_NPAGE, "PgDn"},
+                {KEY_BACKSPACE, "Bksp"}, {KEY_DC, "Del"},    {KEY_ENTER, "Enter"}};
+    if (code >= KEY_F(1) && code <= KEY_F(12)) {
+        snprintf(out, 8, "F%u", (unsigned)(code - KEY_F0));
+        return true;
+    }
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (keys[i].code == code)
-            return keys[i].name;
-    return NULL;
+        if (keys[i].code == code) {
+            snprintf(out, 8, "%s", keys[i].name);
+            return true;
+        }
+    return false;
 }
 
 bool tty_key(struct tty *t, char out[8])
@@ -375,17 +382,19 @@ bool tty_key(struct tty *t, char out[8])
         int kind = get_wch(&c);
         if (kind == ERR)
             return false;
-        const char *name = kind == KEY_CODE_YES     ? special_name(c)
-                           : c == '\r' || c == '\n' ? "Enter"
-                           : c == '\t'              ? "Tab"
-                           : c == ' '               ? "Space"
-                           : c == 27                ? "Esc"
-                           : c == 127 || c == 8     ? "Bksp"
-                                                    : NULL;
+        if (kind == KEY_CODE_YES) {
+            if (special_name(c, out))
+                return true;
+            continue;
+        }
+        const char *name = c == '\r' || c == '\n' ? "Enter"
+                           : c == '\t'            ? "Tab"
+                           : c == ' '             ? "Space"
+                           : c == 27              ? "Esc"
+                           : c == 127 || c == 8   ? "Bksp"
+                                                  : NULL;
         if (name)
             snprintf(out, 8, "%s", name);
-        else if (kind == KEY_CODE_YES) /* a key that has no meaning here, or a size that is known already */
-            continue;
         else if (c < 32)
             snprintf(out, 8, "^%c", (int)c + '@');
         else

@@ -41,7 +41,7 @@ enum {
 int tty_wait(struct tty *t, int fd, int *signal);
 
 /* "j", "é", "Space", "Enter", "Esc", "Tab", "Bksp", "Del", "Up", "Down", "Left", "Right", "Home", "End", "PgUp",
- * "PgDn", "F1", "^S". False when there is none. */
+ * "PgDn", "F1" to "F12", "^S". False when there is none. */
 bool tty_key(struct tty *t, char out[8]);
 
 #endif

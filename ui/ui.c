@@ -13,6 +13,7 @@
 #include "ui/desk_draw.h"
 #include "ui/desk_model.h"
 #include "ui/desk_results.h"
+#include "ui/job_kind.h"
 #include "ui/jobs.h"
 #include "ui/tty.h"
 
@@ -25,8 +26,6 @@ struct ui {
     unsigned tables_version;
     int sync_fd; /* a byte for tests each time there is nothing left to do; -1: none */
     int frames;
-    struct search_options search;
-    char run_listening[96]; /* desk_listening as it was when the last run began */
     bool done;
     int status;
 };
@@ -86,26 +85,17 @@ static void read_tables(struct ui *u)
 
 static void take_news(struct ui *u)
 {
-    static const char *const names[] = {"", "analysis", "run", "search"};
     struct jobs_news news;
+    struct desk *d = u->desk;
     jobs_poll(u->jobs, &news);
     read_tables(u);
-    u->desk->job = news.job;
-    if (news.finished != JOB_NONE && news.result < 0)
-        desk_say(u->desk, ROLE_OVER, "%s: %.200s", names[news.finished], news.err.text);
-    else if (news.finished == JOB_RUN && (news.result == 0 || news.run.images > 0))
-        desk_take_run(u->desk, &news.run, news.revision, u->run_listening);
-    else if (news.finished == JOB_SEARCH && (news.result == 0 || news.search.profile))
-        desk_take_search(u->desk, &news.search, news.revision);
-    else if (news.finished != JOB_NONE && news.result == 1 && news.job.kind == JOB_NONE)
-        desk_say(u->desk, ROLE_TEXT, "%s stopped; what it found is kept", names[news.finished]);
-    struct err unkept;
-    if (news.finished == JOB_ANALYZE && session_unkept(u->session, &unkept))
-        desk_say(u->desk, ROLE_NEAR, "not kept for next time: %.200s", unkept.text);
-    if (news.finished == JOB_RUN)
-        run_result_done(&news.run);
-    if (news.finished == JOB_SEARCH)
-        search_result_done(&news.search);
+    d->job = news.job;
+    if (!news.finished || news.finished->take(d, news.work, news.status))
+        return;
+    if (news.status < 0)
+        desk_say(d, ROLE_OVER, "%s: %.200s", news.finished->name, news.err.text);
+    else if (news.status == 1 && !news.job.kind)
+        desk_say(d, ROLE_TEXT, "%s stopped; what it found is kept", news.finished->name);
 }
 
 static bool save(struct ui *u)
@@ -122,30 +112,13 @@ static bool save(struct ui *u)
     return true;
 }
 
-static void start_job(struct ui *u, enum desk_request request)
+static void start_job(struct ui *u)
 {
-    struct desk *d = u->desk;
-    uint64_t revision = history_revision(&d->history);
-    struct search_options o = u->search;
-    o.budgets = d->profile->budgets;
-    char listening[96];
-    desk_listening(d, listening);
-    struct profile *sounding = profile_copy(d->profile); /* what the meters show is what runs */
-    for (int i = 0; i < sounding->n_layers; i++)
-        sounding->layers[i].precision = d->effective[i].precision;
-    bool started = request == REQUEST_RUN      ? jobs_run(u->jobs, sounding, revision)
-                   : request == REQUEST_SEARCH ? jobs_search(u->jobs, d->profile, &o, revision)
-                                               : jobs_analyze(u->jobs);
-    profile_free(sounding);
-    if (!started)
-        desk_say(d, ROLE_NEAR, "one thing at a time: X stops what runs");
-    else if (request == REQUEST_RUN) {
-        memcpy(u->run_listening, listening, sizeof u->run_listening);
-        desk_say(d, ROLE_TEXT, "running%s%s on real kernels; you can go on editing", *listening ? " " : "", listening);
-    } else if (request == REQUEST_SEARCH) {
-        desk_say(d, ROLE_TEXT, "searching under the budgets%s; you can go on editing",
-                 *listening ? " (mute and solo do not count)" : "");
-    }
+    struct desk_asked asked = u->desk->asked;
+    u->desk->asked = (struct desk_asked){NULL, NULL};
+    if (!jobs_start(u->jobs, asked.kind, asked.work))
+        desk_say(u->desk, ROLE_NEAR, "one thing at a time: X stops what runs");
+    take_news(u);
 }
 
 static void fulfil(struct ui *u)
@@ -155,11 +128,8 @@ static void fulfil(struct ui *u)
     switch (request) {
     case REQUEST_NONE:
         return;
-    case REQUEST_RUN:
-    case REQUEST_SEARCH:
-    case REQUEST_ANALYZE:
-        start_job(u, request);
-        take_news(u);
+    case REQUEST_JOB:
+        start_job(u);
         break;
     case REQUEST_STOP:
         jobs_stop(u->jobs);
@@ -186,7 +156,7 @@ static void fulfil(struct ui *u)
 /* Where nothing of the desk can be seen, keys must not change it. */
 static bool key_counts(const struct desk *d, const char *key)
 {
-    return !layout_desk(d->width, d->height, 1).too_small || d->mode == MODE_QUIT || !strcmp(key, "q") ||
+    return !desk_layout(d, d->width, d->height).too_small || d->mode == MODE_QUIT || !strcmp(key, "q") ||
            !strcmp(key, "^L") || !strcmp(key, "X");
 }
 
@@ -224,8 +194,10 @@ static void sleep_until_something(struct ui *u)
 static void loop(struct ui *u, const struct ui_options *o)
 {
     draw(u);
-    if (o->analyze && jobs_analyze(u->jobs))
-        take_news(u);
+    if (o->analyze) {
+        job_analyze_ask(u->desk);
+        fulfil(u);
+    }
     while (!u->done && (!o->frames || u->frames < o->frames)) {
         take_keys(u); /* what was typed before the first frame */
         if (u->done)
@@ -240,12 +212,13 @@ int ui_open(struct session *s, struct profile *p, const char *profile_path, cons
 {
     char note[128];
     const char *sync = getenv("BITFADER_TEST_SYNC");
-    struct ui u = {.session = s, .search = o->search, .sync_fd = sync && *sync ? atoi(sync) : -1};
+    struct ui u = {.session = s, .sync_fd = sync && *sync ? atoi(sync) : -1};
     int result = -1;
     struct desk_model *m = desk_model_new(session_graph(s));
     setlocale(LC_CTYPE, "");
     u.tables_version = session_tables_version(s);
     u.desk = make_desk(s, m, p, profile_path);
+    u.desk->search = o->search;
     u.level = o->glyphs == GLYPHS_AUTO ? tty_glyph_level() : o->glyphs;
     *status = 2;
     u.jobs = jobs_new(s, e);

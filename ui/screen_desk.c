@@ -28,7 +28,7 @@ static void draw_pane(struct grid *g, const struct layout *l, const struct desk 
         n += (size_t)snprintf(left + n, sizeof left - n, " " G_DOT " %d marked", marked);
     if (locked)
         n += (size_t)snprintf(left + n, sizeof left - n, " " G_DOT " %d locked", locked);
-    if (d->job.kind == JOB_ANALYZE)
+    if (d->job.kind && d->job.kind->background)
         n += (size_t)snprintf(left + n, sizeof left - n, " " G_DOT " %s", desk_job_text(d, job));
     snprintf(left + n, sizeof left - n, " ");
     int x = grid_put(g, 2, y, w - 2, ROLE_TEXT, left);
@@ -279,7 +279,7 @@ static void draw_scroll_bar(struct grid *g, const struct layout *l, const struct
                    i >= start && i < start + size ? GLYPH_SCROLL_THUMB : GLYPH_SCROLL_TRACK);
 }
 
-void desk_draw_table(struct grid *g, const struct layout *l, const struct desk *d)
+static void draw(struct grid *g, const struct layout *l, const struct desk *d)
 {
     draw_pane(g, l, d);
     draw_heads(g, l, d);
@@ -290,3 +290,6 @@ void desk_draw_table(struct grid *g, const struct layout *l, const struct desk *
                     d->filter_text);
     draw_scroll_bar(g, l, d);
 }
+
+const struct screen screen_desk = {"desk", "every layer's precision, and what it costs", ON_DESK, layout_desk, draw,
+                                   NULL};
