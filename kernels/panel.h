@@ -198,12 +198,13 @@ void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, cons
         run_panels(&(kernel), g, call);                                                                      \
     }
 
-#if defined(__x86_64__)
-/* What AVX2 does. */
-void panel_widen_avx2(uint8_t *out, const uint8_t *in, int n);
 /* m pixels of a panel of n channels to codes. */
 typedef void panel_codes_fn(const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc, int m,
                             size_t at, size_t cout, int n);
+
+#if defined(__x86_64__)
+/* What AVX2 does. */
+void panel_widen_avx2(uint8_t *out, const uint8_t *in, int n);
 /* m pixels of one panel to the call's output, of which n channels from co on count; `at` is the first pixel's element.
  * codes: what does it where lanes can, or NULL: AVX2. r: NULL where lanes cannot. acc: [m][16], 64-byte aligned. */
 void panel_store(panel_codes_fn *codes, const struct conv_call *call, const struct requant_lanes *r, const int32_t *acc,
