@@ -179,6 +179,15 @@ static struct table *list_kernels(void)
             table_add_text(t, NULL);
         add_isa(t, float_conv_kernels[i]->isa);
     }
+    for (int i = 0; i < matmul_kernel_count; i++) {
+        table_add_text(t, matmul_kernels[i]->name);
+        table_add_text(t, "matmul");
+        for (int k = 0; k < 2; k++)
+            table_add_text(t, "1-8");
+        for (int k = 0; k < 2; k++)
+            table_add_text(t, NULL);
+        add_isa(t, matmul_kernels[i]->isa);
+    }
     return t;
 }
 

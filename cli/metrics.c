@@ -310,19 +310,28 @@ static const struct column kernel_columns[] = {
     {"runs", NULL, COLUMN_BOOL},
 };
 
+static void add_contender(struct table *out, const struct graph *g, int layer, const char *kernel, double cycles,
+                          double fastest, bool runs)
+{
+    table_add_number(out, layer);
+    table_add_text(out, g->layers[layer].name);
+    table_add_text(out, kernel);
+    table_add_number(out, rint(cycles));
+    table_add_number(out, cycles / fastest);
+    table_add_bool(out, runs);
+}
+
 struct table *metrics_run_kernels(const struct graph *g, const struct run_result *run)
 {
     struct table *out = table_new("kernels", kernel_columns, sizeof kernel_columns / sizeof *kernel_columns);
-    for (int i = 0; i < run->n_layers; i++)
-        for (int k = 0; k < run->layers[i].n_contest; k++) {
-            const struct contender *c = &run->layers[i].contest[k];
-            table_add_number(out, i);
-            table_add_text(out, g->layers[i].name);
-            table_add_text(out, c->kernel->name);
-            table_add_number(out, rint(c->cycles));
-            table_add_number(out, c->cycles / run->layers[i].contest[0].cycles);
-            table_add_bool(out, !strcmp(c->kernel->name, run->layers[i].kernel));
-        }
+    for (int i = 0; i < run->n_layers; i++) {
+        const struct run_layer *l = &run->layers[i];
+        for (int k = 0; k < l->n_contest; k++)
+            add_contender(out, g, i, l->contest[k].kernel->name, l->contest[k].cycles, l->contest[0].cycles,
+                          !strcmp(l->contest[k].kernel->name, l->kernel));
+        if (!l->n_contest) /* there is no other, or the order of the list decides */
+            add_contender(out, g, i, l->kernel, NAN, NAN, true);
+    }
     return out;
 }
 

@@ -58,7 +58,7 @@ bool plan_op_has_codes(enum op op);
 int plan_step_count(const struct plan *p);
 struct plan_step_info {
     const char *name;   /* of the node, or of the tensor that is converted */
-    const char *kernel; /* "conv_madd8_avx2", "add_u8", "quantize", "conv_f32_fma" */
+    const char *kernel; /* "conv_madd8_avx2", "add_u8", "quantize_u8", "conv_f32_fma" */
     int layer;          /* or -1 */
 };
 struct plan_step_info plan_step(const struct plan *p, int step);

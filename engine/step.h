@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Private to engine/: the steps of a plan. Compilation (compile.c, emit_*.c) writes them, execution (runner.c,
- * steps_*.c) runs them. A step is data and one function.
+ * steps_*.c) runs them. A step is data; its kind's row (step_kinds.c) is
+ * what runs it.
  */
 #ifndef BITFADER_ENGINE_STEP_H
 #define BITFADER_ENGINE_STEP_H

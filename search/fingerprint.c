@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "kernels/float_conv.h"
 #include "kernels/kernels.h"
 
 enum part { PART_PROCESSOR, PART_HAS, PART_USES, PART_CACHES, PART_KERNELS, PART_PROGRAM, PART_COUNT };
@@ -27,6 +28,10 @@ static uint64_t kernels_hash(void)
         h = hash_u64(k->w_bits, sizeof k->w_bits, h);
         h = hash_u64(k->a_bits, sizeof k->a_bits, h);
     }
+    for (int i = 0; i < float_conv_kernel_count; i++)
+        h = add_text(float_conv_kernels[i]->name, h);
+    for (int i = 0; i < matmul_kernel_count; i++)
+        h = add_text(matmul_kernels[i]->name, h);
     return add_text(__VERSION__, h); /* of the compiler */
 }
 

@@ -459,6 +459,8 @@ START_TEST(doctor_lists_kernels)
         const char *row = strstr(p.out, k->name);
         ck_assert_msg(row && strstr(row, kernel_family_name(k->family)) && strstr(row, k->tile), "%s", k->name);
     }
+    for (int i = 0; i < matmul_kernel_count; i++)
+        ck_assert_msg(strstr(p.out, matmul_kernels[i]->name) != NULL, "%s", matmul_kernels[i]->name);
     process_done(&p);
     p = process_run(&r, NULL, "doctor --json --isa c");
     cJSON *json = cJSON_Parse(p.out), *row;

@@ -9,7 +9,8 @@
 #if defined(__x86_64__)
 extern const struct conv_kernel conv_carries_avx512_simde, conv_planes4_avx512_simde, conv_planes_avx512_simde,
     conv_stream_avx512_simde, conv_tables_avx512_simde, conv_pixels_avx512_simde, conv_trits_avx512_simde,
-    conv_vnni_avx512_simde, conv_wino_avx512_simde, dwconv_avx512_simde, dwconv_rows_avx512_simde;
+    conv_vnni_avx512_simde, conv_wino_avx512_simde, dwconv_3x3_avx512_simde, dwconv_avx512_simde,
+    dwconv_rows_avx512_simde;
 #endif
 
 /* --- rows -----------------------------------------------------------------------------------------------------------
@@ -21,7 +22,7 @@ const struct conv_kernel *trial_kernel(int i)
     static const struct conv_kernel *const portable[] = {
         &conv_carries_avx512_simde, &conv_planes4_avx512_simde, &conv_planes_avx512_simde, &conv_stream_avx512_simde,
         &conv_tables_avx512_simde,  &conv_pixels_avx512_simde,  &conv_trits_avx512_simde,  &conv_vnni_avx512_simde,
-        &conv_wino_avx512_simde,    &dwconv_avx512_simde,       &dwconv_rows_avx512_simde};
+        &conv_wino_avx512_simde,    &dwconv_3x3_avx512_simde,   &dwconv_avx512_simde,      &dwconv_rows_avx512_simde};
     for (size_t k = 0; k < sizeof portable / sizeof *portable && isa_supported(ISA_AVX2); k++)
         if (!isa_supported(portable[k]->isa) && i-- == 0) /* they take their time */
             return portable[k];
