@@ -20,9 +20,9 @@
  *     isa   c, avx2, avx512, neon, neondot; the file's suffix says which extensions of AVX-512 (vnni, vbmi) it takes
  *
  * A path that is missing is the only one of its operator and instruction set. Weights are stored at their width on
- * every path but wino, which stores them transformed (16 bytes for 9 weights), and rows and 3x3 (4 bytes for a column of
- * up to four taps, twice where two output rows share a window). Tables and pixels unpack them to a byte for each three
- * or four in every call.
+ * every path but wino, which stores them transformed (16 bytes for 9 weights), and rows and 3x3 (4 bytes for a column
+ * of up to four taps, twice where two output rows share a window). Tables and pixels unpack them to a byte for each
+ * three or four in every call.
  */
 #include "kernels/rows.h"
 
