@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/compile.h"
-#include "engine/weight_cache.h"
 #include "quant/own.h"
 
 #include <assert.h>
@@ -379,9 +378,11 @@ struct plan *plan_compile(const struct graph *g, const struct precision *precisi
         plan_free(p);
         return NULL;
     }
-    for (int i = 0; i < p->n_steps; i++)
+    for (int i = 0; i < p->n_steps; i++) {
+        assert(p->steps[i].kind != STEP_NONE);
         if (p->steps[i].copy.n > 0)
             copy_flatten(&p->steps[i].copy);
+    }
     plan_place(p);
     plan_share_inputs(p);
     return p;

@@ -165,6 +165,28 @@ struct panel_simd {
 void panel_run(const struct panel_simd *simd, const struct panel_kernel *k, const struct conv_geom *g,
                const struct conv_call *call);
 
+/* tile(m, t) with m as a constant, of at most six. */
+#define PANEL_BY_PIXELS(tile, m, t) \
+    switch (m) {                    \
+    case 1:                         \
+        tile(1, t);                 \
+        break;                      \
+    case 2:                         \
+        tile(2, t);                 \
+        break;                      \
+    case 3:                         \
+        tile(3, t);                 \
+        break;                      \
+    case 4:                         \
+        tile(4, t);                 \
+        break;                      \
+    case 5:                         \
+        tile(5, t);                 \
+        break;                      \
+    default:                        \
+        tile(6, t);                 \
+    }
+
 /* What a row of conv_kernels[] does about everything but `can`, for a struct panel_kernel of its file. */
 #define PANEL_FUNCTIONS(kernel, run_panels)                                                                  \
     static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)           \

@@ -123,6 +123,38 @@ size_t tables_packed_size(const struct tables_plan *p);
 void tables_pack(const struct tables_plan *p, const struct conv_geom *g, const struct conv_weights *w, void *packed);
 void tables_prepare(const struct tables_row *row, const struct conv_geom *g, int a_bits, const void *packed,
                     const struct requant *rq, void *prepared);
+/* A row's functions about everything but `can` and `run`, for a struct tables_row of its file. */
+#define TABLES_FUNCTIONS(row)                                                                                \
+    static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)           \
+    {                                                                                                        \
+        struct tables_plan p;                                                                                \
+        tables_plan_init(&p, &(row), g, w->bits, a_bits, tables_wide(g, a_bits, w));                         \
+        return tables_packed_size(&p);                                                                       \
+    }                                                                                                        \
+    static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)      \
+    {                                                                                                        \
+        struct tables_plan p;                                                                                \
+        tables_plan_init(&p, &(row), g, w->bits, a_bits, tables_wide(g, a_bits, w));                         \
+        tables_pack(&p, g, w, packed);                                                                       \
+    }                                                                                                        \
+    static size_t prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)         \
+    {                                                                                                        \
+        struct tables_plan p;                                                                                \
+        tables_plan_init(&p, &(row), g, w->bits, a_bits, tables_wide(g, a_bits, w));                         \
+        return p.prepared_bytes;                                                                             \
+    }                                                                                                        \
+    static void prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, \
+                        void *prepared)                                                                      \
+    {                                                                                                        \
+        tables_prepare(&(row), g, a_bits, packed, rq, prepared);                                             \
+    }                                                                                                        \
+    static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)          \
+    {                                                                                                        \
+        struct tables_plan p;                                                                                \
+        tables_plan_init(&p, &(row), g, w->bits, a_bits, tables_wide(g, a_bits, w));                         \
+        return p.scratch_bytes;                                                                              \
+    }
+
 /* The lane of a panel's channel. */
 int tables_lane(const struct tables_plan *p, int channel);
 

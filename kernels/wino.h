@@ -119,4 +119,29 @@ void wino_prepare(const struct conv_geom *g, int a_bits, const void *packed, con
 size_t wino_scratch_size(const struct wino_kernel *k, const struct conv_geom *g);
 void wino_run(const struct wino_kernel *k, const struct conv_geom *g, int a_bits, const struct conv_call *call);
 
+/* A row's functions, for a struct wino_kernel of its file. */
+#define WINO_FUNCTIONS(kernel)                                                                          \
+    static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)                \
+    {                                                                                                   \
+        return wino_can(&(kernel), g, a_bits, w);                                                       \
+    }                                                                                                   \
+    static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)      \
+    {                                                                                                   \
+        (void)a_bits, (void)w;                                                                          \
+        return wino_packed_size(&(kernel), g);                                                          \
+    }                                                                                                   \
+    static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed) \
+    {                                                                                                   \
+        wino_pack(&(kernel), g, a_bits, w, packed);                                                     \
+    }                                                                                                   \
+    static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)     \
+    {                                                                                                   \
+        (void)a_bits, (void)w;                                                                          \
+        return wino_scratch_size(&(kernel), g);                                                         \
+    }                                                                                                   \
+    static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)                \
+    {                                                                                                   \
+        wino_run(&(kernel), g, a_bits, call);                                                           \
+    }
+
 #endif

@@ -23,10 +23,10 @@ static int run(struct session *s, void *work, const struct progress *p, struct e
 static bool take(struct desk *d, void *work, int status)
 {
     const struct work *w = work;
-    (void)status;
-    if (w->unkept)
-        desk_say(d, ROLE_NEAR, "not kept for next time: %.200s", w->why.text);
-    return w->unkept;
+    if (status < 0 || !w->unkept) /* why it failed says more */
+        return false;
+    desk_say(d, ROLE_NEAR, "not kept for next time: %.200s", w->why.text);
+    return true;
 }
 
 /* Quitting does not ask: what it has is kept, and the next start goes on from there. */

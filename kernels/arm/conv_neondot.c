@@ -56,25 +56,7 @@ static inline __attribute__((always_inline)) void tile(int m, const struct panel
 
 static void tile_m(int m, const struct panel_tile *t)
 {
-    switch (m) {
-    case 1:
-        tile(1, t);
-        break;
-    case 2:
-        tile(2, t);
-        break;
-    case 3:
-        tile(3, t);
-        break;
-    case 4:
-        tile(4, t);
-        break;
-    case 5:
-        tile(5, t);
-        break;
-    default:
-        tile(6, t);
-    }
+    PANEL_BY_PIXELS(tile, m, t)
 }
 
 static const struct panel_kernel kernel = {

@@ -18,6 +18,7 @@
 enum { GROUP = 16 }; /* planes made at once; channels of a panel */
 
 static const struct tables_row pixels_row = {.pixels = true, .lanes = PANEL};
+
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     /* lanes without a pixel, and few channels to share the planes, cost what tables gain */
@@ -25,38 +26,7 @@ static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights
     return tables_can(&pixels_row, g, a_bits, w) && 8 * pixels >= 5 * TABLES_LANES * blocks && g->cout >= 4;
 }
 
-static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
-    return tables_packed_size(&p);
-}
-
-static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
-{
-    struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
-    tables_pack(&p, g, w, packed);
-}
-
-static size_t prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
-    return p.prepared_bytes;
-}
-
-static void prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, void *prepared)
-{
-    tables_prepare(&pixels_row, g, a_bits, packed, rq, prepared);
-}
-
-static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    struct tables_plan p;
-    tables_plan_init(&p, &pixels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
-    return p.scratch_bytes;
-}
+TABLES_FUNCTIONS(pixels_row)
 
 /* --- bytes turned
  * -----------------------------------------------------------------------------------------------------

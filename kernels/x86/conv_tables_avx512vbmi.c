@@ -12,6 +12,7 @@
 #include <string.h>
 
 static const struct tables_row channels_row = {.pixels = false, .lanes = TABLES_LANES};
+
 static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
 {
     /* lanes without a channel, and few pixels to share an unpacked panel, cost what tables gain */
@@ -19,38 +20,7 @@ static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights
     return tables_can(&channels_row, g, a_bits, w) && 8 * g->cout >= 5 * TABLES_LANES * panels && g->oh * g->ow >= 4;
 }
 
-static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
-    return tables_packed_size(&p);
-}
-
-static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
-{
-    struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
-    tables_pack(&p, g, w, packed);
-}
-
-static size_t prepared_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
-    return p.prepared_bytes;
-}
-
-static void prepare(const struct conv_geom *g, int a_bits, const void *packed, const struct requant *rq, void *prepared)
-{
-    tables_prepare(&channels_row, g, a_bits, packed, rq, prepared);
-}
-
-static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    struct tables_plan p;
-    tables_plan_init(&p, &channels_row, g, w->bits, a_bits, tables_wide(g, a_bits, w));
-    return p.scratch_bytes;
-}
+TABLES_FUNCTIONS(channels_row)
 
 /* --- outputs --------------------------------------------------------------------------------------------------------
  */

@@ -229,32 +229,7 @@ static void block_outputs(const struct wino_pass *s, const struct wino_block *b,
 static const struct wino_kernel kernel = {
     .group = 1, .windows = true, .down = down, .across = across, .products = block_products, .outputs = block_outputs};
 
-static bool can(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    return wino_can(&kernel, g, a_bits, w);
-}
-
-static size_t packed_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)a_bits, (void)w;
-    return wino_packed_size(&kernel, g);
-}
-
-static void pack(const struct conv_geom *g, int a_bits, const struct conv_weights *w, void *packed)
-{
-    wino_pack(&kernel, g, a_bits, w, packed);
-}
-
-static size_t scratch_size(const struct conv_geom *g, int a_bits, const struct conv_weights *w)
-{
-    (void)a_bits, (void)w;
-    return wino_scratch_size(&kernel, g);
-}
-
-static void run(const struct conv_geom *g, int a_bits, const struct conv_call *call)
-{
-    wino_run(&kernel, g, a_bits, call);
-}
+WINO_FUNCTIONS(kernel)
 
 const struct conv_kernel conv_wino_avx2 = {
     .name = "conv_wino_avx2",
